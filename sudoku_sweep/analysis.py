@@ -1,0 +1,174 @@
+"""From runs, local or of W&B's ``Api``, to tables and figures; and boards drawn."""
+
+import math
+from numbers import Number
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+GRID_LINE, CLUE, FILLED, WRONG = "0.2", "black", "#0072B2", "#D55E00"  # Okabe-Ito: told apart by everyone
+FADED = "0.75"
+
+
+# --- tables -----------------------------------------------------------------------------------------------
+
+
+def runs_frame(runs):
+    """One row per run, whatever its state: DataFrame with ``id``, ``name``, ``state``, ``config.*``, ``summary.*``.
+
+    Settings and results are prefixed because a name can be both: ``learning_rate`` is set once (the peak) and
+    logged every epoch (the schedule, near 0 at the end). W&B's own bookkeeping (names with ``_``) is left out.
+    """
+    rows = []
+    for run in runs:
+        row = {"id": run.id, "name": run.name, "state": run.state}
+        for kind in ("config", "summary"):
+            pairs = dict(getattr(run, kind)).items()
+            row |= {f"{kind}.{name}": value for name, value in pairs if not name.startswith("_")}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def history_frame(runs, *metrics):
+    """The logged values of some metrics, one row per run and epoch that has them all."""
+    rows = [
+        {"id": run.id, "name": run.name, "epoch": row["epoch"]} | {metric: row[metric] for metric in metrics}
+        for run in runs
+        for row in run.scan_history()
+        if all(isinstance(row.get(name), Number) for name in ("epoch", *metrics))
+    ]
+    return pd.DataFrame(rows, columns=["id", "name", "epoch", *metrics])
+
+
+def varied(frame):
+    """The ``config.*`` columns in which runs differ."""
+    return [name for name in frame if name.startswith("config.") and frame[name].nunique() > 1]
+
+
+def leaderboard(frame, metric="val_accuracy"):
+    """The runs, best first: what varies, and the scores. Runs without a finite score stand last, none is dropped.
+
+    A run counts as scored if it finished and its last logged ``metric`` is a finite number: failed runs may
+    hold a half-way value, and W&B reports not-a-number as the string ``"NaN"``.
+    """
+    scores = pd.to_numeric(frame[f"summary.{metric}"], errors="coerce")
+    scores = scores.where((frame["state"] == "finished") & np.isfinite(scores))
+    columns = ["name", "state", *varied(frame), *(name for name in frame if name.startswith("summary.val_"))]
+    table = frame.loc[scores.sort_values(ascending=False, kind="stable").index, columns]
+    return table.rename(columns=_short_name).reset_index(drop=True)
+
+
+def best_run(runs, metric="val_accuracy"):
+    """The finished run with the highest last-logged finite ``metric``; ``None`` if there is none."""
+    scored = [
+        run
+        for run in runs
+        if run.state == "finished"
+        and isinstance(run.summary.get(metric), Number)
+        and math.isfinite(run.summary[metric])
+    ]
+    return max(scored, key=lambda run: run.summary[metric], default=None)
+
+
+def _short_name(column):
+    return column.removeprefix("config.").removeprefix("summary.")
+
+
+# --- figures of runs --------------------------------------------------------------------------------------
+
+
+def plot_curves(history, metric, best_id=None):
+    """Learning curves of all runs over epochs, the best one in colour, the others grey."""
+    figure, axes = plt.subplots(figsize=(7, 3.5))
+    for run_id, rows in history.groupby("id", sort=False):
+        best = run_id == best_id
+        axes.plot(
+            rows["epoch"],
+            rows[metric],
+            color=FILLED if best else FADED,
+            linewidth=2.5 if best else 1.2,
+            zorder=3 if best else 2,
+            label="best run" if best else None,
+        )
+    axes.set(xlabel="epoch", ylabel=metric.replace("_", " "))
+    axes.grid(alpha=0.3)
+    if best_id is not None:
+        axes.legend()
+    figure.tight_layout()
+    return axes
+
+
+def plot_parallel_coordinates(frame, metric="val_accuracy"):
+    """One line per scored run through the values of what varies, coloured by its score.
+
+    Each axis shows the values that were tried, evenly spaced, smallest below: a learning rate of 1e-4 is as
+    far from 5e-4 as that is from 1e-3.
+    """
+    columns = varied(frame)
+    scored = frame[(frame["state"] == "finished") & frame[f"summary.{metric}"].map(np.isfinite)]
+    scored = scored.sort_values(f"summary.{metric}")  # the best runs are drawn last, on top
+    score = scored[f"summary.{metric}"].to_numpy(float)
+    color = plt.matplotlib.colors.Normalize(score.min(), score.max())
+    height = np.empty((len(scored), len(columns) + 1))
+    figure, axes = plt.subplots(figsize=(8, 3.8))
+    for at, column in enumerate(columns):
+        values = sorted(frame[column].unique())
+        position = {value: (i + 0.5) / len(values) for i, value in enumerate(values)}
+        height[:, at] = scored[column].map(position)
+        for value in values:
+            axes.annotate(f"{value:g}", (at, position[value]), xytext=(-6, 0), textcoords="offset points", ha="right", va="center")
+    height[:, -1] = 0.05 + 0.9 * color(score)
+    for line, value in zip(height, score, strict=True):
+        axes.plot(range(len(line)), line, color=plt.cm.viridis(color(value)), linewidth=2)
+    for at in range(len(columns) + 1):
+        axes.axvline(at, color=GRID_LINE, linewidth=0.8)
+    names = [_short_name(column) for column in columns]
+    axes.set(xticks=range(len(columns) + 1), xticklabels=[*names, metric], yticks=[], ylim=(0, 1))
+    axes.set_xlim(-0.35, len(columns) + 0.1)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(plt.cm.ScalarMappable(color, "viridis"), ax=axes, pad=0.02)
+    bar.set_label(metric.replace("_", " ") + " (share)")
+    figure.tight_layout()
+    return axes
+
+
+# --- boards -----------------------------------------------------------------------------------------------
+
+
+def draw_board(axes, board, clues=None, solution=None, title=None):
+    """Draw one board [81]: clues in black, other digits in blue, those that differ from the solution in red.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    board : array [81]
+        0 for a blank.
+    clues : array [81], optional
+        The quiz; every digit of ``board`` is a clue if left out.
+    solution : array [81], optional
+    title : str, optional
+    """
+    board = np.asarray(board)
+    clues = board if clues is None else np.asarray(clues)
+    for cell in np.flatnonzero(board):
+        wrong = solution is not None and board[cell] != solution[cell]
+        color = CLUE if clues[cell] else WRONG if wrong else FILLED
+        weight = "bold" if clues[cell] else "normal"
+        row, column = divmod(cell, 9)
+        axes.text(column + 0.5, row + 0.53, board[cell], ha="center", va="center", color=color, weight=weight)
+    for line in range(10):
+        width = 1.8 if line % 3 == 0 else 0.5
+        axes.plot([line, line], [0, 9], color=GRID_LINE, linewidth=width)
+        axes.plot([0, 9], [line, line], color=GRID_LINE, linewidth=width)
+    axes.set(xlim=(-0.1, 9.1), ylim=(9.1, -0.1), aspect="equal", xticks=[], yticks=[], title=title)
+    axes.spines[:].set_visible(False)
+
+
+def draw_boards(boards, clues=None, solution=None, titles=None):
+    """Draw boards [n, 81] side by side, as ``draw_board`` does."""
+    figure, row = plt.subplots(1, len(boards), figsize=(3.1 * len(boards), 3.3), squeeze=False)
+    for at, (axes, board) in enumerate(zip(row[0], boards, strict=True)):
+        draw_board(axes, board, clues, solution, titles and titles[at])
+    figure.tight_layout()
+    return row[0]

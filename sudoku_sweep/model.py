@@ -1,0 +1,283 @@
+"""A tiny transformer that reads a Sudoku board, and the way to solve boards with it, step by step."""
+
+import io
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .data import BOX, COLUMN, ROW, UNITS, repeated_cells
+from .errors import BoardError, CheckpointError, ConfigError
+from .files import write_atomically
+
+N_PLACE = 27  # one-hot row, column and box
+
+
+class SudokuTransformer(nn.Module):
+    """One pre-norm transformer block, applied ``n_loops`` times, from a board to nine scores per cell.
+
+    A cell enters as the embedding of its digit, next to its row, column and box as one-hot numbers. That two
+    cells of one row must differ is not built in: the attention heads have to find it.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        Width of the digit embedding; the block works on ``embedding_dim + 27`` numbers per cell.
+    attention_dim : int
+        Width of queries, keys and values, all heads together. A multiple of ``n_heads``.
+    n_heads : int
+        Attention heads.
+    n_loops : int
+        How often the block is applied. Before each further pass its input is added again.
+    mlp_ratio : int
+        Hidden width of the MLP, as a multiple of the block's width.
+
+    Raises
+    ------
+    ConfigError
+        A size below 1, or an ``attention_dim`` that ``n_heads`` does not divide.
+    """
+
+    def __init__(self, embedding_dim, attention_dim, n_heads, n_loops=2, mlp_ratio=2):
+        super().__init__()
+        self.shape = dict(
+            embedding_dim=embedding_dim,
+            attention_dim=attention_dim,
+            n_heads=n_heads,
+            n_loops=n_loops,
+            mlp_ratio=mlp_ratio,
+        )
+        check_shape(**self.shape)
+        self.n_heads, self.n_loops = n_heads, n_loops
+        width = embedding_dim + N_PLACE
+        place = [F.one_hot(torch.from_numpy(line.copy()), 9) for line in (ROW, COLUMN, BOX)]
+        self.register_buffer("place", torch.cat(place, 1).float(), persistent=False)  # [cell, 27]
+        self.token = nn.Embedding(10, embedding_dim)
+        self.attention_norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * attention_dim, bias=False)
+        self.out = nn.Linear(attention_dim, width)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, mlp_ratio * width), nn.GELU(), nn.Linear(mlp_ratio * width, width)
+        )
+        self.final_norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, 9)
+
+    def forward(self, quizzes, asked=None):
+        """Scores of the digits 1-9 after every pass, the last pass last.
+
+        Parameters
+        ----------
+        quizzes : uint8 tensor [batch, 81]
+        asked : int64 tensor [batch, n_asked], optional
+            The cells to answer for; all 81 in order if left out. The answers are the same either way: the last
+            pass, whose other cells nobody looks at, is then computed for these alone.
+
+        Returns
+        -------
+        list of float tensors [batch, n_asked, 9], one per pass
+        """
+        inputs = self.embed(quizzes)  # [batch, cell, width]
+        state, scores = inputs, []
+        for loop in range(self.n_loops):
+            if loop:
+                state = state + inputs
+            last = loop == self.n_loops - 1
+            state = self.block(state, asked if last else None)
+            answers = state if last else pick_cells(state, asked)
+            scores.append(self.head(self.final_norm(answers)))  # [batch, n_asked, 9]
+        return scores
+
+    def embed(self, quizzes):
+        """Digit embedding and place of every cell: [batch, 81] -> [batch, 81, width]."""
+        place = self.place.expand(len(quizzes), -1, -1)
+        return torch.cat([self.token(quizzes.long()), place], 2)
+
+    def block(self, state, asked=None):
+        """One pass, for the asked cells: [batch, 81, width] -> [batch, n_asked, width]."""
+        query, key, value = self.project(state, asked)
+        mixed = F.scaled_dot_product_attention(query, key, value)  # [batch, head, n_asked, head_dim]
+        state = pick_cells(state, asked) + self.out(mixed.transpose(1, 2).flatten(2))
+        return state + self.mlp(self.mlp_norm(state))
+
+    def project(self, state, asked=None):
+        """Queries of the asked cells, keys and values of all: each [batch, head, cells, head_dim]."""
+        normed = self.attention_norm(state)
+        if asked is None:
+            parts = self.qkv(normed).chunk(3, 2)
+        else:
+            query, key_value = self.qkv.weight.tensor_split([self.out.in_features])
+            parts = F.linear(pick_cells(normed, asked), query), *F.linear(normed, key_value).chunk(2, 2)
+        return [part.unflatten(2, (self.n_heads, -1)).transpose(1, 2) for part in parts]
+
+    @torch.no_grad()
+    def attention_maps(self, quizzes):
+        """Which cell looks at which: [batch, 81] -> [n_loops, batch, head, from cell, to cell], rows sum to 1."""
+        inputs = self.embed(quizzes)
+        state, maps = inputs, []
+        for loop in range(self.n_loops):
+            if loop:
+                state = state + inputs
+            query, key, _ = self.project(state)
+            maps.append((query @ key.transpose(2, 3) * query.shape[3] ** -0.5).softmax(3))
+            state = self.block(state)
+        return torch.stack(maps)
+
+    def n_parameters(self):
+        """Trainable numbers in the net."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+def check_shape(embedding_dim, attention_dim, n_heads, n_loops, mlp_ratio):
+    """Raise ``ConfigError`` unless a ``SudokuTransformer`` of this shape can be built."""
+    sizes = locals()
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ConfigError(f"{name}={size!r}: give a whole number of at least 1")
+    if attention_dim % n_heads:
+        raise ConfigError(
+            f"attention_dim={attention_dim} cannot be shared out among n_heads={n_heads}: "
+            "choose an attention_dim that is a multiple of n_heads"
+        )
+
+
+def pick_cells(state, cells):
+    """The named cells of every board: [batch, 81, width], [batch, n] -> [batch, n, width] (None: all of them)."""
+    return state if cells is None else state.gather(1, cells[..., None].expand(-1, -1, state.shape[2]))
+
+
+# --- solving ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Solution:
+    """What ``solve`` found; all tensors [board, cell], on the CPU.
+
+    boards : uint8; the filled boards, 0 where a stuck board was left blank
+    step : int16; the look in which a cell was filled, from 1; 0 for clues and for cells left blank
+    confidence : float32; the net's probability of the digit it filled in; 1 for clues, 0 for cells left blank
+    solved : bool [board]; full, and by the rules
+    """
+
+    boards: torch.Tensor
+    step: torch.Tensor
+    confidence: torch.Tensor
+    solved: torch.Tensor
+
+
+@torch.no_grad()
+def solve(model, quizzes, threshold=0.99, batch_size=256):
+    """Solve boards step by step, as a careful person would: fill in what is sure, and look again.
+
+    Each look fills every blank whose best digit has a probability of at least ``threshold``, or else the one
+    blank that the net is surest of. Nothing is taken back. The rules only serve as a referee: a board in which
+    a digit now stands twice in a row, column or box cannot come right any more, and is left as it is.
+
+    Parameters
+    ----------
+    model : SudokuTransformer
+    quizzes : uint8 tensor or array [board, 81]
+    threshold : float
+        Probability from which on several cells are filled in one look.
+    batch_size : int
+        Boards looked at together.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    BoardError
+        A board whose clues already break a rule, a wrong shape, a number that is no digit.
+    """
+    quizzes = torch.as_tensor(quizzes)
+    _check_quizzes(quizzes)
+    device = model.place.device
+    parts = [_solve_batch(model, batch.to(device), threshold) for batch in quizzes.split(batch_size)]
+    return Solution(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
+
+
+def _check_quizzes(quizzes):
+    if quizzes.ndim != 2 or quizzes.shape[1] != 81 or not len(quizzes):
+        raise BoardError(f"give boards of shape [board, 81], at least one; this is {list(quizzes.shape)}")
+    if quizzes.min() < 0 or quizzes.max() > 9:
+        raise BoardError("a board holds the digits 1-9, and 0 for a blank, nothing else")
+    broken = breaks_rules(quizzes)
+    if broken.any():
+        board = int(broken.int().argmax())
+        cell = repeated_cells(quizzes[board].cpu().numpy())[0]
+        raise BoardError(
+            f"board {board} is impossible: the {quizzes[board, cell]} in row {cell // 9 + 1}, column "
+            f"{cell % 9 + 1} stands again in the same row, column or box"
+        )
+
+
+def breaks_rules(boards):
+    """Which boards [board, 81], full or not, hold a digit twice in a row, column or box: bool [board]."""
+    units = torch.as_tensor(UNITS, device=boards.device)
+    held = boards[:, units].long()  # [board, unit, 9]
+    counts = held.new_zeros(*held.shape[:2], 10).scatter_add_(2, held, torch.ones_like(held))
+    return (counts[..., 1:] > 1).flatten(1).any(1)
+
+
+def _solve_batch(model, quizzes, threshold):
+    boards = quizzes.to(torch.uint8).clone()
+    step = torch.zeros_like(boards, dtype=torch.int16)
+    confidence = (boards > 0).float()
+    open_boards = torch.arange(len(boards), device=boards.device)
+    look = 0
+    while True:
+        now = boards[open_boards]
+        open_boards = open_boards[(now == 0).any(1) & ~breaks_rules(now)]
+        if not len(open_boards):
+            break
+        look += 1
+        now = boards[open_boards]
+        sureness, digit = model(now)[-1].softmax(2).max(2)  # both [board, cell]
+        sureness = sureness.masked_fill(now > 0, -1)
+        fill = sureness >= threshold
+        fill |= (sureness == sureness.amax(1, keepdim=True)) & ~fill.any(1, keepdim=True)
+        boards[open_boards] = torch.where(fill, (digit + 1).to(torch.uint8), now)
+        step[open_boards] = step[open_boards].masked_fill(fill, look)
+        confidence[open_boards] = torch.where(fill, sureness, confidence[open_boards])
+    solved = (boards > 0).all(1) & ~breaks_rules(boards)
+    return boards, step, confidence, solved
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------
+
+
+def save_checkpoint(path, model, about):
+    """Write the weights, the shape, and ``about`` (plain numbers and strings: where the net comes from)."""
+    buffer = io.BytesIO()
+    weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
+    torch.save({"shape": model.shape, "about": about, "weights": weights}, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_checkpoint(path, device="cpu"):
+    """Read what ``save_checkpoint`` wrote: ``(model, about)``, the model ready for use.
+
+    Read with ``weights_only=True``: a file from a stranger can be wrong, but it cannot run code.
+
+    Raises
+    ------
+    CheckpointError
+        No such file, or one that holds something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint {path}: train a net with `python -m sudoku_sweep train --save {path}`")
+    try:
+        saved = torch.load(path, map_location=device, weights_only=True)
+        model = SudokuTransformer(**saved["shape"])
+        model.load_state_dict(saved["weights"])
+        about = saved["about"]
+    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, ConfigError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"{path.name} is not a checkpoint of this package: {reason}") from error
+    return model.to(device).eval(), about

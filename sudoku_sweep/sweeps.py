@@ -1,0 +1,182 @@
+"""The sweep over learning rate and size of the net: its grid, its presets, its cost, and where it runs."""
+
+import itertools
+import math
+import os
+from dataclasses import dataclass, field
+
+from .errors import SweepError, SudokuError
+from .train import Config
+
+PROJECT = "sudoku-llm-hyperparameter-sweep"
+
+FULL = {
+    "method": "grid",
+    "metric": {"name": "val_accuracy", "goal": "maximize"},
+    "parameters": {
+        "learning_rate": {"values": [1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3]},
+        "embedding_dim": {"values": [10, 15, 20, 30]},
+        "attention_dim": {"values": [9, 18, 27, 36]},
+        "n_heads": {"values": [1, 3, 9]},
+        "epochs": {"value": 50},
+        "batch_size": {"value": 512},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How much of the full sweep to run.
+
+    parameters : what replaces entries of the sweep's ``parameters``
+    validation_boards : how many validation boards score a run; None for all
+    """
+
+    name: str
+    what: str
+    parameters: dict = field(default_factory=dict)
+    validation_boards: int | None = None
+
+    @property
+    def budget(self):
+        """The fixed values among the parameters that say how long one run trains."""
+        parameters = FULL["parameters"] | self.parameters
+        names = ("epochs", "batch_size", "steps_per_epoch")
+        return {name: parameters[name]["value"] for name in names if name in parameters}
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="quick",
+            what="6 runs of 400 small steps, to see everything happen",
+            parameters={
+                "learning_rate": {"values": [5e-4, 2.5e-3, 5e-3]},
+                "embedding_dim": {"value": 20},
+                "attention_dim": {"values": [9, 36]},
+                "n_heads": {"value": 3},
+                "epochs": {"value": 10},
+                "batch_size": {"value": 64},
+                "steps_per_epoch": {"value": 40},
+            },
+            validation_boards=256,
+        ),
+        Preset(
+            name="laptop",
+            what="all 240 runs, 1,000 small steps each",
+            parameters={
+                "epochs": {"value": 10},
+                "batch_size": {"value": 64},
+                "steps_per_epoch": {"value": 100},
+            },
+            validation_boards=500,
+        ),
+        Preset(name="full", what="all 240 runs, 50 passes over 20,000 boards each"),
+    )
+}
+
+
+def choose_preset(name=None):
+    """The ``Preset`` of that name; without one, the environment's ``SUDOKU_PRESET``, else ``quick``."""
+    name = name or os.environ.get("SUDOKU_PRESET") or "quick"
+    if name not in PRESETS:
+        raise SweepError(f"no preset {name!r}: choose {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def grid_points(sweep_config):
+    """Every configuration of a grid sweep, in W&B's order: names sorted, the last one changing fastest.
+
+    Raises
+    ------
+    SweepError
+        No parameters, no values, or a continuous range, which a grid cannot enumerate.
+    """
+    names = sorted(parameters_of(sweep_config))
+    choices = [_grid_values(name, sweep_config["parameters"][name]) for name in names]
+    return [dict(zip(names, point, strict=True)) for point in itertools.product(*choices)]
+
+
+def parameters_of(sweep_config):
+    """The ``parameters`` of a sweep configuration, or a ``SweepError`` that says what is missing."""
+    parameters = sweep_config.get("parameters") if isinstance(sweep_config, dict) else None
+    if not isinstance(parameters, dict) or not parameters:
+        raise SweepError("a sweep configuration is a dict whose 'parameters' name at least one parameter")
+    for name, parameter in parameters.items():
+        if not isinstance(parameter, dict):
+            raise SweepError(f"parameter {name}: give a dict such as {{'values': [1, 2]}}, not {parameter!r}")
+    return parameters
+
+
+def _grid_values(name, parameter):
+    if "value" in parameter:
+        return [parameter["value"]]
+    if "values" not in parameter:
+        given = ", ".join(sorted(parameter)) or "nothing"
+        raise SweepError(f"parameter {name}: a grid needs 'values' (or one 'value'), not {given}; or use method: random")
+    if not isinstance(parameter["values"], list | tuple) or not parameter["values"]:
+        raise SweepError(f"parameter {name}: 'values' is {parameter['values']!r}; give a list of at least one value")
+    return list(parameter["values"])
+
+
+def grid_size(sweep_config):
+    """The number of runs of a grid sweep."""
+    return math.prod(len(_grid_values(name, spec)) for name, spec in parameters_of(sweep_config).items())
+
+
+def check_grid(sweep_config):
+    """The number of runs of a grid sweep, once every one of them is known to be trainable.
+
+    Raises
+    ------
+    SweepError
+        The first configurations that cannot be trained, such as an attention_dim that n_heads does not divide.
+    """
+    points = grid_points(sweep_config)
+    refused = []
+    for point in points:
+        try:
+            Config.of(point)
+        except SudokuError as error:
+            refused.append(str(error))
+    if refused:
+        reasons = "; ".join(dict.fromkeys(refused))
+        raise SweepError(f"{len(refused)} of {len(points)} configurations cannot be trained: {reasons}")
+    return len(points)
+
+
+def cost_line(n_runs, seconds_per_run):
+    """What a sweep will take, in words, from the measured time of one run."""
+    total = n_runs * seconds_per_run
+    size = f"{total:.0f} s" if total < 90 else f"{total / 60:.0f} min" if total < 5400 else f"{total / 3600:.1f} h"
+    return f"{n_runs} runs x {seconds_per_run:.0f} s for one run on this machine = about {size}, one after the other"
+
+
+def choose_backend():
+    """``wandb`` if it can be used, else ``sudoku_sweep.local``, which has the same ``sweep`` and ``agent``.
+
+    Never asks anything. ``WANDB_MODE=offline`` is respected; otherwise ``wandb.login(prompt=False)`` decides,
+    under a time limit of ten seconds (``WANDB_HTTP_TIMEOUT`` if set). Without a key, with one that W&B refuses,
+    or without a network, runs stay on this machine, and one printed line says why and how to change it.
+    """
+    import wandb
+
+    from . import local
+
+    mode = os.environ.get("WANDB_MODE", "online")
+    if mode != "online":
+        print(f"WANDB_MODE is {mode}: runs stay on this machine. Unset it to use your W&B account.")
+        return local
+    limit = os.environ.setdefault("WANDB_HTTP_TIMEOUT", "10")
+    try:
+        if wandb.login(prompt=False):
+            print("Logged in: runs and sweeps go to your W&B account.")
+            return wandb
+        reason = "No W&B key found"
+    except (wandb.errors.Error, ValueError) as error:
+        reason = f"W&B did not accept the login within {limit} s ({type(error).__name__})"
+    os.environ["WANDB_MODE"] = "offline"
+    wandb.teardown()  # wandb reads the environment once; the next use reads it again
+    print(f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal, then start again.")
+    return local

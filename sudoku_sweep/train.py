@@ -1,0 +1,259 @@
+"""One training run: ``fit(config, boards)``. Knows nothing of W&B; what it measures goes to ``log``."""
+
+import time
+from dataclasses import asdict, dataclass, field, fields
+
+import torch
+from torch.nn import functional as F
+
+from .data import Boards, augment
+from .errors import BoardError, ConfigError, DivergedError
+from .model import SudokuTransformer, check_shape, solve
+
+CHUNK = 64  # boards whose loss is computed together
+
+
+@dataclass(frozen=True)
+class Config:
+    """The hyperparameters of one run.
+
+    learning_rate : peak of the one-cycle schedule
+    embedding_dim, attention_dim, n_heads, n_loops, mlp_ratio : the net, see ``SudokuTransformer``
+    epochs : passes over the training boards, or over ``steps_per_epoch`` batches of them
+    batch_size : boards per step
+    steps_per_epoch : batches drawn per epoch; None for all boards
+    validate_every : epochs between two validations; the last epoch always has one
+    seed : same seed, same device, same history
+    """
+
+    learning_rate: float = 2.5e-3
+    embedding_dim: int = 20
+    attention_dim: int = 27
+    n_heads: int = 3
+    n_loops: int = 2
+    mlp_ratio: int = 2
+    epochs: int = 50
+    batch_size: int = 512
+    steps_per_epoch: int | None = None
+    validate_every: int = 5
+    seed: int = 0
+
+    def __post_init__(self):
+        check_shape(**self.shape)
+        for name in ("epochs", "batch_size", "steps_per_epoch", "validate_every"):
+            value = getattr(self, name)
+            optional = name == "steps_per_epoch" and value is None
+            if not optional and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+                raise ConfigError(f"{name}={value!r}: give a whole number of at least 1")
+        if isinstance(self.learning_rate, str):
+            raise ConfigError(
+                f"learning_rate={self.learning_rate!r} is a string, not a number; "
+                "in YAML write 1.0e-5, because 1e-5 is read as text"
+            )
+        if not isinstance(self.learning_rate, int | float) or not 0 <= self.learning_rate < float("inf"):
+            raise ConfigError(f"learning_rate={self.learning_rate!r}: give a finite number of at least 0")
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool):
+            raise ConfigError(f"seed={self.seed!r}: give a whole number")
+
+    @classmethod
+    def of(cls, values):
+        """A ``Config`` from any mapping, such as ``run.config``. A name that is no hyperparameter is refused."""
+        values = dict(values)
+        known = [f.name for f in fields(cls)]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ConfigError(f"no hyperparameter {', '.join(unknown)}; there are {', '.join(known)}")
+        return cls(**values)
+
+    @property
+    def shape(self):
+        """The part that makes the net: keyword arguments of ``SudokuTransformer``."""
+        names = ("embedding_dim", "attention_dim", "n_heads", "n_loops", "mlp_ratio")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass
+class Result:
+    """A finished (or interrupted) run: the net on the CPU, one dict per epoch, and seconds of wall time."""
+
+    config: Config
+    model: SudokuTransformer
+    history: list = field(default_factory=list)
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    @property
+    def summary(self):
+        """The last logged value of every metric, as W&B's ``run.summary`` holds it."""
+        return {name: value for row in self.history for name, value in row.items()}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How a net does on boards: mean loss (nats) and accuracy over blank cells, shares of boards solved."""
+
+    loss: float
+    accuracy: float
+    solved: float
+    solved_one_shot: float
+
+
+def build_model(config):
+    """The untrained net of a config; its seed decides the weights, the global random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return SudokuTransformer(**config.shape)
+
+
+def default_device():
+    """``"cuda"`` if there is one, else ``"cpu"``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def fit(config, train, validation, *, log=None, device=None):
+    """Train one net.
+
+    Parameters
+    ----------
+    config : Config
+    train, validation : Boards
+    log : callable, optional
+        Called once per epoch with a dict: ``epoch``, ``train_loss``, ``train_accuracy``, ``learning_rate``;
+        every ``validate_every``-th epoch and at the last also ``val_loss``, ``val_accuracy`` (blank cells
+        only) and ``val_solved`` (share of boards solved step by step). ``run.log`` of W&B fits.
+    device : str, optional
+        Default: the GPU if there is one.
+
+    Returns
+    -------
+    Result
+        After a KeyboardInterrupt: what was reached until then, ``interrupted`` set.
+
+    Raises
+    ------
+    DivergedError
+        The loss is no finite number any more.
+    BoardError
+        No training or no validation boards.
+    """
+    if not len(train.quizzes) or not len(validation.quizzes):
+        raise BoardError(f"nothing to train on: {len(train.quizzes)} training, {len(validation.quizzes)} other boards")
+    device = device or default_device()
+    start = time.perf_counter()
+    result = Result(config, build_model(config))
+    model = result.model.to(device)
+    quizzes, solutions = to_tensors(train, device)
+    generator = torch.Generator(device).manual_seed(config.seed)
+    n_steps = steps_per_epoch(config, len(quizzes))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.learning_rate, total_steps=max(2, config.epochs * n_steps), cycle_momentum=False
+    )
+    try:
+        for epoch in range(1, config.epochs + 1):
+            order = torch.randperm(len(quizzes), generator=generator, device=device)
+            totals = torch.zeros(3, device=device)  # loss, right answers, blank cells: read once per epoch
+            for rows in order.split(config.batch_size)[:n_steps]:
+                batch = augment(quizzes[rows], solutions[rows], generator)
+                totals += training_step(model, optimizer, *batch)
+                schedule.step()
+            loss, right, blanks = totals.tolist()
+            metrics = {
+                "epoch": epoch,
+                "train_loss": loss / max(blanks, 1),
+                "train_accuracy": right / max(blanks, 1),
+                "learning_rate": schedule.get_last_lr()[0],
+            }
+            if not torch.isfinite(totals).all():
+                raise DivergedError(
+                    f"the loss is {loss} in epoch {epoch}: a learning_rate of {config.learning_rate} is too high "
+                    "for this net; try a third of it"
+                )
+            if epoch % config.validate_every == 0 or epoch == config.epochs:
+                scores = evaluate(model, validation)
+                metrics |= {"val_loss": scores.loss, "val_accuracy": scores.accuracy, "val_solved": scores.solved}
+            result.history.append(metrics)
+            if log is not None:
+                log(dict(metrics))
+    except KeyboardInterrupt:
+        result.interrupted = True
+    finally:
+        result.model = model.cpu().eval()
+        result.seconds = time.perf_counter() - start
+        del quizzes, solutions, optimizer, schedule
+        if device != "cpu":
+            torch.cuda.empty_cache()
+    return result
+
+
+def steps_per_epoch(config, n_boards):
+    """Batches in one epoch: all the boards give, the last one perhaps smaller, or fewer if the config says so."""
+    available = -(-n_boards // config.batch_size)
+    return min(config.steps_per_epoch or available, available)
+
+
+def to_tensors(boards, device):
+    """Quizzes and solutions as uint8 tensors [board, 81] on the device."""
+    return [torch.from_numpy(part.copy()).to(device) for part in boards]
+
+
+def training_step(model, optimizer, quizzes, solutions):
+    """One step of AdamW on a batch; returns sums over its blank cells: [loss, right answers, cells].
+
+    The loss is the mean over the batch's blank cells and over the passes of the net. Boards are sorted by
+    their number of blanks and taken in chunks, each padded to its own maximum, so that the net answers for
+    few cells that nobody asked about; the gradients are those of the whole batch.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    n_blanks = (quizzes == 0).sum(1)
+    order = n_blanks.argsort()
+    all_blanks = n_blanks.sum().clamp(min=1)
+    totals = torch.zeros(3, device=quizzes.device)
+    for rows in order.split(CHUNK):
+        sums = blank_cell_sums(model, quizzes[rows], solutions[rows], int(n_blanks[rows[-1]]))
+        (sums[0] / all_blanks).backward()
+        totals += torch.stack(sums).detach()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return totals
+
+
+def blank_cell_sums(model, quizzes, solutions, n_asked):
+    """Loss (averaged over the passes), right answers of the last pass, and number, summed over blank cells."""
+    blank = quizzes == 0
+    asked = blank.argsort(dim=1, descending=True, stable=True)[:, :n_asked]  # [batch, n_asked]: blanks come first
+    weight = blank.gather(1, asked)
+    target = solutions.gather(1, asked).long() - 1
+    scores = model(quizzes, asked)
+    losses = [F.cross_entropy(part.flatten(0, 1), target.flatten(), reduction="none") for part in scores]
+    loss = torch.stack(losses).mean(0).view_as(target) * weight
+    right = (scores[-1].argmax(2) == target) & weight
+    return loss.sum(), right.sum(), weight.sum()
+
+
+@torch.no_grad()
+def evaluate(model, boards, batch_size=256):
+    """Score a net on boards as they are, no augmentation. Returns ``Scores``."""
+    device = model.place.device
+    quizzes, solutions = to_tensors(boards, device)
+    totals = torch.zeros(3, device=device)
+    one_shot = 0
+    for quiz, solution in zip(quizzes.split(batch_size), solutions.split(batch_size), strict=True):
+        blank = quiz == 0
+        scores = model(quiz)
+        target = solution.long() - 1
+        last = scores[-1]
+        wrong = (last.argmax(2) != target) & blank
+        losses = torch.stack([F.cross_entropy(part.flatten(0, 1), target.flatten(), reduction="none") for part in scores])
+        loss = (losses.mean(0).view_as(target) * blank).sum()
+        totals += torch.stack([loss, (blank & ~wrong).sum(), blank.sum()])
+        one_shot += int((~wrong.any(1)).sum())
+    loss, right, blanks = totals.tolist()
+    found = solve(model, quizzes)
+    solved = found.solved & (found.boards == solutions.cpu()).all(1)
+    return Scores(loss / max(blanks, 1), right / max(blanks, 1), solved.float().mean().item(), one_shot / len(quizzes))
+
+
+def as_dict(config):
+    """The config as a plain dict, for ``wandb.init(config=...)``."""
+    return asdict(config)
