@@ -26,7 +26,9 @@ def make_data(args):
     for name in ("validation", "test"):
         others = [splits[other] for other in splits if other != name]
         if any(len(data.leaked(splits[name], other)) for other in others):
-            raise BoardError(f"{name} shares a solved grid with another split: change its seed in data.SPLIT_SEEDS")
+            raise BoardError(
+                f"{name} shares a solved grid with another split: change its seed in data.SPLIT_SEEDS"
+            )
     for name, boards in splits.items():
         _write_boards(Path(args.folder) / f"sudoku_{name}.csv", boards)
 
@@ -50,7 +52,9 @@ def train_net(args):
         return 130
     scores = {name: train.evaluate(result.model, data.load_split(name)) for name in ("validation", "test")}
     for name, score in scores.items():
-        print(f"{name}: {100 * score.solved:.1f} % solved step by step, {100 * score.accuracy:.1f} % of blank cells right")
+        print(
+            f"{name}: {100 * score.solved:.1f} % of boards solved, {100 * score.accuracy:.1f} % of blank cells right"
+        )
     if args.save:
         device = "CPU" if (args.device or train.default_device()) == "cpu" else torch.cuda.get_device_name()
         about = {
@@ -64,7 +68,7 @@ def train_net(args):
         }
         save_checkpoint(args.save, result.model, about)
         card = Path(args.save).with_suffix(".md")
-        write_atomically(card, _card(Path(args.save).name, about).encode())
+        write_atomically(card, _card(args.save, about).encode())
         print(f"saved {args.save} and its card {card}")
     return 0
 
@@ -73,20 +77,22 @@ def _print_epoch(metrics):
     print("  ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
 
 
-def _card(name, about):
+def _card(path, about):
     """A checkpoint's card in Markdown: what it is, where it comes from, how good it is."""
     config = about["config"]
     flags = " ".join(
-        f"--{f.name.replace('_', '-')} {config[f.name]}" for f in fields(train.Config) if config[f.name] is not None
+        f"--{f.name.replace('_', '-')} {config[f.name]}"
+        for f in fields(train.Config)
+        if config[f.name] is not None
     )
     lines = [
-        f"# {name}",
+        f"# {Path(path).name}",
         "",
         f"A `SudokuTransformer` with {about['parameters']:,} parameters, trained on the first "
         f"{about['training_boards']:,} boards of `sudoku_train.csv` with relabelled digits and revealed blanks.",
         "",
         "```",
-        f"python -m sudoku_sweep train {flags} --boards {about['training_boards']} --save {name}",
+        f"python -m sudoku_sweep train {flags} --boards {about['training_boards']} --save {path}",
         "```",
         "",
         f"{about['steps']:,} steps of {config['batch_size']} boards, {about['seconds']:,} s, seed {config['seed']}, "
@@ -102,11 +108,21 @@ def _card(name, about):
         )
     lines += [
         "",
-        "Limits: it knows boards like those it saw, which hidden singles solve; it takes nothing back, so one wrong",
-        "digit spoils a board; and its confidence is no proof.",
+        "Limits: it knows boards like those it saw, which hidden singles solve; it takes nothing back, so one",
+        "wrong digit spoils a board; and its confidence is no proof.",
         "",
     ]
     return "\n".join(lines)
+
+
+def report(args):
+    """Print the leaderboard of a local sweep, the latest one unless an id is given."""
+    from . import analysis, local  # matplotlib and wandb take a while; only this command needs them
+
+    sweep_id = args.sweep or local.latest_sweep()
+    frame = analysis.runs_frame(local.runs(sweep_id))
+    print(f"local sweep {sweep_id}, {len(frame)} runs, best first:")
+    print(analysis.leaderboard(frame).to_string(float_format="{:.4g}".format))
 
 
 def parser():
@@ -117,7 +133,9 @@ def parser():
     command = commands.add_parser("data", help=make_data.__doc__, description=make_data.__doc__)
     command.add_argument("--folder", default=data.DATA_DIR, help="where the three shipped files go")
     command.add_argument("--out", help="make one file of other boards instead")
-    command.add_argument("--boards", type=int, default=1000, help="with --out: how many (default %(default)s)")
+    command.add_argument(
+        "--boards", type=int, default=1000, help="with --out: how many (default %(default)s)"
+    )
     command.add_argument("--seed", type=int, default=3, help="with --out: its seed (default %(default)s)")
     command.add_argument("--clues", type=int, nargs=2, default=(30, 60), metavar=("FEWEST", "MOST"))
     command.set_defaults(run=make_data)
@@ -125,12 +143,20 @@ def parser():
     command = commands.add_parser("train", help=train_net.__doc__, description=train_net.__doc__)
     for f in fields(train.Config):
         kind = float if f.type is float else int
-        command.add_argument(f"--{f.name.replace('_', '-')}", type=kind, default=f.default, help=f"default {f.default}")
+        command.add_argument(
+            f"--{f.name.replace('_', '-')}", type=kind, default=f.default, help=f"default {f.default}"
+        )
     command.add_argument("--boards", type=int, help="train on the first so many boards only")
     command.add_argument("--device", help="cpu or cuda (default: the GPU if there is one)")
-    command.add_argument("--threads", type=int, default=1, help="CPU threads; more rarely help (default %(default)s)")
+    command.add_argument(
+        "--threads", type=int, default=1, help="CPU threads; more rarely help (default %(default)s)"
+    )
     command.add_argument("--save", metavar="FILE.pt", help="write the net here, and a card beside it")
     command.set_defaults(run=train_net)
+
+    command = commands.add_parser("report", help=report.__doc__, description=report.__doc__)
+    command.add_argument("sweep", nargs="?", help="the id that the sweep printed when it was set up")
+    command.set_defaults(run=report)
     return top
 
 

@@ -1,6 +1,5 @@
 """From runs, local or of W&B's ``Api``, to tables and figures; and boards drawn."""
 
-import math
 from numbers import Number
 
 import matplotlib.pyplot as plt
@@ -18,16 +17,28 @@ def runs_frame(runs):
     """One row per run, whatever its state: DataFrame with ``id``, ``name``, ``state``, ``config.*``, ``summary.*``.
 
     Settings and results are prefixed because a name can be both: ``learning_rate`` is set once (the peak) and
-    logged every epoch (the schedule, near 0 at the end). W&B's own bookkeeping (names with ``_``) is left out.
+    logged every epoch (the schedule, near 0 at the end). Nested values get dotted names. W&B's own bookkeeping
+    (names with ``_``) is left out.
     """
     rows = []
     for run in runs:
         row = {"id": run.id, "name": run.name, "state": run.state}
         for kind in ("config", "summary"):
-            pairs = dict(getattr(run, kind)).items()
-            row |= {f"{kind}.{name}": value for name, value in pairs if not name.startswith("_")}
+            row |= _flat(kind, getattr(run, kind))
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _flat(prefix, values):
+    """A nested mapping as one dict with dotted names: ``{"a": {"max": 1}}`` -> ``{"prefix.a.max": 1}``."""
+    flat = {}
+    for name in values.keys():  # noqa: SIM118  (W&B's summaries are no iterables)
+        value = values[name]
+        if hasattr(type(value), "keys"):
+            flat |= _flat(f"{prefix}.{name}", value)
+        elif not name.startswith("_"):
+            flat[f"{prefix}.{name}"] = value
+    return flat
 
 
 def history_frame(runs, *metrics):
@@ -46,29 +57,27 @@ def varied(frame):
     return [name for name in frame if name.startswith("config.") and frame[name].nunique() > 1]
 
 
-def leaderboard(frame, metric="val_accuracy"):
-    """The runs, best first: what varies, and the scores. Runs without a finite score stand last, none is dropped.
+def scores(frame, metric="val_accuracy"):
+    """The last logged ``metric`` of every run, not-a-number unless the run finished with a finite number.
 
-    A run counts as scored if it finished and its last logged ``metric`` is a finite number: failed runs may
-    hold a half-way value, and W&B reports not-a-number as the string ``"NaN"``.
+    Failed runs may hold a half-way value, and W&B reports not-a-number as the string ``"NaN"``: neither counts.
     """
-    scores = pd.to_numeric(frame[f"summary.{metric}"], errors="coerce")
-    scores = scores.where((frame["state"] == "finished") & np.isfinite(scores))
+    logged = frame.get(f"summary.{metric}", pd.Series(index=frame.index, dtype=float))
+    numbers = pd.to_numeric(logged, errors="coerce").astype(float)
+    return numbers.where((frame["state"] == "finished") & np.isfinite(numbers))
+
+
+def leaderboard(frame, metric="val_accuracy"):
+    """The runs, best first: what varies, and the scores. Runs without a score stand last; none is dropped."""
+    order = scores(frame, metric).sort_values(ascending=False, kind="stable").index
     columns = ["name", "state", *varied(frame), *(name for name in frame if name.startswith("summary.val_"))]
-    table = frame.loc[scores.sort_values(ascending=False, kind="stable").index, columns]
-    return table.rename(columns=_short_name).reset_index(drop=True)
+    return frame.loc[order, columns].rename(columns=_short_name).reset_index(drop=True)
 
 
 def best_run(runs, metric="val_accuracy"):
-    """The finished run with the highest last-logged finite ``metric``; ``None`` if there is none."""
-    scored = [
-        run
-        for run in runs
-        if run.state == "finished"
-        and isinstance(run.summary.get(metric), Number)
-        and math.isfinite(run.summary[metric])
-    ]
-    return max(scored, key=lambda run: run.summary[metric], default=None)
+    """The run with the highest score; ``None`` if no run has one."""
+    found = scores(runs_frame(runs), metric)
+    return runs[found.idxmax()] if found.notna().any() else None
 
 
 def _short_name(column):
@@ -106,18 +115,18 @@ def plot_parallel_coordinates(frame, metric="val_accuracy"):
     far from 5e-4 as that is from 1e-3.
     """
     columns = varied(frame)
-    scored = frame[(frame["state"] == "finished") & frame[f"summary.{metric}"].map(np.isfinite)]
-    scored = scored.sort_values(f"summary.{metric}")  # the best runs are drawn last, on top
-    score = scored[f"summary.{metric}"].to_numpy(float)
+    score = scores(frame, metric).dropna().sort_values()  # the best runs are drawn last, on top
     color = plt.matplotlib.colors.Normalize(score.min(), score.max())
-    height = np.empty((len(scored), len(columns) + 1))
+    height = np.empty((len(score), len(columns) + 1))  # [run, axis], 0 below, 1 above
     figure, axes = plt.subplots(figsize=(8, 3.8))
+    label = dict(xytext=(-6, 0), textcoords="offset points", ha="right", va="center", zorder=4)
+    label["bbox"] = dict(facecolor="white", edgecolor="none", alpha=0.8, pad=1)
     for at, column in enumerate(columns):
         values = sorted(frame[column].unique())
         position = {value: (i + 0.5) / len(values) for i, value in enumerate(values)}
-        height[:, at] = scored[column].map(position)
+        height[:, at] = frame.loc[score.index, column].map(position)
         for value in values:
-            axes.annotate(f"{value:g}", (at, position[value]), xytext=(-6, 0), textcoords="offset points", ha="right", va="center")
+            axes.annotate(str(value), (at, position[value]), **label)
     height[:, -1] = 0.05 + 0.9 * color(score)
     for line, value in zip(height, score, strict=True):
         axes.plot(range(len(line)), line, color=plt.cm.viridis(color(value)), linewidth=2)

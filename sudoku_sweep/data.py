@@ -20,7 +20,7 @@ CELL = np.arange(81)
 ROW, COLUMN = CELL // 9, CELL % 9
 BOX = ROW // 3 * 3 + COLUMN // 3
 UNITS_OF = np.stack([ROW, 9 + COLUMN, 18 + BOX], axis=1)  # [cell, 3]: its row, column and box, as units 0-26
-UNITS = np.stack([CELL[(UNITS_OF == unit).any(1)] for unit in range(27)])  # [unit, 9]: the cells of each unit
+UNITS = np.stack([CELL[(unit == UNITS_OF).any(1)] for unit in range(27)])  # [unit, 9]: the cells of each unit
 PEERS = np.stack([np.setdiff1d(UNITS[UNITS_OF[cell]], cell) for cell in CELL])  # [cell, 20]
 
 ALL_DIGITS = 0b111_111_111  # digit d is bit d - 1
@@ -54,7 +54,9 @@ def _fill_grids(n, rng):
     """
     grids = np.zeros((n, 81), dtype=np.uint8)
     candidates = np.full((n, 81), ALL_DIGITS, dtype=np.uint16)  # digits no peer holds
-    priority = rng.random((n, 81), dtype=np.float32)  # in [0, 1): breaks ties between equally constrained cells
+    priority = rng.random(
+        (n, 81), dtype=np.float32
+    )  # in [0, 1): breaks ties between equally constrained cells
     for _ in range(81):
         cell = (N_DIGITS[candidates] + priority).argmin(1)
         options = candidates[np.arange(len(grids)), cell]
@@ -93,7 +95,9 @@ def _pluck(grids, clues, rng):
         others = UNITS[units]  # [board, 3, 9]
         each = board[:, None, None]
         taken = seen[each, ROW[others]] | seen[each, 9 + COLUMN[others]] | seen[each, 18 + BOX[others]]
-        closed = (quizzes[each, others] > 0) | (taken & bit[:, None, None] > 0)  # the cell itself is still filled
+        closed = (quizzes[each, others] > 0) | (
+            taken & bit[:, None, None] > 0
+        )  # the cell itself is still filled
         single = closed.all(2).any(1)
         seen[board[~single, None], units[~single]] |= bit[~single, None]
         quizzes[board[single], cell[single]] = 0
@@ -148,7 +152,10 @@ def made_boards(n, seed, clues=(30, 60), folder=DATA_DIR / "made"):
     path = Path(folder) / f"boards_seed{seed}_n{n}_clues{clues[0]}-{clues[1]}.csv"
     checksum = path.with_suffix(".sha256")
     if path.exists():
-        if checksum.exists() and checksum.read_text().strip() == hashlib.sha256(path.read_bytes()).hexdigest():
+        if (
+            checksum.exists()
+            and checksum.read_text().strip() == hashlib.sha256(path.read_bytes()).hexdigest()
+        ):
             return load_boards(path)
         print(f"{path.name} does not match its checksum: making it again")
     boards = make_boards(n, seed, clues)
@@ -237,7 +244,9 @@ def check_boards(boards, source="boards"):
     clash = (quizzes != solutions) & (quizzes != 0)
     if clash.any():
         board, cell = np.argwhere(clash)[0]
-        refuse(board, cell, f"the clue {quizzes[board, cell]} contradicts the solution {solutions[board, cell]}")
+        refuse(
+            board, cell, f"the clue {quizzes[board, cell]} contradicts the solution {solutions[board, cell]}"
+        )
     broken = ~obeys_rules(solutions)
     if broken.any():
         board = int(broken.argmax())
@@ -268,7 +277,9 @@ def parse_board(text):
     wrong = [cell for cell, digit in enumerate(digits) if digit not in "0123456789"]
     if wrong:
         cell = wrong[0]
-        raise BoardError(f"row {cell // 9 + 1}, column {cell % 9 + 1}: {digits[cell]!r} is not a digit, 0 or .")
+        raise BoardError(
+            f"row {cell // 9 + 1}, column {cell % 9 + 1}: {digits[cell]!r} is not a digit, 0 or ."
+        )
     return np.array([int(digit) for digit in digits], dtype=np.uint8)
 
 
@@ -290,7 +301,11 @@ def count_solutions(board, limit=2):
     def search(blanks, found):
         if not blanks:
             return found + 1
-        free = {cell: ALL_DIGITS & ~(seen[a] | seen[b] | seen[c]) for cell in blanks for a, b, c in [units_of[cell]]}
+        free = {
+            cell: ALL_DIGITS & ~(seen[a] | seen[b] | seen[c])
+            for cell in blanks
+            for a, b, c in [units_of[cell]]
+        }
         cell = min(blanks, key=lambda blank: free[blank].bit_count())
         for digit in range(9):
             bit = 1 << digit
@@ -324,8 +339,12 @@ def fingerprints(grids):
     with the nine places they take. Equal fingerprints of unrelated grids are possible, and rare.
     """
     square = grids.reshape(-1, 9, 9).astype(np.int64) - 1
-    column_of = square.argsort(2, kind="stable").transpose(0, 2, 1)  # [board, digit, row]: where the digit stands
-    kinds = [_cycle_kinds(lines) for lines in (square, square.transpose(0, 2, 1), column_of)]  # each [board, 36]
+    column_of = square.argsort(2, kind="stable").transpose(
+        0, 2, 1
+    )  # [board, digit, row]: where the digit stands
+    kinds = [
+        _cycle_kinds(lines) for lines in (square, square.transpose(0, 2, 1), column_of)
+    ]  # each [board, 36]
     first, second = np.triu_indices(9, 1)
     near = first // 3 == second // 3  # pairs of lines within one band or stack
     rows, columns = (

@@ -51,7 +51,9 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
         A configuration that cannot be run; nothing has been started or written then.
     """
     if prior_runs:
-        raise SweepError("prior_runs need W&B's server: sync the runs, then use wandb.sweep(..., prior_runs=...)")
+        raise SweepError(
+            "prior_runs need W&B's server: sync the runs, then use wandb.sweep(..., prior_runs=...)"
+        )
     size = _n_points(sweep)
     sweep_id = secrets.token_hex(4)
     folder = _store() / sweep_id
@@ -95,10 +97,14 @@ def agent(sweep_id, function=None, entity=None, project=None, count=None, max_co
     if not callable(function):
         raise SweepError("give agent(sweep_id, function=...) the function that trains one run")
     if wandb.run is not None:
-        raise SweepError("a W&B run is still open: call run.finish() first, or use `with wandb.init() as run:`")
+        raise SweepError(
+            "a W&B run is still open: call run.finish() first, or use `with wandb.init() as run:`"
+        )
     size = _n_points(about["config"])
     if size is None and count is None:
-        raise SweepError("a random sweep never ends by itself: give count=..., or a run_cap in its configuration")
+        raise SweepError(
+            "a random sweep never ends by itself: give count=..., or a run_cap in its configuration"
+        )
     start, outcomes = time.monotonic(), []
     with contextlib.closing(_claims(folder, about, size)) as claims:  # lets go of the lock, whatever happens
         for record in itertools.islice(claims, count):
@@ -107,7 +113,9 @@ def agent(sweep_id, function=None, entity=None, project=None, count=None, max_co
             outcomes.append(record["state"])
             failures, in_a_row = outcomes.count("failed"), _failed_at_the_end(outcomes)
             if in_a_row and failures >= EARLY_FAILURES and time.monotonic() - start < EARLY_SECONDS:
-                print(f"{failures} failed runs in the first {EARLY_SECONDS} seconds: stopping, like W&B's agent")
+                print(
+                    f"{failures} failed runs in the first {EARLY_SECONDS} seconds: stopping, like W&B's agent"
+                )
                 break
             if in_a_row >= (max_consecutive_failed_runs or math.inf):
                 print(f"{in_a_row} failed runs in a row: stopping")
@@ -317,6 +325,8 @@ def _plain(values):
     for name, value in values.items():
         if isinstance(value, np.generic):
             value = value.item()
+        elif hasattr(type(value), "keys"):  # a dict, or what stands for one in a summary
+            value = _plain({key: value[key] for key in value.keys()})  # noqa: SIM118
         try:
             json.dumps(value)
         except TypeError:
@@ -333,6 +343,8 @@ def _n_points(config):
     method = config.get("method") if isinstance(config, dict) else None
     if method not in ("grid", "random"):
         raise SweepError(f"method {method!r}: a local sweep searches by 'grid' or 'random'")
+    if config.get("early_terminate"):
+        raise SweepError("early_terminate: a local sweep does not stop runs early; leave it out")
     if method == "grid":
         size = len(grid_points(config))
     else:
@@ -351,49 +363,78 @@ def _configuration(about, index):
         return grid_points(about["config"])[index]
     parameters = about["config"]["parameters"]
     draws = np.random.default_rng([about["seed"], index]).random(len(parameters)).tolist()
-    return {name: quantile(name, parameters[name], u) for name, u in zip(sorted(parameters), draws, strict=True)}
+    return {
+        name: quantile(name, parameters[name], u) for name, u in zip(sorted(parameters), draws, strict=True)
+    }
 
 
 def quantile(name, parameter, u):
     """The value of one parameter at quantile ``u`` in [0, 1) of its distribution, as W&B defines them.
 
     Understood: ``value``, ``values`` (with ``probabilities``), ``min``/``max`` (whole numbers: ``int_uniform``,
-    else ``uniform``), ``log_uniform_values``, ``q_uniform``, ``normal``.
+    else ``uniform``), ``q_uniform``, ``log_uniform_values``, ``normal``.
     Source: docs.wandb.ai, "Sweep configuration options".
     """
-    spec = dict(parameter)
-    kind = spec.pop("distribution", None) or _implied_distribution(spec)
+    kind = parameter.get("distribution") or _implied_distribution(parameter)
+    if kind not in QUANTILES:
+        raise SweepError(
+            f"parameter {name}: a local sweep knows no distribution {kind!r}; there are {', '.join(QUANTILES)}"
+        )
     try:
-        if kind == "constant":
-            return spec["value"]
-        if kind == "categorical":
-            values = spec["values"]
-            weights = spec.get("probabilities", [1 / len(values)] * len(values))
-            if len(weights) != len(values) or not math.isclose(math.fsum(weights), 1):
-                raise SweepError(f"parameter {name}: 'probabilities' needs one number per value, adding up to 1")
-            return values[min(int(np.searchsorted(np.cumsum(weights), u, "right")), len(values) - 1)]
-        if kind == "normal":
-            return statistics.NormalDist(spec["mu"], spec["sigma"]).inv_cdf(max(u, 1e-12))
-        low, high = spec["min"], spec["max"]
-        if low > high or (kind == "log_uniform_values" and low <= 0):
-            raise SweepError(f"parameter {name}: min {low} and max {high} bound no {kind} distribution")
-        if kind == "int_uniform":
-            return low + int(u * (high - low + 1))
-        if kind == "uniform":
-            return low + u * (high - low)
-        if kind == "q_uniform":
-            step = spec.get("q", 1)
-            return round((low + u * (high - low)) / step) * step
-        if kind == "log_uniform_values":
-            return math.exp(math.log(low) + u * (math.log(high) - math.log(low)))
-    except (KeyError, TypeError, IndexError, ZeroDivisionError) as error:
-        raise SweepError(f"parameter {name}: {parameter} does not describe a {kind} distribution") from error
-    raise SweepError(f"parameter {name}: a local sweep knows no distribution {kind!r}")
+        return QUANTILES[kind](u, **{key: value for key, value in parameter.items() if key != "distribution"})
+    except (TypeError, ValueError, ZeroDivisionError, IndexError) as error:
+        raise SweepError(
+            f"parameter {name}: {parameter} does not describe a {kind} distribution: {error}"
+        ) from error
+
+
+def _categorical(u, values, probabilities=None):
+    weights = probabilities or [1 / len(values)] * len(values)
+    if len(weights) != len(values) or not math.isclose(math.fsum(weights), 1):
+        raise ValueError("probabilities are one number per value, adding up to 1")
+    return values[min(int(np.searchsorted(np.cumsum(weights), u, "right")), len(values) - 1)]
+
+
+def _uniform(u, min, max):
+    if min > max:
+        raise ValueError(f"min {min} is above max {max}")
+    return min + u * (max - min)
+
+
+def _int_uniform(u, min, max):
+    _uniform(u, min, max)  # refuses bounds that are the wrong way round
+    return min + math.floor(u * (max - min + 1))  # max itself is as likely as the others
+
+
+def _q_uniform(u, min, max, q=1):
+    return round(_uniform(u, min, max) / q) * q
+
+
+def _log_uniform_values(u, min, max):
+    return math.exp(_uniform(u, math.log(min), math.log(max)))
+
+
+def _normal(u, mu=0, sigma=1):
+    return statistics.NormalDist(mu, sigma).inv_cdf(max(u, 1e-12))  # u = 0 would be minus infinity
+
+
+QUANTILES = {
+    "constant": lambda u, value: value,
+    "categorical": _categorical,
+    "int_uniform": _int_uniform,
+    "uniform": _uniform,
+    "q_uniform": _q_uniform,
+    "log_uniform_values": _log_uniform_values,
+    "normal": _normal,
+}
 
 
 def _implied_distribution(spec):
+    """The distribution W&B takes a parameter to have if none is named."""
     if "value" in spec:
         return "constant"
     if "values" in spec:
         return "categorical"
-    return "int_uniform" if isinstance(spec.get("min"), int) and isinstance(spec.get("max"), int) else "uniform"
+    return (
+        "int_uniform" if isinstance(spec.get("min"), int) and isinstance(spec.get("max"), int) else "uniform"
+    )

@@ -259,6 +259,18 @@ def save_checkpoint(path, model, about):
     write_atomically(path, buffer.getvalue())
 
 
+# What torch.load and the lines after it were seen to raise on damaged files.
+_NOT_A_CHECKPOINT = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+)
+
+
 def load_checkpoint(path, device="cpu"):
     """Read what ``save_checkpoint`` wrote: ``(model, about)``, the model ready for use.
 
@@ -271,13 +283,16 @@ def load_checkpoint(path, device="cpu"):
     """
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"no checkpoint {path}: train a net with `python -m sudoku_sweep train --save {path}`")
+        raise CheckpointError(
+            f"no checkpoint {path}: train a net with `python -m sudoku_sweep train --save {path}`"
+        )
+    content = io.BytesIO(path.read_bytes())
     try:
-        saved = torch.load(path, map_location=device, weights_only=True)
+        saved = torch.load(content, map_location=device, weights_only=True)
         model = SudokuTransformer(**saved["shape"])
         model.load_state_dict(saved["weights"])
         about = saved["about"]
-    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, ConfigError) as error:
+    except _NOT_A_CHECKPOINT as error:
         reason = str(error).partition("\n")[0]
         raise CheckpointError(f"{path.name} is not a checkpoint of this package: {reason}") from error
     return model.to(device).eval(), about

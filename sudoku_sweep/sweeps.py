@@ -5,7 +5,7 @@ import math
 import os
 from dataclasses import dataclass, field
 
-from .errors import SweepError, SudokuError
+from .errors import SudokuError, SweepError
 from .train import Config
 
 PROJECT = "sudoku-llm-hyperparameter-sweep"
@@ -114,9 +114,13 @@ def _grid_values(name, parameter):
         return [parameter["value"]]
     if "values" not in parameter:
         given = ", ".join(sorted(parameter)) or "nothing"
-        raise SweepError(f"parameter {name}: a grid needs 'values' (or one 'value'), not {given}; or use method: random")
+        raise SweepError(
+            f"parameter {name}: a grid needs 'values' (or one 'value'), not {given}; or use method: random"
+        )
     if not isinstance(parameter["values"], list | tuple) or not parameter["values"]:
-        raise SweepError(f"parameter {name}: 'values' is {parameter['values']!r}; give a list of at least one value")
+        raise SweepError(
+            f"parameter {name}: 'values' is {parameter['values']!r}; give a list of at least one value"
+        )
     return list(parameter["values"])
 
 
@@ -149,7 +153,13 @@ def check_grid(sweep_config):
 def cost_line(n_runs, seconds_per_run):
     """What a sweep will take, in words, from the measured time of one run."""
     total = n_runs * seconds_per_run
-    size = f"{total:.0f} s" if total < 90 else f"{total / 60:.0f} min" if total < 5400 else f"{total / 3600:.1f} h"
+    size = (
+        f"{total:.0f} s"
+        if total < 90
+        else f"{total / 60:.0f} min"
+        if total < 5400
+        else f"{total / 3600:.1f} h"
+    )
     return f"{n_runs} runs x {seconds_per_run:.0f} s for one run on this machine = about {size}, one after the other"
 
 
@@ -178,5 +188,7 @@ def choose_backend():
         reason = f"W&B did not accept the login within {limit} s ({type(error).__name__})"
     os.environ["WANDB_MODE"] = "offline"
     wandb.teardown()  # wandb reads the environment once; the next use reads it again
-    print(f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal, then start again.")
+    print(
+        f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal, then start again."
+    )
     return local

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 import torch
 from torch.nn import functional as F
 
-from .data import Boards, augment
+from .data import augment
 from .errors import BoardError, ConfigError, DivergedError
 from .model import SudokuTransformer, check_shape, solve
 
@@ -50,7 +50,8 @@ class Config:
                 f"learning_rate={self.learning_rate!r} is a string, not a number; "
                 "in YAML write 1.0e-5, because 1e-5 is read as text"
             )
-        if not isinstance(self.learning_rate, int | float) or not 0 <= self.learning_rate < float("inf"):
+        number = isinstance(self.learning_rate, int | float) and not isinstance(self.learning_rate, bool)
+        if not number or not 0 <= self.learning_rate < float("inf"):
             raise ConfigError(f"learning_rate={self.learning_rate!r}: give a finite number of at least 0")
         if not isinstance(self.seed, int) or isinstance(self.seed, bool):
             raise ConfigError(f"seed={self.seed!r}: give a whole number")
@@ -137,7 +138,9 @@ def fit(config, train, validation, *, log=None, device=None):
         No training or no validation boards.
     """
     if not len(train.quizzes) or not len(validation.quizzes):
-        raise BoardError(f"nothing to train on: {len(train.quizzes)} training, {len(validation.quizzes)} other boards")
+        raise BoardError(
+            f"nothing to train on: {len(train.quizzes)} training, {len(validation.quizzes)} other boards"
+        )
     device = device or default_device()
     start = time.perf_counter()
     result = Result(config, build_model(config))
@@ -147,7 +150,7 @@ def fit(config, train, validation, *, log=None, device=None):
     n_steps = steps_per_epoch(config, len(quizzes))
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=max(2, config.epochs * n_steps), cycle_momentum=False
+        optimizer, config.learning_rate, total_steps=config.epochs * n_steps + 1, cycle_momentum=False
     )
     try:
         for epoch in range(1, config.epochs + 1):
@@ -171,7 +174,11 @@ def fit(config, train, validation, *, log=None, device=None):
                 )
             if epoch % config.validate_every == 0 or epoch == config.epochs:
                 scores = evaluate(model, validation)
-                metrics |= {"val_loss": scores.loss, "val_accuracy": scores.accuracy, "val_solved": scores.solved}
+                metrics |= {
+                    "val_loss": scores.loss,
+                    "val_accuracy": scores.accuracy,
+                    "val_solved": scores.solved,
+                }
             result.history.append(metrics)
             if log is not None:
                 log(dict(metrics))
@@ -221,14 +228,18 @@ def training_step(model, optimizer, quizzes, solutions):
 def blank_cell_sums(model, quizzes, solutions, n_asked):
     """Loss (averaged over the passes), right answers of the last pass, and number, summed over blank cells."""
     blank = quizzes == 0
-    asked = blank.argsort(dim=1, descending=True, stable=True)[:, :n_asked]  # [batch, n_asked]: blanks come first
+    asked = blank.argsort(dim=1, descending=True, stable=True)[:, :n_asked]  # [batch, n_asked]: blanks first
     weight = blank.gather(1, asked)
     target = solutions.gather(1, asked).long() - 1
     scores = model(quizzes, asked)
-    losses = [F.cross_entropy(part.flatten(0, 1), target.flatten(), reduction="none") for part in scores]
-    loss = torch.stack(losses).mean(0).view_as(target) * weight
     right = (scores[-1].argmax(2) == target) & weight
-    return loss.sum(), right.sum(), weight.sum()
+    return (cell_losses(scores, target) * weight).sum(), right.sum(), weight.sum()
+
+
+def cell_losses(scores, target):
+    """Cross-entropy of every cell, averaged over the passes: list of [batch, cell, 9] -> [batch, cell]."""
+    losses = [F.cross_entropy(part.flatten(0, 1), target.flatten(), reduction="none") for part in scores]
+    return torch.stack(losses).mean(0).view_as(target)
 
 
 @torch.no_grad()
@@ -242,16 +253,19 @@ def evaluate(model, boards, batch_size=256):
         blank = quiz == 0
         scores = model(quiz)
         target = solution.long() - 1
-        last = scores[-1]
-        wrong = (last.argmax(2) != target) & blank
-        losses = torch.stack([F.cross_entropy(part.flatten(0, 1), target.flatten(), reduction="none") for part in scores])
-        loss = (losses.mean(0).view_as(target) * blank).sum()
+        wrong = (scores[-1].argmax(2) != target) & blank
+        loss = (cell_losses(scores, target) * blank).sum()
         totals += torch.stack([loss, (blank & ~wrong).sum(), blank.sum()])
         one_shot += int((~wrong.any(1)).sum())
     loss, right, blanks = totals.tolist()
     found = solve(model, quizzes)
-    solved = found.solved & (found.boards == solutions.cpu()).all(1)
-    return Scores(loss / max(blanks, 1), right / max(blanks, 1), solved.float().mean().item(), one_shot / len(quizzes))
+    solved = (found.boards == solutions.cpu()).all(1)
+    return Scores(
+        loss=loss / max(blanks, 1),
+        accuracy=right / max(blanks, 1),
+        solved=solved.float().mean().item(),
+        solved_one_shot=one_shot / len(quizzes),
+    )
 
 
 def as_dict(config):

@@ -1,0 +1,34 @@
+# Three commands: `make run`, `make lab`, `make test`. Each sets up .venv first, if needed.
+PYTHON ?= python3
+NOTEBOOK = llm_on_sudoku.ipynb
+JUPYTER = .venv/bin/jupyter
+
+.PHONY: run lab test refresh bench
+
+run: .venv/ready
+	$(JUPYTER) nbconvert --to notebook --execute --output-dir build --log-level WARN $(NOTEBOOK)
+	.venv/bin/python -m sudoku_sweep report
+	@echo "The executed notebook is build/$(NOTEBOOK)"
+
+lab: .venv/ready
+	$(JUPYTER) lab $(NOTEBOOK)
+
+test: .venv/ready
+	.venv/bin/ruff check --quiet .
+	.venv/bin/ruff format --quiet --check .
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -rs
+
+# Execute the committed notebook again, in place, after a change of code or prose.
+refresh: .venv/ready
+	$(JUPYTER) nbconvert --to notebook --execute --inplace --log-level WARN \
+		--ExecutePreprocessor.record_timing=False $(NOTEBOOK)
+	$(JUPYTER) nbconvert --to markdown --output-dir build --log-level WARN $(NOTEBOOK)
+	cp build/llm_on_sudoku_files/llm_on_sudoku_21_1.png images/solved.png  # the README's picture
+
+bench: .venv/ready
+	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.boards
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test]" -c constraints.txt
+	touch $@

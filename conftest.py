@@ -1,0 +1,28 @@
+"""The one place that decides in which environment tests and the notebook's kernel run."""
+
+import os
+import tempfile
+
+import pytest
+
+os.environ.update(
+    SUDOKU_PRESET="quick",
+    WANDB_MODE="offline",
+    WANDB_SILENT="true",
+    WANDB_ERROR_REPORTING="false",
+    WANDB_DIR=tempfile.mkdtemp(prefix="wandb-of-tests-"),  # the checkout stays clean
+    OMP_NUM_THREADS="1",
+    CUDA_VISIBLE_DEVICES="",
+    PYTHONHASHSEED="0",
+)
+os.environ.pop("WANDB_API_KEY", None)
+
+
+def pytest_collection_modifyitems(items):
+    """Refuse a notebook with cells that were never run: nbval would compare them with nothing."""
+    for item in items:
+        cell = getattr(item, "cell", None)
+        if cell is not None and cell.get("execution_count") is None:
+            raise pytest.UsageError(
+                f"{item.nodeid} was saved without running it: `make refresh`, then commit"
+            )

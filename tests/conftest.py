@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+import torch
+
+from sudoku_sweep import data
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def boards():
+    """200 boards, for tests that need some; nobody changes them."""
+    return data.make_boards(200, seed=21)
+
+
+@pytest.fixture(scope="session")
+def quizzes(boards):
+    return torch.from_numpy(boards.quizzes.copy())  # [board, cell]
+
+
+@pytest.fixture
+def impossible():
+    """A board with two fives in row 1."""
+    board = np.zeros((1, 81), np.uint8)
+    board[0, [2, 7]] = 5
+    return board

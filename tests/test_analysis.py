@@ -1,0 +1,93 @@
+import math
+
+import matplotlib
+import numpy as np
+import pytest
+
+from sudoku_sweep import analysis
+from sudoku_sweep.local import LocalRun
+
+matplotlib.use("Agg")
+
+
+def run(name, state="finished", rate=0.1, heads=1, **summary):
+    rows = [{"_step": step, "epoch": step + 1, "train_loss": 2.0 - step} for step in range(3)]
+    config = {"learning_rate": rate, "n_heads": heads, "epochs": 3}
+    return LocalRun(
+        id=name, name=name, state=state, config=config, summary=summary, error=None, seconds=1.0, rows=rows
+    )
+
+
+@pytest.fixture
+def runs():
+    return [
+        run("middling", rate=0.1, val_accuracy=0.4, val_solved=0.0, learning_rate=1e-9, _step=2),
+        run("failed", "failed", rate=0.2, val_accuracy=0.99),
+        run("best", rate=0.3, val_accuracy=0.7, val_solved=0.5, learning_rate=1e-9),
+        run("nan", rate=0.4, val_accuracy="NaN"),
+        run("infinite", rate=0.5, val_accuracy=math.inf),
+        run("silent", rate=0.6),
+    ]
+
+
+def test_settings_and_results_of_the_same_name_are_kept_apart(runs):
+    frame = analysis.runs_frame(runs)
+    assert frame["config.learning_rate"].tolist() == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    assert frame["summary.learning_rate"].iloc[0] == 1e-9
+    assert not any("_step" in name for name in frame)
+    assert analysis.varied(frame) == ["config.learning_rate"]
+
+
+def test_the_leaderboard_ranks_finished_runs_with_numbers_and_drops_none(runs):
+    table = analysis.leaderboard(analysis.runs_frame(runs))
+    assert table["name"].tolist()[:2] == ["best", "middling"]
+    assert sorted(table["name"]) == sorted(run.name for run in runs)
+    assert list(table) == ["name", "state", "learning_rate", "val_accuracy", "val_solved"]
+
+
+def test_the_best_run_is_a_finished_one_with_a_finite_number(runs):
+    assert analysis.best_run(runs).name == "best"
+    assert analysis.best_run(runs[3:]) is None
+    assert analysis.best_run([run("only", "failed")]) is None
+
+
+def test_nested_values_get_dotted_names_and_can_be_ranked_by():
+    kept = [run("low", val_accuracy={"max": 0.5}), run("high", rate=0.2, val_accuracy={"max": 0.8})]
+    frame = analysis.runs_frame(kept)
+    assert frame["summary.val_accuracy.max"].tolist() == [0.5, 0.8]
+    assert analysis.leaderboard(frame, metric="val_accuracy.max")["name"].tolist() == ["high", "low"]
+
+
+def test_history_has_a_row_for_each_run_and_epoch(runs):
+    history = analysis.history_frame(runs[:2], "train_loss")
+    assert history.groupby("id").size().tolist() == [3, 3]
+    assert history["epoch"].tolist() == [1, 2, 3] * 2
+    assert history["train_loss"].tolist() == [2.0, 1.0, 0.0] * 2
+    assert len(analysis.history_frame(runs, "val_loss")) == 0
+
+
+def test_curves_show_every_run_and_mark_the_best(runs):
+    axes = analysis.plot_curves(analysis.history_frame(runs, "train_loss"), "train_loss", best_id="best")
+    assert len(axes.lines) == len(runs)
+    marked = [line for line in axes.lines if line.get_label() == "best run"]
+    assert len(marked) == 1 and marked[0].get_color() == analysis.FILLED
+
+
+def test_parallel_coordinates_have_a_line_for_each_scored_run(runs):
+    axes = analysis.plot_parallel_coordinates(analysis.runs_frame(runs))
+    lines = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 2]
+    assert len(lines) == 2
+    heights = [line.get_ydata() for line in lines]  # drawn from worst to best
+    assert heights[0][0] < heights[1][0] and heights[0][1] < heights[1][1]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["learning_rate", "val_accuracy"]
+
+
+def test_a_drawn_board_tells_clues_right_and_wrong_digits_apart():
+    quiz, solution = np.zeros(81, int), np.full(81, 4)
+    quiz[0] = 4
+    board = quiz.copy()
+    board[1], board[2] = 4, 5
+    axes = analysis.draw_boards([board], quiz, solution, ["one"])[0]
+    shown = [(text.get_text(), text.get_color()) for text in axes.texts]
+    assert shown == [("4", analysis.CLUE), ("4", analysis.FILLED), ("5", analysis.WRONG)]
+    assert axes.get_title() == "one"

@@ -1,0 +1,324 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+import wandb
+
+from sudoku_sweep import local, sweeps
+from sudoku_sweep.errors import SweepError
+
+GRID = {
+    "method": "grid",
+    "metric": {"name": "score", "goal": "maximize"},
+    "parameters": {"a": {"values": [1, 2, 3]}, "b": {"values": [0.5, 1.5]}, "fixed": {"value": "x"}},
+}
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+
+
+def log_score():
+    with wandb.init() as run:
+        for epoch in (1, 2):
+            run.log({"epoch": epoch, "score": run.config.a * run.config.b * epoch})
+
+
+def fail_if_two():
+    with wandb.init() as run:
+        run.log({"score": 1})
+        if run.config.a == 2:
+            raise RuntimeError("two is too much")
+
+
+# --- a sweep ----------------------------------------------------------------------------------------------
+
+
+def test_every_configuration_runs_once_in_grid_order_and_is_recorded():
+    sweep_id = local.sweep(GRID, project="p")
+    local.agent(sweep_id, function=log_score)
+    runs = local.runs(sweep_id)
+    assert [run.config for run in runs] == sweeps.grid_points(GRID)
+    assert {run.state for run in runs} == {"finished"}
+    for run in runs:
+        product = run.config["a"] * run.config["b"]
+        assert run.summary["score"] == 2 * product and run.summary["epoch"] == 2
+        assert list(run.scan_history()) == [
+            {"_step": 0, "epoch": 1, "score": product},
+            {"_step": 1, "epoch": 2, "score": 2 * product},
+        ]
+        assert run.seconds > 0 and run.error is None
+
+
+def test_runs_are_real_offline_runs_of_the_project_in_one_group():
+    seen = []
+
+    def look():
+        with wandb.init() as run:
+            seen.append((run.project, run.group, run.name, run.id, run.settings.mode, run.sweep_id))
+
+    sweep_id = local.sweep(GRID, project="my-project")
+    local.agent(sweep_id, function=look, count=1)
+    run = local.runs(sweep_id)[0]
+    assert seen == [("my-project", f"sweep-{sweep_id}", "run-1", run.id, "offline", None)]
+    assert list((local._store().parent).glob(f"offline-run-*-{run.id}/run-{run.id}.wandb"))
+
+
+def test_count_limits_one_call_and_the_next_call_goes_on():
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=log_score, count=2)
+    assert len(local.runs(sweep_id)) == 2
+    local.agent(sweep_id, function=log_score, count=10)
+    local.agent(sweep_id, function=log_score)  # nothing is left to do
+    assert [run.config for run in local.runs(sweep_id)] == sweeps.grid_points(GRID)
+
+
+def test_the_environment_is_put_back_and_a_later_run_is_its_own():
+    before = dict(os.environ)
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=log_score, count=1)
+    assert dict(os.environ) == before
+    with wandb.init(project="other") as run:
+        assert not run.group and dict(run.config) == {}
+    assert len(local.runs(sweep_id)[0].rows) == 2  # the later run did not write into the sweep
+
+
+def test_a_run_left_open_is_closed_and_recorded():
+    def forgets_to_finish():
+        run = wandb.init()
+        run.log({"score": run.config.a})
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=forgets_to_finish, count=2)
+    assert wandb.run is None
+    assert [run.summary["score"] for run in local.runs(sweep_id)] == [1, 1]
+
+
+def test_what_is_logged_in_parts_is_one_row_and_pictures_stay_out_of_the_store():
+    def logs_in_parts():
+        with wandb.init() as run:
+            run.log({"score": np.float32(0.5)}, commit=False)
+            run.log({"loss": 1.0, "weights": wandb.Histogram([1, 2, 3])})
+            run.log({"score": 0.75}, step=5)
+            run.log({"score": 9.0}, step=2)  # a step that is over: wandb drops it
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=logs_in_parts, count=1)
+    assert local.runs(sweep_id)[0].rows == [
+        {"_step": 0, "score": 0.5, "loss": 1.0},
+        {"_step": 5, "score": 0.75},
+    ]
+
+
+def test_the_summary_is_the_one_that_define_metric_asks_for():
+    def keeps_the_best():
+        with wandb.init() as run:
+            run.define_metric("score", summary="max")
+            for score in (0.2, 0.9, 0.4):
+                run.log({"score": score})
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=keeps_the_best, count=1)
+    assert local.runs(sweep_id)[0].summary["score"] == {"max": 0.9}
+
+
+# --- failures ---------------------------------------------------------------------------------------------
+
+
+def test_a_failing_run_is_recorded_with_its_error_and_the_sweep_goes_on(capsys):
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=fail_if_two)
+    runs = local.runs(sweep_id)
+    assert [run.state for run in runs] == ["finished"] * 2 + ["failed"] * 2 + ["finished"] * 2
+    assert runs[2].error == "RuntimeError: two is too much"
+    assert runs[2].summary["score"] == 1  # what it had logged
+    assert "run 3/6 failed | RuntimeError: two is too much | a 2, b 0.5" in capsys.readouterr().out
+
+
+def test_three_early_failures_end_the_agent_and_all_failed_is_an_error(capsys):
+    def always_fails():
+        raise RuntimeError("no")
+
+    sweep_id = local.sweep(GRID)
+    with pytest.raises(SweepError, match="all 3 runs failed; the last one: RuntimeError: no"):
+        local.agent(sweep_id, function=always_fails)
+    assert len(local.runs(sweep_id)) == 3
+    assert "like W&B's agent" in capsys.readouterr().out
+
+
+def test_failures_in_a_row_can_end_the_agent_sooner():
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=fail_if_two, max_consecutive_failed_runs=1)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished", "finished", "failed"]
+
+
+def test_a_function_that_never_calls_init_is_told_so():
+    with pytest.raises(SweepError, match=r"never called wandb\.init"):
+        local.agent(local.sweep(GRID), function=lambda: None, count=1)
+
+
+def test_interrupting_leaves_a_sweep_that_goes_on():
+    def interrupts_at_third():
+        log_score()
+        if len(local.runs(sweep_id)) == 3:
+            raise KeyboardInterrupt
+
+    sweep_id = local.sweep(GRID)
+    with pytest.raises(KeyboardInterrupt):
+        local.agent(sweep_id, function=interrupts_at_third)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished", "finished", "killed"]
+    local.agent(sweep_id, function=log_score)
+    assert [run.config for run in local.runs(sweep_id)] == sweeps.grid_points(GRID)
+    assert {run.state for run in local.runs(sweep_id)} == {"finished"}
+
+
+@pytest.mark.slow
+def test_the_configuration_of_a_killed_process_is_run_again():
+    script = textwrap.dedent("""
+        import sys, time, wandb
+        from sudoku_sweep import local
+
+        def train():
+            with wandb.init() as run:
+                run.log({"score": 1})
+                if len(local.runs(sys.argv[1])) == 2:
+                    print("in the second run", flush=True)
+                    time.sleep(60)
+
+        local.agent(sys.argv[1], function=train)
+    """)
+    sweep_id = local.sweep(GRID)
+    agent = subprocess.Popen([sys.executable, "-c", script, sweep_id], stdout=subprocess.PIPE, text=True)
+    while "in the second run" not in agent.stdout.readline():
+        assert agent.poll() is None
+    assert [run.state for run in local.runs(sweep_id)] == ["finished", "running"]
+    first = local.runs(sweep_id)[0].id
+    agent.send_signal(signal.SIGKILL)
+    agent.wait()
+    agent.stdout.close()
+    assert [run.state for run in local.runs(sweep_id)] == ["finished", "crashed"]
+    local.agent(sweep_id, function=log_score)
+    runs = local.runs(sweep_id)
+    assert runs[0].id == first
+    assert [run.config for run in runs] == sweeps.grid_points(GRID)
+    assert {run.state for run in runs} == {"finished"}
+
+
+# --- what is refused --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "config, word",
+    [
+        ({}, "method None"),
+        (GRID | {"method": "bayes"}, "'grid' or 'random'"),
+        (GRID | {"parameters": {}}, "at least one parameter"),
+        (GRID | {"parameters": {"a": {"values": []}}}, "at least one value"),
+        (GRID | {"parameters": {"a": {"min": 0, "max": 1}}}, "use method: random"),
+        (GRID | {"run_cap": 0}, "run_cap=0"),
+        (GRID | {"early_terminate": {"type": "hyperband", "min_iter": 3}}, "early_terminate"),
+        ({"method": "random", "parameters": {"a": {"max": 1}}}, "parameter a"),
+        ({"method": "random", "parameters": {"a": {"min": 2, "max": 1}}}, "min 2 is above max 1"),
+        ({"method": "random", "parameters": {"a": {"distribution": "zipf"}}}, "no distribution 'zipf'"),
+        (
+            {
+                "method": "random",
+                "parameters": {"a": {"distribution": "log_uniform_values", "min": 0, "max": 1}},
+            },
+            "math domain error|positive input",
+        ),
+        (
+            {"method": "random", "parameters": {"a": {"values": [1, 2], "probabilities": [1.0]}}},
+            "probabilities",
+        ),
+        (
+            {"method": "random", "parameters": {"a": {"values": [1, 2], "probabilities": [0.5, 0.6]}}},
+            "adding up to 1",
+        ),
+    ],
+)
+def test_a_sweep_that_cannot_be_run_is_refused_and_nothing_is_written(config, word, tmp_path):
+    with pytest.raises(SweepError, match=word):
+        local.sweep(config)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_needs_a_server_is_refused():
+    with pytest.raises(SweepError, match="prior_runs need W&B's server"):
+        local.sweep(GRID, prior_runs=["abc"])
+
+
+def test_agents_refuse_what_they_cannot_run():
+    sweep_id = local.sweep(GRID)
+    for unknown in ("00000000", "../../x", "", None, "no/such/00000000"):
+        with pytest.raises(SweepError, match="no local sweep"):
+            local.agent(unknown, function=log_score)
+    with pytest.raises(SweepError, match="function"):
+        local.agent(sweep_id)
+    endless = local.sweep({"method": "random", "parameters": {"a": {"values": [1]}}})
+    with pytest.raises(SweepError, match="never ends"):
+        local.agent(endless, function=log_score)
+    run = wandb.init(project="open")
+    with pytest.raises(SweepError, match="still open"):
+        local.agent(sweep_id, function=log_score)
+    run.finish()
+
+
+def test_the_latest_sweep_is_found():
+    with pytest.raises(SweepError, match="Cell 10"):
+        local.latest_sweep()
+    local.sweep(GRID)
+    time.sleep(0.02)
+    latest = local.sweep(GRID)
+    assert local.latest_sweep() == latest
+    assert json.loads((local._store() / latest / "sweep.json").read_text())["config"] == GRID
+
+
+# --- random search ----------------------------------------------------------------------------------------
+
+
+def test_a_random_sweep_ends_at_its_run_cap_and_draws_from_the_ranges():
+    config = {
+        "method": "random",
+        "run_cap": 4,
+        "parameters": {"a": {"min": 1, "max": 3}, "b": {"min": 0.0, "max": 1.0}},
+    }
+    sweep_id = local.sweep(config)
+    local.agent(sweep_id, function=log_score, count=3)
+    local.agent(sweep_id, function=log_score)
+    runs = local.runs(sweep_id)
+    assert len(runs) == 4
+    assert all(run.config["a"] in (1, 2, 3) and 0 <= run.config["b"] < 1 for run in runs)
+    assert len({run.config["b"] for run in runs}) == 4
+
+
+def draws(parameter, n=4001):
+    return [local.quantile("p", parameter, u) for u in (np.arange(n) / n).tolist()]
+
+
+def test_quantiles_of_each_distribution():
+    assert set(draws({"value": 7})) == {7}
+    assert np.bincount(draws({"values": [0, 1], "probabilities": [0.25, 0.75]})).tolist() == [1001, 3000]
+    whole = draws({"min": 3, "max": 5})
+    assert set(whole) == {3, 4, 5} and np.ptp(np.bincount(whole)[3:]) <= 1
+    assert np.allclose(draws({"min": -1.0, "max": 3}), np.linspace(-1, 3, 4002)[:-1])
+    steps = draws({"distribution": "q_uniform", "min": 0, "max": 1, "q": 0.5})
+    assert sorted(set(steps)) == [0, 0.5, 1]
+    rates = draws({"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2})
+    assert min(rates) == pytest.approx(1e-4) and np.median(rates) == pytest.approx(1e-3, rel=1e-2)
+    normal = draws({"distribution": "normal", "mu": 2, "sigma": 3})
+    assert np.isfinite(normal).all() and np.mean(normal) == pytest.approx(2, abs=0.02)
+    assert np.std(normal) == pytest.approx(3, rel=0.01)
+
+
+def test_categories_with_rounded_probabilities_never_run_over():
+    thirds = {"values": list("abcdef"), "probabilities": [1 / 6] * 6}
+    assert local.quantile("p", thirds, np.nextafter(1, 0)) == "f"

@@ -1,0 +1,152 @@
+"""What nbval cannot see: the notebook's structure, its text, its snippets. The outputs are nbval's part."""
+
+import ast
+import base64
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib
+import nbformat
+import pytest
+import wandb
+from snippets import NEEDS_ACCOUNT, blocks, namespace, run_blocks
+
+from sudoku_sweep import analysis, sweeps
+
+matplotlib.use("Agg")
+PATH = Path(__file__).resolve().parent.parent / "llm_on_sudoku.ipynb"
+TEXT = PATH.read_text()
+CELLS = nbformat.reads(TEXT, as_version=4).cells
+CODE = [(at, cell) for at, cell in enumerate(CELLS) if cell.cell_type == "code"]
+
+
+def literal(at, name):
+    """The value of the first literal assigned to ``name`` in a code cell."""
+    for node in ast.walk(ast.parse(CELLS[at].source)):
+        if isinstance(node, ast.Assign) and node.targets[0].id == name:
+            return ast.literal_eval(node.value)
+    raise AssertionError(f"no {name} in cell {at}")
+
+
+def test_every_cell_names_itself_in_its_first_line():
+    for at, cell in enumerate(CELLS):
+        assert re.match(rf"#+ Cell {at} - \S", cell.source), cell.source[:60]
+
+
+def test_the_four_wandb_cells_stand_where_the_guide_says():
+    assert [CELLS[at].cell_type for at in (8, 9, 10, 11)] == ["markdown", "code", "code", "markdown"]
+    assert "wandb.init(" in CELLS[9].source and "run.finish()" in CELLS[9].source
+    for needed in (
+        "def train_with_wandb",
+        "with wandb.init()",
+        "log=run.log",
+        "backend.sweep(",
+        "backend.agent(",
+    ):
+        assert needed in CELLS[10].source
+    for topic in (
+        "grid",
+        "random",
+        "bayes",
+        "artifact",
+        "Histogram",
+        "wandb.Api",
+        "Refining",
+        "Common issues",
+    ):
+        assert topic in CELLS[11].source
+
+
+def test_the_sweep_configuration_in_cell_10_is_the_full_grid():
+    config = literal(10, "sweep_config")
+    assert config == sweeps.FULL
+    assert list(config["parameters"]) == list(sweeps.FULL["parameters"])
+    assert sweeps.grid_size(config) == 240
+
+
+def test_cells_are_short():
+    lengths = {at: len(cell.source.splitlines()) for at, cell in CODE}
+    assert lengths.pop(10) <= 40
+    assert max(lengths.values()) <= 30
+
+
+def test_at_most_six_cells_are_exempt_from_comparison():
+    exempt = [at for at, cell in CODE if "nbval-ignore-output" in cell.metadata.get("tags", [])]
+    assert {7, 9, 10} <= set(exempt) and len(exempt) <= 6
+
+
+def test_the_notebook_was_saved_after_a_run_from_top_to_bottom():
+    assert [cell.execution_count for _, cell in CODE] == list(range(1, len(CODE) + 1))
+    for at, cell in CODE:
+        assert cell.outputs, f"cell {at} shows nothing"
+        for output in cell.outputs:
+            assert output.output_type != "error" and output.get("name") != "stderr", f"cell {at}"
+
+
+def test_every_figure_stands_in_the_file_as_a_picture():
+    for at, cell in CODE:
+        pictures = sum("image/png" in output.get("data", {}) for output in cell.outputs)
+        assert pictures == cell.source.count("plt.show()"), f"cell {at}"
+
+
+def test_the_picture_in_the_readme_is_the_notebook_s():
+    picture = next(o.data["image/png"] for o in CELLS[21].outputs if "image/png" in o.get("data", {}))
+    assert base64.b64decode(picture) == (PATH.parent / "images" / "solved.png").read_bytes()
+
+
+def test_the_file_is_small_and_holds_no_path_no_widget_and_no_key():
+    assert len(TEXT) < 1_000_000
+    assert not re.search(r"/(home|root|tmp|usr|Users|work)/", TEXT)
+    assert "widgets" not in nbformat.reads(TEXT, as_version=4).metadata
+    assert not re.search(r"\b[0-9a-f]{40}\b", TEXT)
+
+
+def test_parameters_in_the_text_are_those_of_the_model():
+    assert "= 240 runs" in CELLS[11].source and "about 17,000 parameters" in CELLS[0].source
+    printed = re.search(r"parameters: (\d+) - by hand: (\d+)", CELLS[5].outputs[0].text)
+    assert printed[1] == printed[2] and round(int(printed[1]), -3) == 17_000
+
+
+# --- snippets ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    return namespace()
+
+
+def test_the_snippets_of_cell_8_run(reader, capsys):
+    after = run_blocks(CELLS[8].source, "Cell 8", reader)
+    assert [run.state for run in after["local"].runs(after["sweep_id"])] == ["finished"] * 3
+    assert "0.000333" in capsys.readouterr().out
+
+
+def test_the_snippets_of_cell_11_run(reader):
+    after = run_blocks(CELLS[11].source, "Cell 11", reader)
+    assert len(after["tried"]) == 3
+    for tried in after["tried"]:
+        assert 1e-4 <= tried["learning_rate"] <= 1e-2 and 10 <= tried["embedding_dim"] <= 30
+        assert isinstance(tried["embedding_dim"], int)
+    assert after["best"] == 0.8
+    assert after["refined_id"] != after["sweep_id"]
+
+
+def test_there_are_snippets_to_run():
+    assert len(blocks(CELLS[8].source)) == 2
+    assert sum(not block.startswith(NEEDS_ACCOUNT) for block in blocks(CELLS[11].source)) == 4
+
+
+def test_the_snippet_that_needs_an_account_runs_on_stand_in_runs(reader, monkeypatch, capsys):
+    """Its logic, with ``wandb.Api`` replaced by the local runs, which have the same attributes."""
+    snippet = next(block for block in blocks(CELLS[11].source) if block.startswith(NEEDS_ACCOUNT))
+    asked = []
+    stand_in = SimpleNamespace(sweep=lambda path: asked.append(path) or SimpleNamespace(runs=reader["runs"]))
+    monkeypatch.setattr(wandb, "Api", lambda: stand_in)
+    exec(snippet, reader)
+    assert asked == [f"{sweeps.PROJECT}/{reader['sweep_id']}"]
+    assert reader["best"].id == analysis.best_run(reader["runs"]).id
+    assert [row["epoch"] for row in reader["curve"]] == [1]
+    assert str(reader["best"].summary["val_accuracy"]) in capsys.readouterr().out

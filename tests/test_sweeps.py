@@ -1,0 +1,142 @@
+import itertools
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import wandb
+
+from sudoku_sweep import local, sweeps
+from sudoku_sweep.errors import SweepError
+
+
+def test_the_full_grid_has_240_runs_and_all_of_them_can_be_trained():
+    points = sweeps.grid_points(sweeps.FULL)
+    assert (
+        sweeps.grid_size(sweeps.FULL) == sweeps.check_grid(sweeps.FULL) == len(points) == 240 == 5 * 4 * 4 * 3
+    )
+    assert all(point["attention_dim"] % point["n_heads"] == 0 for point in points)
+    assert {point["epochs"] for point in points} == {50} and {point["batch_size"] for point in points} == {
+        512
+    }
+
+
+def test_grid_order_sorts_names_and_changes_the_last_one_fastest():
+    config = {"parameters": {"b": {"values": [2, 1]}, "a": {"values": [7, 8]}, "c": {"value": 0}}}
+    assert sweeps.grid_points(config) == [
+        {"a": a, "b": b, "c": 0} for a, b in itertools.product([7, 8], [2, 1])
+    ]
+
+
+@pytest.mark.parametrize(
+    "parameters, word",
+    [
+        ({"attention_dim": {"values": [9, 10]}, "n_heads": {"values": [3]}}, "1 of 2 .* multiple of n_heads"),
+        ({"epochs": {"value": -1}}, "epochs=-1"),
+        ({"learning_rate": {"values": []}}, r"learning_rate: 'values' is \[\]"),
+        ({"learning_rate": {"values": "abc"}}, "'values' is 'abc'"),
+        ({"learning_rate": {"min": 0.1, "max": 0.2}}, "a grid needs 'values' .* not max, min"),
+        ({"learning_rate": 0.1}, "learning_rate: give a dict"),
+        ({"dropout": {"value": 0.1}}, "no hyperparameter dropout"),
+        ({}, "at least one parameter"),
+    ],
+)
+def test_a_grid_that_cannot_be_trained_is_refused_before_it_starts(parameters, word):
+    with pytest.raises(SweepError, match=word):
+        sweeps.check_grid({"method": "grid", "parameters": parameters})
+
+
+def test_no_configuration_at_all_is_refused():
+    for wrong in (None, [], {"method": "grid"}):
+        with pytest.raises(SweepError, match="'parameters'"):
+            sweeps.grid_points(wrong)
+
+
+@pytest.mark.parametrize("name", sweeps.PRESETS)
+def test_every_preset_is_a_sweep_that_can_be_trained(name):
+    preset = sweeps.PRESETS[name]
+    parameters = sweeps.FULL["parameters"] | preset.parameters
+    assert sweeps.check_grid(sweeps.FULL | {"parameters": parameters}) == {"quick": 6}.get(name, 240)
+    assert {name for name in preset.budget} <= set(parameters)
+    assert f"{6 if name == 'quick' else 'all 240'} runs" in preset.what
+
+
+def test_presets_are_chosen_by_argument_then_environment_and_quick_is_the_default(monkeypatch):
+    monkeypatch.setenv("SUDOKU_PRESET", "laptop")
+    assert sweeps.choose_preset().name == "laptop"
+    assert sweeps.choose_preset("full").name == "full"
+    monkeypatch.delenv("SUDOKU_PRESET")
+    assert sweeps.choose_preset().name == "quick"
+    with pytest.raises(SweepError, match="no preset 'fast': choose quick, laptop, full"):
+        sweeps.choose_preset("fast")
+
+
+def test_the_cost_line_is_in_units_that_one_can_picture():
+    assert "6 runs x 5 s" in sweeps.cost_line(6, 5.0) and "about 30 s" in sweeps.cost_line(6, 5.0)
+    assert "about 4 min" in sweeps.cost_line(6, 40.0)
+    assert "about 40.0 h" in sweeps.cost_line(240, 600.0)
+
+
+# --- where it runs ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_account(monkeypatch, tmp_path):
+    """An environment without key or netrc, as a newcomer has it."""
+    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT"):
+        monkeypatch.setenv(name, "")  # so that what the test sets is undone
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed_port()}")
+    wandb.teardown()
+    yield monkeypatch
+    wandb.teardown()
+
+
+def closed_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_offline_mode_is_respected(monkeypatch, capsys):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert sweeps.choose_backend() is local
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_without_a_key_runs_stay_here_and_one_line_says_why(no_account, capsys):
+    start = time.monotonic()
+    assert sweeps.choose_backend() is local
+    assert time.monotonic() - start < 5
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1 and "No W&B key found" in out and "wandb login" in out
+    assert os.environ["WANDB_MODE"] == "offline"
+
+
+@pytest.mark.parametrize("key", ["a" * 40, "tooshort"])
+def test_a_key_that_cannot_be_used_ends_in_local_runs_within_the_limit(no_account, capsys, key):
+    no_account.setenv("WANDB_API_KEY", key)
+    no_account.setenv("WANDB_HTTP_TIMEOUT", "3")
+    start = time.monotonic()
+    assert sweeps.choose_backend() is local
+    assert time.monotonic() - start < 15
+    out = capsys.readouterr().out
+    assert "W&B did not accept the login" in out and key not in out
+
+
+def test_a_refused_login_leaves_wandb_ready_for_offline_runs(no_account, tmp_path):
+    no_account.setenv("WANDB_DIR", str(tmp_path))
+    sweeps.choose_backend()
+    with wandb.init(project="after") as run:
+        assert run.settings.mode == "offline"
+
+
+def test_importing_the_package_imports_neither_wandb_nor_matplotlib_nor_pandas():
+    slow = {"wandb", "matplotlib", "pandas", "sklearn"}
+    code = f"import sys, sudoku_sweep.sweeps; print({slow} & set(sys.modules))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "set()"

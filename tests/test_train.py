@@ -1,0 +1,220 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from sudoku_sweep import data, train
+from sudoku_sweep.errors import BoardError, ConfigError, DivergedError, SudokuError
+from sudoku_sweep.train import Config
+
+SMALL = dict(embedding_dim=6, attention_dim=6, n_heads=3, batch_size=16, epochs=2, steps_per_epoch=2)
+
+
+@pytest.fixture(scope="module")
+def few(boards):
+    return boards.first(64)
+
+
+def dense_loss(net, quizzes, solutions):
+    """The loss as one would write it down: every cell computed, mean over blanks, mean over passes."""
+    blank = quizzes == 0
+    return (
+        sum(F.cross_entropy(part[blank], solutions[blank].long() - 1) for part in net(quizzes)) / net.n_loops
+    )
+
+
+# --- the step ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_loops", [1, 2])
+def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops):
+    quizzes, solutions = data.augment(*train.to_tensors(boards, "cpu"), torch.Generator().manual_seed(0))
+    config = Config(**SMALL | dict(n_loops=n_loops))
+    chunked, dense = (train.build_model(config).double() for _ in range(2))
+    sums = train.training_step(chunked, torch.optim.SGD(chunked.parameters(), lr=0.0), quizzes, solutions)
+    loss = dense_loss(dense, quizzes, solutions)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(dense.parameters(), 1.0)
+    assert len(boards.quizzes) > 3 * train.CHUNK  # several chunks
+    assert sums[0] / sums[2] == pytest.approx(loss.item(), rel=1e-6)
+    assert int(sums[2]) == int((quizzes == 0).sum())
+    for one, other in zip(chunked.parameters(), dense.parameters(), strict=True):
+        assert torch.allclose(one.grad, other.grad, atol=1e-12)
+
+
+def test_the_loss_asks_about_blanks_only(few):
+    quizzes, solutions = train.to_tensors(few, "cpu")
+    net = train.build_model(Config(**SMALL))
+    other = torch.where(quizzes > 0, solutions % 9 + 1, solutions)  # wrong wherever a clue stands
+    for targets in (solutions, other):
+        sums = train.blank_cell_sums(net, quizzes, targets, int((quizzes == 0).sum(1).max()))
+        assert sums[0].item() == pytest.approx(
+            dense_loss(net, quizzes, solutions).item() * int(sums[2]), rel=1e-5
+        )
+
+
+def test_a_board_without_blanks_is_no_problem(few):
+    full = data.Boards(few.solutions, few.solutions)
+    result = train.fit(Config(**SMALL), full, few)
+    assert result.history[-1]["train_loss"] == 0
+
+
+# --- a run ------------------------------------------------------------------------------------------------
+
+
+def test_same_seed_same_history_and_the_global_random_state_is_left_alone(few):
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first = train.fit(Config(**SMALL), few, few)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(6)
+    assert train.fit(Config(**SMALL), few, few).history == first.history
+    assert train.fit(Config(**SMALL, seed=1), few, few).history != first.history
+
+
+def test_what_is_logged_and_when(few):
+    rows = []
+    config = Config(**SMALL | dict(epochs=7, validate_every=3))
+    result = train.fit(config, few, few, log=rows.append)
+    assert rows == result.history
+    every = {"epoch", "train_loss", "train_accuracy", "learning_rate"}
+    scored = every | {"val_loss", "val_accuracy", "val_solved"}
+    assert [set(row) for row in rows] == [every, every, scored, every, every, scored, scored]
+    assert [row["epoch"] for row in rows] == list(range(1, 8))
+    rates = [row["learning_rate"] for row in rows]
+    assert max(rates) <= config.learning_rate and rates[-1] < 1e-3 * config.learning_rate
+    assert result.summary == {**rows[0], **rows[-1]}
+
+
+def test_the_logged_validation_scores_are_those_of_the_returned_net(few):
+    result = train.fit(Config(**SMALL), few, few)
+    scores = train.evaluate(result.model, few)
+    assert result.history[-1]["val_loss"] == pytest.approx(scores.loss)
+    assert result.history[-1]["val_accuracy"] == pytest.approx(scores.accuracy)
+
+
+def test_scores_are_over_blank_cells(few):
+    net = train.build_model(Config(**SMALL))
+    quizzes, solutions = train.to_tensors(few, "cpu")
+    blank = quizzes == 0
+    right = net(quizzes)[-1].argmax(2) + 1 == solutions
+    scores = train.evaluate(net, few, batch_size=10)
+    assert scores.accuracy == pytest.approx(right[blank].float().mean().item())
+    assert scores.loss == pytest.approx(dense_loss(net, quizzes, solutions).item(), rel=1e-5)
+    assert scores.solved_one_shot == (right | ~blank).all(1).float().mean().item()
+
+
+def test_every_batch_is_augmented_afresh(few, monkeypatch):
+    seen = []
+    real = train.training_step
+
+    def spy(model, optimizer, quizzes, solutions):
+        seen.append((quizzes.clone(), solutions.clone()))
+        return real(model, optimizer, quizzes, solutions)
+
+    monkeypatch.setattr(train, "training_step", spy)
+    one = few.first(1)
+    train.fit(Config(**SMALL | dict(epochs=20)), one, one)
+    assert len({tuple(solutions.flatten().tolist()) for _, solutions in seen}) > 15  # digits are renamed
+    blanks = [int((quizzes == 0).sum()) for quizzes, _ in seen]
+    assert len(set(blanks)) > 5 and max(blanks) <= int((one.quizzes == 0).sum())  # blanks are revealed
+
+
+@pytest.mark.slow
+def test_a_short_run_leaves_the_plateau_and_a_learning_rate_of_zero_does_not():
+    training, validation = data.load_split("train"), data.load_split("validation").first(64)
+    budget = dict(embedding_dim=20, attention_dim=36, n_heads=3, epochs=1, batch_size=64, steps_per_epoch=200)
+    accuracy = {
+        rate: train.fit(Config(learning_rate=rate, **budget), training, validation).summary["val_accuracy"]
+        for rate in (5e-3, 0.0)
+    }
+    assert accuracy[5e-3] > 0.25 and accuracy[0.0] < 0.16
+
+
+def test_an_epoch_is_all_boards_or_as_many_batches_as_asked_for():
+    assert train.steps_per_epoch(Config(batch_size=512), 20_000) == 40
+    assert train.steps_per_epoch(Config(batch_size=64, steps_per_epoch=40), 20_000) == 40
+    assert train.steps_per_epoch(Config(batch_size=64, steps_per_epoch=40), 100) == 2
+    assert train.steps_per_epoch(Config(batch_size=512), 3) == 1
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_one_board_and_one_step_are_enough(few, epochs):
+    result = train.fit(Config(**SMALL | dict(epochs=epochs, batch_size=512)), few.first(1), few)
+    assert len(result.history) == epochs
+
+
+def test_no_boards_are_refused(few):
+    for boards in ((few.first(0), few), (few, few.first(0))):
+        with pytest.raises(BoardError, match="nothing to train on"):
+            train.fit(Config(**SMALL), *boards)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_a_clear_error(few, monkeypatch):
+    def explodes(model, optimizer, quizzes, solutions):
+        optimizer.step()
+        return torch.tensor([math.nan, 0.0, 10.0])
+
+    monkeypatch.setattr(train, "training_step", explodes)
+    with pytest.raises(DivergedError, match=r"epoch 1: a learning_rate of 0\.0025 is too high"):
+        train.fit(Config(**SMALL), few, few)
+
+
+def test_a_learning_rate_of_ten_ends_in_a_result_or_a_clear_error(few):
+    try:
+        result = train.fit(Config(**SMALL | dict(learning_rate=10.0)), few, few)
+    except DivergedError:
+        return
+    assert np.isfinite([row["train_loss"] for row in result.history]).all()
+
+
+def test_an_interrupted_run_keeps_what_it_has(few):
+    def stop_at_two(row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    result = train.fit(Config(**SMALL | dict(epochs=5)), few, few, log=stop_at_two)
+    assert result.interrupted and len(result.history) == 2
+    assert not result.model.training
+
+
+# --- configurations ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "values, word",
+    [
+        (dict(epochs=-1), "epochs=-1"),
+        (dict(epochs=0), "epochs=0"),
+        (dict(batch_size=2.5), "batch_size=2.5"),
+        (dict(attention_dim=10, n_heads=3), "multiple of n_heads"),
+        (dict(learning_rate="1e-5"), r"1\.0e-5"),
+        (dict(learning_rate=-1.0), "learning_rate=-1.0"),
+        (dict(learning_rate=math.nan), "learning_rate=nan"),
+        (dict(learning_rate=True), "learning_rate=True"),
+        (dict(seed="a"), "seed='a'"),
+        (dict(dropout=0.1), "no hyperparameter dropout; there are learning_rate"),
+    ],
+)
+def test_a_config_that_cannot_be_trained_is_refused(values, word):
+    with pytest.raises(ConfigError, match=word):
+        Config.of(values)
+
+
+names = st.sampled_from([*Config.__dataclass_fields__, "nonsense"])
+anything = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=3)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(names, anything, max_size=4))
+def test_any_values_make_a_config_or_one_clear_error(values):
+    try:
+        config = Config.of(values)
+    except SudokuError as refusal:
+        assert any(name in str(refusal) for name in values)
+    else:
+        assert config.attention_dim % config.n_heads == 0 and config.epochs >= 1
