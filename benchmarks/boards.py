@@ -41,9 +41,12 @@ def main():
             f"| {name} | {unit} | {statistics.median(values):,.0f} | {min(values):,.0f} | {max(values):,.0f} |"
         )
     ratios = [
-        slow / fast for fast, slow in zip(measured["read"], measured["read through pandas"], strict=True)
+        slow / fast
+        for fast, slow in zip(measured["read"], measured["read through pandas"], strict=True)
     ]
-    print(f"\nreading as one block is {statistics.median(ratios):.1f} times as fast as through pandas")
+    print(
+        f"\nreading as one block is {statistics.median(ratios):.1f} times as fast as through pandas"
+    )
 
 
 if __name__ == "__main__":

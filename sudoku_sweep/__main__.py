@@ -22,7 +22,9 @@ def make_data(args):
         boards = data.make_boards(args.boards, args.seed, tuple(args.clues))
         _write_boards(Path(args.out), boards)
         return
-    splits = {name: data.make_boards(size, data.SPLIT_SEEDS[name]) for name, size in SPLIT_SIZES.items()}
+    splits = {
+        name: data.make_boards(size, data.SPLIT_SEEDS[name]) for name, size in SPLIT_SIZES.items()
+    }
     for name in ("validation", "test"):
         others = [splits[other] for other in splits if other != name]
         if any(len(data.leaked(splits[name], other)) for other in others):
@@ -37,7 +39,9 @@ def _write_boards(path, boards):
     content = data.boards_to_csv(boards)
     write_atomically(path, content)
     clues = (boards.quizzes > 0).sum(1)
-    print(f"{path.name}: {len(clues)} boards, {clues.min()}-{clues.max()} clues, mean {clues.mean():.1f}")
+    print(
+        f"{path.name}: {len(clues)} boards, {clues.min()}-{clues.max()} clues, mean {clues.mean():.1f}"
+    )
     print(f"  sha256 {hashlib.sha256(content).hexdigest()}")
 
 
@@ -46,17 +50,25 @@ def train_net(args):
     config = train.Config.of({f.name: getattr(args, f.name) for f in fields(train.Config)})
     torch.set_num_threads(args.threads)
     boards = data.load_split("train").first(args.boards)
-    result = train.fit(config, boards, data.load_split("validation"), log=_print_epoch, device=args.device)
+    result = train.fit(
+        config, boards, data.load_split("validation"), log=_print_epoch, device=args.device
+    )
     if result.interrupted:
         print("interrupted: nothing saved", file=sys.stderr)
         return 130
-    scores = {name: train.evaluate(result.model, data.load_split(name)) for name in ("validation", "test")}
+    scores = {
+        name: train.evaluate(result.model, data.load_split(name)) for name in ("validation", "test")
+    }
     for name, score in scores.items():
         print(
             f"{name}: {100 * score.solved:.1f} % of boards solved, {100 * score.accuracy:.1f} % of blank cells right"
         )
     if args.save:
-        device = "CPU" if (args.device or train.default_device()) == "cpu" else torch.cuda.get_device_name()
+        device = (
+            "CPU"
+            if (args.device or train.default_device()) == "cpu"
+            else torch.cuda.get_device_name()
+        )
         about = {
             "config": train.as_dict(config),
             "parameters": result.model.n_parameters(),
@@ -136,7 +148,9 @@ def parser():
     command.add_argument(
         "--boards", type=int, default=1000, help="with --out: how many (default %(default)s)"
     )
-    command.add_argument("--seed", type=int, default=3, help="with --out: its seed (default %(default)s)")
+    command.add_argument(
+        "--seed", type=int, default=3, help="with --out: its seed (default %(default)s)"
+    )
     command.add_argument("--clues", type=int, nargs=2, default=(30, 60), metavar=("FEWEST", "MOST"))
     command.set_defaults(run=make_data)
 
@@ -144,18 +158,25 @@ def parser():
     for f in fields(train.Config):
         kind = float if f.type is float else int
         command.add_argument(
-            f"--{f.name.replace('_', '-')}", type=kind, default=f.default, help=f"default {f.default}"
+            f"--{f.name.replace('_', '-')}",
+            type=kind,
+            default=f.default,
+            help=f"default {f.default}",
         )
     command.add_argument("--boards", type=int, help="train on the first so many boards only")
     command.add_argument("--device", help="cpu or cuda (default: the GPU if there is one)")
     command.add_argument(
         "--threads", type=int, default=1, help="CPU threads; more rarely help (default %(default)s)"
     )
-    command.add_argument("--save", metavar="FILE.pt", help="write the net here, and a card beside it")
+    command.add_argument(
+        "--save", metavar="FILE.pt", help="write the net here, and a card beside it"
+    )
     command.set_defaults(run=train_net)
 
     command = commands.add_parser("report", help=report.__doc__, description=report.__doc__)
-    command.add_argument("sweep", nargs="?", help="the id that the sweep printed when it was set up")
+    command.add_argument(
+        "sweep", nargs="?", help="the id that the sweep printed when it was set up"
+    )
     command.set_defaults(run=report)
     return top
 

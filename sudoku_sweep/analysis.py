@@ -6,7 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-GRID_LINE, CLUE, FILLED, WRONG = "0.2", "black", "#0072B2", "#D55E00"  # Okabe-Ito: told apart by everyone
+GRID_LINE, CLUE, FILLED, WRONG = (
+    "0.2",
+    "black",
+    "#0072B2",
+    "#D55E00",
+)  # Okabe-Ito: told apart by everyone
 FADED = "0.75"
 
 
@@ -44,10 +49,12 @@ def _flat(prefix, values):
 def history_frame(runs, *metrics):
     """The logged values of some metrics, one row per run and epoch that has them all."""
     rows = [
-        {"id": run.id, "name": run.name, "epoch": row["epoch"]} | {metric: row[metric] for metric in metrics}
+        {"id": run.id, "name": run.name} | row
         for run in runs
-        for row in run.scan_history()
-        if all(isinstance(row.get(name), Number) for name in ("epoch", *metrics))
+        for row in run.scan_history(keys=["epoch", *metrics])
+        if all(
+            isinstance(value, Number) for value in row.values()
+        )  # W&B writes not-a-number as a string
     ]
     return pd.DataFrame(rows, columns=["id", "name", "epoch", *metrics])
 
@@ -70,7 +77,12 @@ def scores(frame, metric="val_accuracy"):
 def leaderboard(frame, metric="val_accuracy"):
     """The runs, best first: what varies, and the scores. Runs without a score stand last; none is dropped."""
     order = scores(frame, metric).sort_values(ascending=False, kind="stable").index
-    columns = ["name", "state", *varied(frame), *(name for name in frame if name.startswith("summary.val_"))]
+    columns = [
+        "name",
+        "state",
+        *varied(frame),
+        *(name for name in frame if name.startswith("summary.val_")),
+    ]
     return frame.loc[order, columns].rename(columns=_short_name).reset_index(drop=True)
 
 
@@ -88,7 +100,7 @@ def _short_name(column):
 
 
 def plot_curves(history, metric, best_id=None):
-    """Learning curves of all runs over epochs, the best one in colour, the others grey."""
+    """Learning curves of all runs over epochs, the best one in colour, the others grey. Returns the axes."""
     figure, axes = plt.subplots(figsize=(7, 3.5))
     for run_id, rows in history.groupby("id", sort=False):
         best = run_id == best_id
@@ -120,7 +132,7 @@ def plot_parallel_coordinates(frame, metric="val_accuracy"):
     height = np.empty((len(score), len(columns) + 1))  # [run, axis], 0 below, 1 above
     figure, axes = plt.subplots(figsize=(8, 3.8))
     label = dict(xytext=(-6, 0), textcoords="offset points", ha="right", va="center", zorder=4)
-    label["bbox"] = dict(facecolor="white", edgecolor="none", alpha=0.8, pad=1)
+    label["bbox"] = dict(facecolor="white", edgecolor="none", pad=1)
     for at, column in enumerate(columns):
         values = sorted(frame[column].unique())
         position = {value: (i + 0.5) / len(values) for i, value in enumerate(values)}
@@ -128,6 +140,8 @@ def plot_parallel_coordinates(frame, metric="val_accuracy"):
         for value in values:
             axes.annotate(str(value), (at, position[value]), **label)
     height[:, -1] = 0.05 + 0.9 * color(score)
+    for value in (score.min(), score.max()):
+        axes.annotate(f"{value:.2f}", (len(columns), 0.05 + 0.9 * color(value)), **label)
     for line, value in zip(height, score, strict=True):
         axes.plot(range(len(line)), line, color=plt.cm.viridis(color(value)), linewidth=2)
     for at in range(len(columns) + 1):
@@ -165,13 +179,30 @@ def draw_board(axes, board, clues=None, solution=None, title=None):
         color = CLUE if clues[cell] else WRONG if wrong else FILLED
         weight = "bold" if clues[cell] else "normal"
         row, column = divmod(cell, 9)
-        axes.text(column + 0.5, row + 0.53, board[cell], ha="center", va="center", color=color, weight=weight)
+        axes.text(
+            column + 0.5,
+            row + 0.53,
+            board[cell],
+            ha="center",
+            va="center",
+            color=color,
+            weight=weight,
+        )
     for line in range(10):
         width = 1.8 if line % 3 == 0 else 0.5
         axes.plot([line, line], [0, 9], color=GRID_LINE, linewidth=width)
         axes.plot([0, 9], [line, line], color=GRID_LINE, linewidth=width)
     axes.set(xlim=(-0.1, 9.1), ylim=(9.1, -0.1), aspect="equal", xticks=[], yticks=[], title=title)
     axes.spines[:].set_visible(False)
+
+
+def draw_steps(found, at, quiz, solution, n_boards=4):
+    """Draw how board ``at`` of a ``model.Solution`` was filled in: the quiz, some looks between, the end."""
+    step = found.step[at].numpy()
+    looks = np.unique(np.linspace(0, step.max(), n_boards).round().astype(int))
+    states = [np.where(step <= look, found.boards[at], 0) for look in looks]
+    titles = ["the quiz", *(f"after look {look}" for look in looks[1:])]
+    return draw_boards(states, quiz, solution, titles)
 
 
 def draw_boards(boards, clues=None, solution=None, titles=None):

@@ -19,14 +19,19 @@ SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
 CELL = np.arange(81)
 ROW, COLUMN = CELL // 9, CELL % 9
 BOX = ROW // 3 * 3 + COLUMN // 3
-UNITS_OF = np.stack([ROW, 9 + COLUMN, 18 + BOX], axis=1)  # [cell, 3]: its row, column and box, as units 0-26
-UNITS = np.stack([CELL[(unit == UNITS_OF).any(1)] for unit in range(27)])  # [unit, 9]: the cells of each unit
+UNITS_OF = np.stack(
+    [ROW, 9 + COLUMN, 18 + BOX], axis=1
+)  # [cell, 3]: its row, column and box, as units 0-26
+UNITS = np.stack(
+    [CELL[(unit == UNITS_OF).any(1)] for unit in range(27)]
+)  # [unit, 9]: the cells of each unit
 PEERS = np.stack([np.setdiff1d(UNITS[UNITS_OF[cell]], cell) for cell in CELL])  # [cell, 20]
 
 ALL_DIGITS = 0b111_111_111  # digit d is bit d - 1
 N_DIGITS = np.array([bits.bit_count() for bits in range(512)], dtype=np.uint8)
 NTH_DIGIT = np.array(  # [bits, n]: the n-th digit among the set bits, 0 past the last
-    [([d for d in range(1, 10) if bits >> (d - 1) & 1] + [0] * 9)[:9] for bits in range(512)], dtype=np.uint8
+    [([d for d in range(1, 10) if bits >> (d - 1) & 1] + [0] * 9)[:9] for bits in range(512)],
+    dtype=np.uint8,
 )
 HEADER = b"quizzes,solutions\n"
 CHUNK = 1000
@@ -94,7 +99,9 @@ def _pluck(grids, clues, rng):
         seen[board[:, None], units] ^= bit[:, None]  # take the digit away, on trial
         others = UNITS[units]  # [board, 3, 9]
         each = board[:, None, None]
-        taken = seen[each, ROW[others]] | seen[each, 9 + COLUMN[others]] | seen[each, 18 + BOX[others]]
+        taken = (
+            seen[each, ROW[others]] | seen[each, 9 + COLUMN[others]] | seen[each, 18 + BOX[others]]
+        )
         closed = (quizzes[each, others] > 0) | (
             taken & bit[:, None, None] > 0
         )  # the cell itself is still filled
@@ -211,16 +218,22 @@ def _load_any_csv(path):
     import pandas as pd  # half a second to import, and seldom needed
 
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=["quizzes", "solutions"])
+        table = pd.read_csv(
+            path, dtype=str, keep_default_na=False, usecols=["quizzes", "solutions"]
+        )
     except (ValueError, UnicodeError) as error:
-        raise BoardError(f"{path.name} is no CSV file with columns quizzes and solutions: {error}") from error
+        raise BoardError(
+            f"{path.name} is no CSV file with columns quizzes and solutions: {error}"
+        ) from error
     columns = []
     for name in ("quizzes", "solutions"):
         text = table[name].str.strip()
         wrong = np.flatnonzero(text.str.len() != 81)
         if len(wrong):
             line, found = wrong[0] + 2, text.iloc[wrong[0]]
-            raise BoardError(f"{path.name}, line {line}: {name} has {len(found)} characters; a board has 81")
+            raise BoardError(
+                f"{path.name}, line {line}: {name} has {len(found)} characters; a board has 81"
+            )
         encoded = "".join(text).encode("latin-1", "replace")
         columns.append(np.frombuffer(encoded, dtype=np.uint8).reshape(-1, 81) - ord("0"))
     return Boards(*columns)
@@ -245,19 +258,25 @@ def check_boards(boards, source="boards"):
     if clash.any():
         board, cell = np.argwhere(clash)[0]
         refuse(
-            board, cell, f"the clue {quizzes[board, cell]} contradicts the solution {solutions[board, cell]}"
+            board,
+            cell,
+            f"the clue {quizzes[board, cell]} contradicts the solution {solutions[board, cell]}",
         )
     broken = ~obeys_rules(solutions)
     if broken.any():
         board = int(broken.argmax())
         cell = repeated_cells(solutions[board])[0]
-        refuse(board, cell, f"the solution repeats {solutions[board, cell]} in a row, column or box")
+        refuse(
+            board, cell, f"the solution repeats {solutions[board, cell]} in a row, column or box"
+        )
 
 
 def obeys_rules(grids):
     """Which full grids [board, 81] hold every digit 1-9 once per row, column and box: bool [board]."""
     bit_of = (1 << np.arange(10)).astype(np.uint16)
-    bits = bit_of[np.ascontiguousarray(grids.T)]  # [cell, board]: digits stand far apart in memory otherwise
+    bits = bit_of[
+        np.ascontiguousarray(grids.T)
+    ]  # [cell, board]: digits stand far apart in memory otherwise
     good = np.ones(len(grids), dtype=bool)
     for unit in UNITS:
         good &= np.bitwise_or.reduce(bits[unit], axis=0) == ALL_DIGITS << 1
@@ -348,7 +367,8 @@ def fingerprints(grids):
     first, second = np.triu_indices(9, 1)
     near = first // 3 == second // 3  # pairs of lines within one band or stack
     rows, columns = (
-        _mix(np.concatenate([np.sort(kind[:, near], 1), np.sort(kind[:, ~near], 1)], 1)) for kind in kinds[:2]
+        _mix(np.concatenate([np.sort(kind[:, near], 1), np.sort(kind[:, ~near], 1)], 1))
+        for kind in kinds[:2]
     )
     digits = _mix(np.sort(kinds[2], 1))
     return _mix(np.stack([np.minimum(rows, columns), np.maximum(rows, columns), digits], 1))
@@ -358,9 +378,13 @@ def _cycle_kinds(lines):
     """The cycle type, as a small number, of the permutation between each two of nine lines: [board, 36]."""
     first, second = np.triu_indices(9, 1)
     inverse = lines[:, first].argsort(2, kind="stable")
-    step = np.take_along_axis(lines[:, second], inverse, 2)  # [board, pair, 9]: digit -> digit below it
+    step = np.take_along_axis(
+        lines[:, second], inverse, 2
+    )  # [board, pair, 9]: digit -> digit below it
     power, kind = step, 0
-    for _ in range(3):  # how many digits are back after 2, 3 and 4 steps tells all cycle types apart
+    for _ in range(
+        3
+    ):  # how many digits are back after 2, 3 and 4 steps tells all cycle types apart
         power = np.take_along_axis(step, power, 2)
         kind = kind * 10 + (power == np.arange(9)).sum(2)
     return kind.astype(np.uint64)

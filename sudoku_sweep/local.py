@@ -20,12 +20,13 @@ from pathlib import Path
 
 import filelock
 import numpy as np
+import pandas as pd
 import wandb
 import yaml
 
 from .errors import SweepError
 from .files import write_atomically
-from .sweeps import grid_points, parameters_of
+from .sweeps import grid_points, n_runs, parameters_of
 
 DONE = ("finished", "failed")  # states in which a configuration is not run again
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
@@ -54,7 +55,7 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
         raise SweepError(
             "prior_runs need W&B's server: sync the runs, then use wandb.sweep(..., prior_runs=...)"
         )
-    size = _n_points(sweep)
+    size = _check(sweep)
     sweep_id = secrets.token_hex(4)
     folder = _store() / sweep_id
     about = {
@@ -65,11 +66,15 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
     }
     write_atomically(folder / "sweep.json", _to_json(about))
     runs_planned = "no limit" if size is None else f"{size} runs"
-    print(f"Local sweep {sweep_id}: {sweep['method']}, {runs_planned}, kept in {os.path.relpath(folder)}")
+    print(
+        f"Local sweep {sweep_id}: {sweep['method']}, {runs_planned}, kept in {os.path.relpath(folder)}"
+    )
     return sweep_id
 
 
-def agent(sweep_id, function=None, entity=None, project=None, count=None, max_consecutive_failed_runs=None):
+def agent(
+    sweep_id, function=None, entity=None, project=None, count=None, max_consecutive_failed_runs=None
+):
     """Run configurations of a sweep one after the other, as ``wandb.agent`` does.
 
     ``function`` takes no arguments and calls ``wandb.init()``, whose ``run.config`` is then the configuration.
@@ -100,13 +105,15 @@ def agent(sweep_id, function=None, entity=None, project=None, count=None, max_co
         raise SweepError(
             "a W&B run is still open: call run.finish() first, or use `with wandb.init() as run:`"
         )
-    size = _n_points(about["config"])
+    size = n_runs(about["config"])
     if size is None and count is None:
         raise SweepError(
             "a random sweep never ends by itself: give count=..., or a run_cap in its configuration"
         )
     start, outcomes = time.monotonic(), []
-    with contextlib.closing(_claims(folder, about, size)) as claims:  # lets go of the lock, whatever happens
+    with contextlib.closing(
+        _claims(folder, about, size)
+    ) as claims:  # lets go of the lock, whatever happens
         for record in itertools.islice(claims, count):
             _run_one(folder, about, record, function)
             print(_progress_line(record, about["config"], size), flush=True)
@@ -180,9 +187,17 @@ class LocalRun:
     seconds: float
     rows: list = field(repr=False)
 
-    def scan_history(self):
-        """The logged rows, one dict each, as ``run.scan_history()`` of W&B yields them."""
-        yield from self.rows
+    def scan_history(self, keys=None):
+        """The logged rows as dicts; with ``keys``, those names only, of the rows that have them all."""
+        for row in self.rows:
+            if keys is None:
+                yield dict(row)
+            elif all(key in row for key in keys):
+                yield {key: row[key] for key in keys}
+
+    def history(self, keys=None):
+        """The rows of ``scan_history`` as a DataFrame: all of them, where W&B's ``run.history`` takes a sample."""
+        return pd.DataFrame(self.scan_history(keys))
 
 
 # --- the store --------------------------------------------------------------------------------------------
@@ -301,7 +316,10 @@ def _recording(record):
         def closing(run, *args, **kwargs):
             if run.id not in closed:
                 closed.append(run.id)
-                record["config"], record["summary"] = _plain(dict(run.config)), _plain(dict(run.summary))
+                record["config"], record["summary"] = (
+                    _plain(dict(run.config)),
+                    _plain(dict(run.summary)),
+                )
                 record["rows"] = [rows[at] for at in sorted(rows)]
             return real[how](run, *args, **kwargs)
 
@@ -338,23 +356,17 @@ def _plain(values):
 # --- the search -------------------------------------------------------------------------------------------
 
 
-def _n_points(config):
-    """How many runs a sweep has; None if it has no end. Refuses what cannot be run."""
+def _check(config):
+    """How many runs a sweep has, None if it has no end; a ``SweepError`` if it cannot be run here."""
     method = config.get("method") if isinstance(config, dict) else None
     if method not in ("grid", "random"):
         raise SweepError(f"method {method!r}: a local sweep searches by 'grid' or 'random'")
     if config.get("early_terminate"):
         raise SweepError("early_terminate: a local sweep does not stop runs early; leave it out")
-    if method == "grid":
-        size = len(grid_points(config))
-    else:
-        size = None
+    if method == "random":
         for name, parameter in parameters_of(config).items():
             quantile(name, parameter, 0.5)
-    cap = config.get("run_cap")
-    if cap is not None and (not isinstance(cap, int) or cap < 1):
-        raise SweepError(f"run_cap={cap!r}: give a whole number of at least 1")
-    return size if cap is None else cap if size is None else min(size, cap)
+    return n_runs(config)
 
 
 def _configuration(about, index):
@@ -364,7 +376,8 @@ def _configuration(about, index):
     parameters = about["config"]["parameters"]
     draws = np.random.default_rng([about["seed"], index]).random(len(parameters)).tolist()
     return {
-        name: quantile(name, parameters[name], u) for name, u in zip(sorted(parameters), draws, strict=True)
+        name: quantile(name, parameters[name], u)
+        for name, u in zip(sorted(parameters), draws, strict=True)
     }
 
 
@@ -381,7 +394,9 @@ def quantile(name, parameter, u):
             f"parameter {name}: a local sweep knows no distribution {kind!r}; there are {', '.join(QUANTILES)}"
         )
     try:
-        return QUANTILES[kind](u, **{key: value for key, value in parameter.items() if key != "distribution"})
+        return QUANTILES[kind](
+            u, **{key: value for key, value in parameter.items() if key != "distribution"}
+        )
     except (TypeError, ValueError, ZeroDivisionError, IndexError) as error:
         raise SweepError(
             f"parameter {name}: {parameter} does not describe a {kind} distribution: {error}"
@@ -436,5 +451,7 @@ def _implied_distribution(spec):
     if "values" in spec:
         return "categorical"
     return (
-        "int_uniform" if isinstance(spec.get("min"), int) and isinstance(spec.get("max"), int) else "uniform"
+        "int_uniform"
+        if isinstance(spec.get("min"), int) and isinstance(spec.get("max"), int)
+        else "uniform"
     )

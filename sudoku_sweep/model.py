@@ -99,7 +99,9 @@ class SudokuTransformer(nn.Module):
     def block(self, state, asked=None):
         """One pass, for the asked cells: [batch, 81, width] -> [batch, n_asked, width]."""
         query, key, value = self.project(state, asked)
-        mixed = F.scaled_dot_product_attention(query, key, value)  # [batch, head, n_asked, head_dim]
+        mixed = F.scaled_dot_product_attention(
+            query, key, value
+        )  # [batch, head, n_asked, head_dim]
         state = pick_cells(state, asked) + self.out(mixed.transpose(1, 2).flatten(2))
         return state + self.mlp(self.mlp_norm(state))
 
@@ -110,7 +112,10 @@ class SudokuTransformer(nn.Module):
             parts = self.qkv(normed).chunk(3, 2)
         else:
             query, key_value = self.qkv.weight.tensor_split([self.out.in_features])
-            parts = F.linear(pick_cells(normed, asked), query), *F.linear(normed, key_value).chunk(2, 2)
+            parts = (
+                F.linear(pick_cells(normed, asked), query),
+                *F.linear(normed, key_value).chunk(2, 2),
+            )
         return [part.unflatten(2, (self.n_heads, -1)).transpose(1, 2) for part in parts]
 
     @torch.no_grad()
@@ -146,7 +151,9 @@ def check_shape(embedding_dim, attention_dim, n_heads, n_loops, mlp_ratio):
 
 def pick_cells(state, cells):
     """The named cells of every board: [batch, 81, width], [batch, n] -> [batch, n, width] (None: all of them)."""
-    return state if cells is None else state.gather(1, cells[..., None].expand(-1, -1, state.shape[2]))
+    return (
+        state if cells is None else state.gather(1, cells[..., None].expand(-1, -1, state.shape[2]))
+    )
 
 
 # --- solving ----------------------------------------------------------------------------------------------
@@ -197,13 +204,17 @@ def solve(model, quizzes, threshold=0.99, batch_size=256):
     quizzes = torch.as_tensor(quizzes)
     _check_quizzes(quizzes)
     device = model.place.device
-    parts = [_solve_batch(model, batch.to(device), threshold) for batch in quizzes.split(batch_size)]
+    parts = [
+        _solve_batch(model, batch.to(device), threshold) for batch in quizzes.split(batch_size)
+    ]
     return Solution(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
 
 
 def _check_quizzes(quizzes):
     if quizzes.ndim != 2 or quizzes.shape[1] != 81 or not len(quizzes):
-        raise BoardError(f"give boards of shape [board, 81], at least one; this is {list(quizzes.shape)}")
+        raise BoardError(
+            f"give boards of shape [board, 81], at least one; this is {list(quizzes.shape)}"
+        )
     if quizzes.min() < 0 or quizzes.max() > 9:
         raise BoardError("a board holds the digits 1-9, and 0 for a blank, nothing else")
     broken = breaks_rules(quizzes)
@@ -294,5 +305,7 @@ def load_checkpoint(path, device="cpu"):
         about = saved["about"]
     except _NOT_A_CHECKPOINT as error:
         reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"{path.name} is not a checkpoint of this package: {reason}") from error
+        raise CheckpointError(
+            f"{path.name} is not a checkpoint of this package: {reason}"
+        ) from error
     return model.to(device).eval(), about

@@ -102,10 +102,14 @@ def parameters_of(sweep_config):
     """The ``parameters`` of a sweep configuration, or a ``SweepError`` that says what is missing."""
     parameters = sweep_config.get("parameters") if isinstance(sweep_config, dict) else None
     if not isinstance(parameters, dict) or not parameters:
-        raise SweepError("a sweep configuration is a dict whose 'parameters' name at least one parameter")
+        raise SweepError(
+            "a sweep configuration is a dict whose 'parameters' name at least one parameter"
+        )
     for name, parameter in parameters.items():
         if not isinstance(parameter, dict):
-            raise SweepError(f"parameter {name}: give a dict such as {{'values': [1, 2]}}, not {parameter!r}")
+            raise SweepError(
+                f"parameter {name}: give a dict such as {{'values': [1, 2]}}, not {parameter!r}"
+            )
     return parameters
 
 
@@ -125,19 +129,45 @@ def _grid_values(name, parameter):
 
 
 def grid_size(sweep_config):
-    """The number of runs of a grid sweep."""
-    return math.prod(len(_grid_values(name, spec)) for name, spec in parameters_of(sweep_config).items())
+    """The number of configurations in a grid."""
+    return math.prod(
+        len(_grid_values(name, spec)) for name, spec in parameters_of(sweep_config).items()
+    )
 
 
-def check_grid(sweep_config):
-    """The number of runs of a grid sweep, once every one of them is known to be trainable.
+def n_runs(sweep_config, count=None):
+    """How many runs a sweep makes: its grid, its ``run_cap`` and ``count``, whichever ends it first.
+
+    ``None`` if nothing ends it: methods other than grid go on until they are stopped.
+    """
+    cap = sweep_config.get("run_cap")
+    for name, limit in (("run_cap", cap), ("count", count)):
+        if limit is not None and (
+            not isinstance(limit, int) or isinstance(limit, bool) or limit < 1
+        ):
+            raise SweepError(
+                f"{name}={limit!r}: give a whole number of at least 1, or leave it out"
+            )
+    size = grid_size(sweep_config) if sweep_config.get("method") == "grid" else None
+    return min((limit for limit in (size, cap, count) if limit is not None), default=None)
+
+
+def check_sweep(sweep_config, count=None):
+    """How many runs will be made, once all configurations are known to be trainable: ask before you start.
+
+    Of a range (``min``, ``max``) both ends are tried; what lies between is checked when it is drawn.
 
     Raises
     ------
     SweepError
-        The first configurations that cannot be trained, such as an attention_dim that n_heads does not divide.
+        Configurations that cannot be trained, such as an attention_dim that n_heads does not divide, or a
+        sweep without an end.
     """
-    points = grid_points(sweep_config)
+    parameters = parameters_of(sweep_config)
+    if sweep_config.get("method") != "grid":
+        tried = {name: _to_try(spec) for name, spec in parameters.items()}
+        parameters = {name: spec for name, spec in tried.items() if spec is not None}
+    points = grid_points({"parameters": parameters}) if parameters else []
     refused = []
     for point in points:
         try:
@@ -146,8 +176,30 @@ def check_grid(sweep_config):
             refused.append(str(error))
     if refused:
         reasons = "; ".join(dict.fromkeys(refused))
-        raise SweepError(f"{len(refused)} of {len(points)} configurations cannot be trained: {reasons}")
-    return len(points)
+        raise SweepError(
+            f"{len(refused)} of {len(points)} configurations cannot be trained: {reasons}"
+        )
+    planned = n_runs(sweep_config, count)
+    if planned is None:
+        raise SweepError(
+            "this sweep never ends by itself: set COUNT, or a run_cap in its configuration"
+        )
+    return planned
+
+
+# Distributions whose min and max are values of the parameter (log_uniform's, for one, are logarithms of them).
+VALUE_RANGES = {"int_uniform", "uniform", "q_uniform"} | {
+    f"{kind}log_uniform_values" for kind in ("", "q_", "inv_")
+}
+
+
+def _to_try(spec):
+    """The values of one parameter that are worth checking, as a grid would list them; None if unknown."""
+    if "value" in spec or "values" in spec:
+        return spec
+    if "min" in spec and "max" in spec and spec.get("distribution", "uniform") in VALUE_RANGES:
+        return {"values": [spec["min"], spec["max"]]}
+    return None
 
 
 def cost_line(n_runs, seconds_per_run):

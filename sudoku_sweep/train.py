@@ -43,16 +43,22 @@ class Config:
         for name in ("epochs", "batch_size", "steps_per_epoch", "validate_every"):
             value = getattr(self, name)
             optional = name == "steps_per_epoch" and value is None
-            if not optional and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            if not optional and (
+                not isinstance(value, int) or isinstance(value, bool) or value < 1
+            ):
                 raise ConfigError(f"{name}={value!r}: give a whole number of at least 1")
         if isinstance(self.learning_rate, str):
             raise ConfigError(
                 f"learning_rate={self.learning_rate!r} is a string, not a number; "
                 "in YAML write 1.0e-5, because 1e-5 is read as text"
             )
-        number = isinstance(self.learning_rate, int | float) and not isinstance(self.learning_rate, bool)
+        number = isinstance(self.learning_rate, int | float) and not isinstance(
+            self.learning_rate, bool
+        )
         if not number or not 0 <= self.learning_rate < float("inf"):
-            raise ConfigError(f"learning_rate={self.learning_rate!r}: give a finite number of at least 0")
+            raise ConfigError(
+                f"learning_rate={self.learning_rate!r}: give a finite number of at least 0"
+            )
         if not isinstance(self.seed, int) or isinstance(self.seed, bool):
             raise ConfigError(f"seed={self.seed!r}: give a whole number")
 
@@ -63,7 +69,9 @@ class Config:
         known = [f.name for f in fields(cls)]
         unknown = sorted(set(values) - set(known))
         if unknown:
-            raise ConfigError(f"no hyperparameter {', '.join(unknown)}; there are {', '.join(known)}")
+            raise ConfigError(
+                f"no hyperparameter {', '.join(unknown)}; there are {', '.join(known)}"
+            )
         return cls(**values)
 
     @property
@@ -148,14 +156,21 @@ def fit(config, train, validation, *, log=None, device=None):
     quizzes, solutions = to_tensors(train, device)
     generator = torch.Generator(device).manual_seed(config.seed)
     n_steps = steps_per_epoch(config, len(quizzes))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=config.epochs * n_steps + 1, cycle_momentum=False
+        optimizer,
+        config.learning_rate,
+        total_steps=config.epochs * n_steps + 1,
+        cycle_momentum=False,
     )
     try:
         for epoch in range(1, config.epochs + 1):
             order = torch.randperm(len(quizzes), generator=generator, device=device)
-            totals = torch.zeros(3, device=device)  # loss, right answers, blank cells: read once per epoch
+            totals = torch.zeros(
+                3, device=device
+            )  # loss, right answers, blank cells: read once per epoch
             for rows in order.split(config.batch_size)[:n_steps]:
                 batch = augment(quizzes[rows], solutions[rows], generator)
                 totals += training_step(model, optimizer, *batch)
@@ -228,7 +243,9 @@ def training_step(model, optimizer, quizzes, solutions):
 def blank_cell_sums(model, quizzes, solutions, n_asked):
     """Loss (averaged over the passes), right answers of the last pass, and number, summed over blank cells."""
     blank = quizzes == 0
-    asked = blank.argsort(dim=1, descending=True, stable=True)[:, :n_asked]  # [batch, n_asked]: blanks first
+    asked = blank.argsort(dim=1, descending=True, stable=True)[
+        :, :n_asked
+    ]  # [batch, n_asked]: blanks first
     weight = blank.gather(1, asked)
     target = solutions.gather(1, asked).long() - 1
     scores = model(quizzes, asked)
@@ -238,7 +255,9 @@ def blank_cell_sums(model, quizzes, solutions, n_asked):
 
 def cell_losses(scores, target):
     """Cross-entropy of every cell, averaged over the passes: list of [batch, cell, 9] -> [batch, cell]."""
-    losses = [F.cross_entropy(part.flatten(0, 1), target.flatten(), reduction="none") for part in scores]
+    losses = [
+        F.cross_entropy(part.flatten(0, 1), target.flatten(), reduction="none") for part in scores
+    ]
     return torch.stack(losses).mean(0).view_as(target)
 
 

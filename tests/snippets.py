@@ -46,7 +46,9 @@ def namespace():
 
     sweep_id = local.sweep(tiny, project="tiny")
     local.agent(sweep_id, function=train_tiny)
-    names = dict(os=os, plt=plt, np=np, torch=torch, wandb=wandb, analysis=analysis, data=data, local=local)
+    names = dict(
+        os=os, plt=plt, np=np, torch=torch, wandb=wandb, analysis=analysis, data=data, local=local
+    )
     names |= dict(model=model, sweeps=sweeps, train=train, training=boards, validation=boards)
     names |= dict(preset=sweeps.choose_preset("quick"), COUNT=None, backend=local)
     return names | dict(sweep_id=sweep_id, runs=local.runs(sweep_id))

@@ -14,7 +14,14 @@ def run(name, state="finished", rate=0.1, heads=1, **summary):
     rows = [{"_step": step, "epoch": step + 1, "train_loss": 2.0 - step} for step in range(3)]
     config = {"learning_rate": rate, "n_heads": heads, "epochs": 3}
     return LocalRun(
-        id=name, name=name, state=state, config=config, summary=summary, error=None, seconds=1.0, rows=rows
+        id=name,
+        name=name,
+        state=state,
+        config=config,
+        summary=summary,
+        error=None,
+        seconds=1.0,
+        rows=rows,
     )
 
 
@@ -55,7 +62,10 @@ def test_nested_values_get_dotted_names_and_can_be_ranked_by():
     kept = [run("low", val_accuracy={"max": 0.5}), run("high", rate=0.2, val_accuracy={"max": 0.8})]
     frame = analysis.runs_frame(kept)
     assert frame["summary.val_accuracy.max"].tolist() == [0.5, 0.8]
-    assert analysis.leaderboard(frame, metric="val_accuracy.max")["name"].tolist() == ["high", "low"]
+    assert analysis.leaderboard(frame, metric="val_accuracy.max")["name"].tolist() == [
+        "high",
+        "low",
+    ]
 
 
 def test_history_has_a_row_for_each_run_and_epoch(runs):
@@ -67,7 +77,9 @@ def test_history_has_a_row_for_each_run_and_epoch(runs):
 
 
 def test_curves_show_every_run_and_mark_the_best(runs):
-    axes = analysis.plot_curves(analysis.history_frame(runs, "train_loss"), "train_loss", best_id="best")
+    axes = analysis.plot_curves(
+        analysis.history_frame(runs, "train_loss"), "train_loss", best_id="best"
+    )
     assert len(axes.lines) == len(runs)
     marked = [line for line in axes.lines if line.get_label() == "best run"]
     assert len(marked) == 1 and marked[0].get_color() == analysis.FILLED
@@ -75,7 +87,9 @@ def test_curves_show_every_run_and_mark_the_best(runs):
 
 def test_parallel_coordinates_have_a_line_for_each_scored_run(runs):
     axes = analysis.plot_parallel_coordinates(analysis.runs_frame(runs))
-    lines = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 2]
+    lines = [
+        line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 2
+    ]
     assert len(lines) == 2
     heights = [line.get_ydata() for line in lines]  # drawn from worst to best
     assert heights[0][0] < heights[1][0] and heights[0][1] < heights[1][1]

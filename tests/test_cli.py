@@ -17,7 +17,10 @@ def test_data_writes_the_shipped_files(tmp_path, capsys):
 
 def test_data_writes_other_boards(tmp_path):
     path = tmp_path / "mine.csv"
-    assert main(["data", "--out", str(path), "--boards", "30", "--seed", "5", "--clues", "40", "50"]) == 0
+    assert (
+        main(["data", "--out", str(path), "--boards", "30", "--seed", "5", "--clues", "40", "50"])
+        == 0
+    )
     clues = (data.load_boards(path).quizzes > 0).sum(1)
     assert len(clues) == 30 and clues.min() >= 40 and clues.max() <= 50
 
@@ -54,7 +57,9 @@ def test_train_saves_a_net_with_a_card_that_says_how_to_make_it_again(tmp_path, 
         (["report"], "no local sweep here yet"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_status_2(arguments, word, capsys, tmp_path, monkeypatch):
+def test_what_cannot_be_done_is_one_line_and_status_2(
+    arguments, word, capsys, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     assert main(arguments) == 2

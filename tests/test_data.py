@@ -32,7 +32,10 @@ def as_text(board):
 
 def scramble(grid, rng):
     """Another form of the same grid: new digits, lines and bands permuted, perhaps transposed."""
-    lines = [np.concatenate([3 * band + rng.permutation(3) for band in rng.permutation(3)]) for _ in range(2)]
+    lines = [
+        np.concatenate([3 * band + rng.permutation(3) for band in rng.permutation(3)])
+        for _ in range(2)
+    ]
     square = grid.reshape(9, 9)[lines[0]][:, lines[1]]
     if rng.random() < 0.5:
         square = square.T
@@ -47,7 +50,9 @@ def test_units_are_the_rows_columns_and_boxes_of_a_board():
     for unit in range(9):
         assert data.UNITS[unit].tolist() == list(range(9 * unit, 9 * unit + 9))
         assert data.UNITS[9 + unit].tolist() == list(range(unit, 81, 9))
-        assert data.UNITS[18 + unit].tolist() == [cell for cell in range(81) if boxes[cell] == str(unit)]
+        assert data.UNITS[18 + unit].tolist() == [
+            cell for cell in range(81) if boxes[cell] == str(unit)
+        ]
 
 
 def test_every_made_board_has_one_solution_says_an_independent_solver(made):
@@ -97,7 +102,9 @@ def test_clues_stay_in_the_range_asked_for_unless_a_board_cannot_get_there():
     assert 28 <= hard.min() <= 33 and 34 < hard.mean() < 37
 
 
-@pytest.mark.parametrize("arguments", [(-1, 0), (5, 0, (16, 30)), (5, 0, (50, 40)), (5, 0, (30, 82))])
+@pytest.mark.parametrize(
+    "arguments", [(-1, 0), (5, 0, (16, 30)), (5, 0, (50, 40)), (5, 0, (30, 82))]
+)
 def test_impossible_requests_are_refused(arguments):
     with pytest.raises(BoardError):
         data.make_boards(*arguments)
@@ -114,8 +121,13 @@ def test_shipped_files_are_what_their_seeds_make_and_what_the_readme_says(splits
         assert content == data.boards_to_csv(boards)
         clues = (boards.quizzes > 0).sum(1)
         numbers = f"{len(clues):,} | {seed} | {clues.min()} | {clues.mean():.1f} | {clues.max()}"
-        assert f"| `sudoku_{name}.csv` | {numbers} | `{hashlib.sha256(content).hexdigest()}` |" in readme
-    counts = np.histogram((splits["train"].quizzes > 0).sum(1), bins=[30, 35, 40, 45, 50, 55, 61])[0]
+        assert (
+            f"| `sudoku_{name}.csv` | {numbers} | `{hashlib.sha256(content).hexdigest()}` |"
+            in readme
+        )
+    counts = np.histogram((splits["train"].quizzes > 0).sum(1), bins=[30, 35, 40, 45, 50, 55, 61])[
+        0
+    ]
     assert "| " + " | ".join(f"{count:,}" for count in counts) + " |" in readme
 
 
@@ -157,7 +169,10 @@ def test_other_csv_dialects_are_read_too(tmp_path, made):
     dialects = {
         "crlf.csv": text.replace("\n", "\r\n"),
         "no_last_newline.csv": text.rstrip("\n"),
-        "extra_column.csv": "\n".join(["id,quizzes,solutions", *(f"7,{line}" for line in lines[1:])]) + "\n",
+        "extra_column.csv": "\n".join(
+            ["id,quizzes,solutions", *(f"7,{line}" for line in lines[1:])]
+        )
+        + "\n",
         "swapped.csv": "\n".join(",".join(reversed(line.split(","))) for line in lines) + "\n",
     }
     for name, content in dialects.items():
@@ -287,12 +302,16 @@ def test_two_processes_may_ask_for_the_same_boards_at_once(tmp_path):
 def test_augmented_boards_are_renamed_boards_with_some_blanks_filled_in(seed):
     made = data.make_boards(32, seed=11)
     quizzes, solutions_before = (torch.from_numpy(part.copy()) for part in made)
-    new, new_solutions = data.augment(quizzes, solutions_before, torch.Generator().manual_seed(seed))
+    new, new_solutions = data.augment(
+        quizzes, solutions_before, torch.Generator().manual_seed(seed)
+    )
     assert data.obeys_rules(new_solutions.numpy()).all()
     assert ((new == 0) | (new == new_solutions)).all()
     assert (new[quizzes > 0] > 0).all()  # clues stay
     for before, after in zip(solutions_before, new_solutions, strict=True):
-        assert len(set(zip(before.tolist(), after.tolist(), strict=True))) == 9  # one new name per digit
+        assert (
+            len(set(zip(before.tolist(), after.tolist(), strict=True))) == 9
+        )  # one new name per digit
 
 
 def test_augmentation_renames_at_random_and_reveals_between_nothing_and_everything():

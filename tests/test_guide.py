@@ -23,7 +23,10 @@ def test_the_python_blocks_run(tmp_path, monkeypatch):
 def test_the_sweep_configuration_is_the_full_grid():
     for block in blocks(TEXT):
         for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "sweep_config":
+            if (
+                isinstance(node, ast.Assign)
+                and getattr(node.targets[0], "id", "") == "sweep_config"
+            ):
                 assert ast.literal_eval(node.value) == sweeps.FULL
                 return
     pytest.fail("the guide never shows sweep_config")

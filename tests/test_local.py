@@ -16,7 +16,11 @@ from sudoku_sweep.errors import SweepError
 GRID = {
     "method": "grid",
     "metric": {"name": "score", "goal": "maximize"},
-    "parameters": {"a": {"values": [1, 2, 3]}, "b": {"values": [0.5, 1.5]}, "fixed": {"value": "x"}},
+    "parameters": {
+        "a": {"values": [1, 2, 3]},
+        "b": {"values": [0.5, 1.5]},
+        "fixed": {"value": "x"},
+    },
 }
 
 
@@ -55,6 +59,12 @@ def test_every_configuration_runs_once_in_grid_order_and_is_recorded():
             {"_step": 0, "epoch": 1, "score": product},
             {"_step": 1, "epoch": 2, "score": 2 * product},
         ]
+        assert list(run.scan_history(keys=["score"])) == [
+            {"score": product},
+            {"score": 2 * product},
+        ]
+        assert list(run.scan_history(keys=["score", "nothing"])) == []
+        assert run.history(keys=["epoch"])["epoch"].tolist() == [1, 2]
         assert run.seconds > 0 and run.error is None
 
 
@@ -196,7 +206,9 @@ def test_the_configuration_of_a_killed_process_is_run_again():
         local.agent(sys.argv[1], function=train)
     """)
     sweep_id = local.sweep(GRID)
-    agent = subprocess.Popen([sys.executable, "-c", script, sweep_id], stdout=subprocess.PIPE, text=True)
+    agent = subprocess.Popen(
+        [sys.executable, "-c", script, sweep_id], stdout=subprocess.PIPE, text=True
+    )
     while "in the second run" not in agent.stdout.readline():
         assert agent.poll() is None
     assert [run.state for run in local.runs(sweep_id)] == ["finished", "running"]
@@ -227,7 +239,10 @@ def test_the_configuration_of_a_killed_process_is_run_again():
         (GRID | {"early_terminate": {"type": "hyperband", "min_iter": 3}}, "early_terminate"),
         ({"method": "random", "parameters": {"a": {"max": 1}}}, "parameter a"),
         ({"method": "random", "parameters": {"a": {"min": 2, "max": 1}}}, "min 2 is above max 1"),
-        ({"method": "random", "parameters": {"a": {"distribution": "zipf"}}}, "no distribution 'zipf'"),
+        (
+            {"method": "random", "parameters": {"a": {"distribution": "zipf"}}},
+            "no distribution 'zipf'",
+        ),
         (
             {
                 "method": "random",
@@ -240,7 +255,10 @@ def test_the_configuration_of_a_killed_process_is_run_again():
             "probabilities",
         ),
         (
-            {"method": "random", "parameters": {"a": {"values": [1, 2], "probabilities": [0.5, 0.6]}}},
+            {
+                "method": "random",
+                "parameters": {"a": {"values": [1, 2], "probabilities": [0.5, 0.6]}},
+            },
             "adding up to 1",
         ),
     ],
@@ -306,7 +324,10 @@ def draws(parameter, n=4001):
 
 def test_quantiles_of_each_distribution():
     assert set(draws({"value": 7})) == {7}
-    assert np.bincount(draws({"values": [0, 1], "probabilities": [0.25, 0.75]})).tolist() == [1001, 3000]
+    assert np.bincount(draws({"values": [0, 1], "probabilities": [0.25, 0.75]})).tolist() == [
+        1001,
+        3000,
+    ]
     whole = draws({"min": 3, "max": 5})
     assert set(whole) == {3, 4, 5} and np.ptp(np.bincount(whole)[3:]) <= 1
     assert np.allclose(draws({"min": -1.0, "max": 3}), np.linspace(-1, 3, 4002)[:-1])

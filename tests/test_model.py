@@ -124,7 +124,9 @@ def test_solve_fills_sure_blanks_look_by_look(boards, quizzes):
     assert found.solved.all() and (found.boards == truth[:1]).all()
     assert found.step.max() == -(-n_blanks // 3)
     assert found.step[quizzes[:1] == 0].bincount()[1:-1].eq(3).all()
-    assert (found.step[quizzes[:1] > 0] == 0).all() and (found.confidence[quizzes[:1] > 0] == 1).all()
+    assert (found.step[quizzes[:1] > 0] == 0).all() and (
+        found.confidence[quizzes[:1] > 0] == 1
+    ).all()
     assert (found.confidence[found.step > 0] > 0.99).all()
 
 
@@ -132,7 +134,9 @@ def test_solve_fills_one_blank_when_it_is_sure_of_none(boards, quizzes):
     truth = torch.from_numpy(boards.solutions.copy())
     found = model.solve(KnowsTheAnswer(truth[:1], sure=0), quizzes[:1])
     assert found.solved.all()
-    assert sorted(found.step[found.step > 0].tolist()) == list(range(1, int((quizzes[0] == 0).sum()) + 1))
+    assert sorted(found.step[found.step > 0].tolist()) == list(
+        range(1, int((quizzes[0] == 0).sum()) + 1)
+    )
 
 
 def test_solve_stops_at_a_board_that_breaks_a_rule_and_says_so(boards, quizzes):
@@ -157,7 +161,9 @@ def test_solve_refuses_what_is_no_board(impossible):
 
 def test_breaks_rules_agrees_with_the_list_of_repeated_cells(boards):
     rng = np.random.default_rng(0)
-    candidates = np.where(rng.random((200, 81)) < 0.02, rng.integers(0, 10, (200, 81)), boards.quizzes)
+    candidates = np.where(
+        rng.random((200, 81)) < 0.02, rng.integers(0, 10, (200, 81)), boards.quizzes
+    )
     expected = [bool(data.repeated_cells(board)) for board in candidates]
     assert sum(expected) > 20 and not all(expected)
     assert model.breaks_rules(torch.from_numpy(candidates)).tolist() == expected
@@ -171,7 +177,9 @@ def test_the_shipped_net_solves_as_its_card_says():
     card = WINNER.with_suffix(".md").read_text()
     assert net.n_parameters() == about["parameters"] <= 50_000
     score = about["scores"]["test"]
-    assert f"| test | {100 * score['solved']:.1f} % | {100 * score['solved_one_shot']:.1f} %" in card
+    assert (
+        f"| test | {100 * score['solved']:.1f} % | {100 * score['solved_one_shot']:.1f} %" in card
+    )
     test = data.load_split("test")
     found = model.solve(net, test.quizzes[:500])
     solved = (found.boards.numpy() == test.solutions[:500]).all(1).mean()

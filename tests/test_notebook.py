@@ -35,7 +35,12 @@ def test_every_cell_names_itself_in_its_first_line():
 
 
 def test_the_four_wandb_cells_stand_where_the_guide_says():
-    assert [CELLS[at].cell_type for at in (8, 9, 10, 11)] == ["markdown", "code", "code", "markdown"]
+    assert [CELLS[at].cell_type for at in (8, 9, 10, 11)] == [
+        "markdown",
+        "code",
+        "code",
+        "markdown",
+    ]
     assert "wandb.init(" in CELLS[9].source and "run.finish()" in CELLS[9].source
     for needed in (
         "def train_with_wandb",
@@ -91,7 +96,9 @@ def test_every_figure_stands_in_the_file_as_a_picture():
 
 
 def test_the_picture_in_the_readme_is_the_notebook_s():
-    picture = next(o.data["image/png"] for o in CELLS[21].outputs if "image/png" in o.get("data", {}))
+    picture = next(
+        o.data["image/png"] for o in CELLS[21].outputs if "image/png" in o.get("data", {})
+    )
     assert base64.b64decode(picture) == (PATH.parent / "images" / "solved.png").read_bytes()
 
 
@@ -143,7 +150,9 @@ def test_the_snippet_that_needs_an_account_runs_on_stand_in_runs(reader, monkeyp
     """Its logic, with ``wandb.Api`` replaced by the local runs, which have the same attributes."""
     snippet = next(block for block in blocks(CELLS[11].source) if block.startswith(NEEDS_ACCOUNT))
     asked = []
-    stand_in = SimpleNamespace(sweep=lambda path: asked.append(path) or SimpleNamespace(runs=reader["runs"]))
+    stand_in = SimpleNamespace(
+        sweep=lambda path: asked.append(path) or SimpleNamespace(runs=reader["runs"])
+    )
     monkeypatch.setattr(wandb, "Api", lambda: stand_in)
     exec(snippet, reader)
     assert asked == [f"{sweeps.PROJECT}/{reader['sweep_id']}"]

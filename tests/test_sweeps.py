@@ -15,12 +15,16 @@ from sudoku_sweep.errors import SweepError
 def test_the_full_grid_has_240_runs_and_all_of_them_can_be_trained():
     points = sweeps.grid_points(sweeps.FULL)
     assert (
-        sweeps.grid_size(sweeps.FULL) == sweeps.check_grid(sweeps.FULL) == len(points) == 240 == 5 * 4 * 4 * 3
+        sweeps.grid_size(sweeps.FULL)
+        == sweeps.check_sweep(sweeps.FULL)
+        == len(points)
+        == 240
+        == 5 * 4 * 4 * 3
     )
     assert all(point["attention_dim"] % point["n_heads"] == 0 for point in points)
-    assert {point["epochs"] for point in points} == {50} and {point["batch_size"] for point in points} == {
-        512
-    }
+    assert {point["epochs"] for point in points} == {50} and {
+        point["batch_size"] for point in points
+    } == {512}
 
 
 def test_grid_order_sorts_names_and_changes_the_last_one_fastest():
@@ -33,7 +37,10 @@ def test_grid_order_sorts_names_and_changes_the_last_one_fastest():
 @pytest.mark.parametrize(
     "parameters, word",
     [
-        ({"attention_dim": {"values": [9, 10]}, "n_heads": {"values": [3]}}, "1 of 2 .* multiple of n_heads"),
+        (
+            {"attention_dim": {"values": [9, 10]}, "n_heads": {"values": [3]}},
+            "1 of 2 .* multiple of n_heads",
+        ),
         ({"epochs": {"value": -1}}, "epochs=-1"),
         ({"learning_rate": {"values": []}}, r"learning_rate: 'values' is \[\]"),
         ({"learning_rate": {"values": "abc"}}, "'values' is 'abc'"),
@@ -45,7 +52,39 @@ def test_grid_order_sorts_names_and_changes_the_last_one_fastest():
 )
 def test_a_grid_that_cannot_be_trained_is_refused_before_it_starts(parameters, word):
     with pytest.raises(SweepError, match=word):
-        sweeps.check_grid({"method": "grid", "parameters": parameters})
+        sweeps.check_sweep({"method": "grid", "parameters": parameters})
+
+
+def test_a_sweep_is_as_long_as_whatever_ends_it_first():
+    random = {"method": "random", "parameters": {"learning_rate": {"min": 0.001, "max": 0.01}}}
+    assert sweeps.check_sweep(sweeps.FULL, count=5) == 5
+    assert sweeps.check_sweep(sweeps.FULL | {"run_cap": 7}, count=500) == 7
+    assert sweeps.check_sweep(random, count=20) == 20
+    assert sweeps.check_sweep(random | {"run_cap": 3}) == 3
+    with pytest.raises(SweepError, match="never ends"):
+        sweeps.check_sweep(random)
+    for wrong in (0, -1, 2.5, True):
+        with pytest.raises(SweepError, match="count="):
+            sweeps.check_sweep(sweeps.FULL, count=wrong)
+
+
+@pytest.mark.parametrize(
+    "name, spec, accepted",
+    [
+        ("epochs", {"min": 0, "max": 5}, False),
+        ("epochs", {"min": 1, "max": 5}, True),
+        ("learning_rate", {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}, True),
+        ("learning_rate", {"distribution": "log_uniform", "min": -9.0, "max": -4.6}, True),
+        ("learning_rate", {"distribution": "q_uniform", "min": -0.1, "max": 0.1, "q": 0.1}, False),
+    ],
+)
+def test_both_ends_of_a_range_are_checked(name, spec, accepted):
+    config = {"method": "bayes", "run_cap": 2, "parameters": {name: spec}}
+    if accepted:
+        assert sweeps.check_sweep(config) == 2
+    else:
+        with pytest.raises(SweepError, match="cannot be trained"):
+            sweeps.check_sweep(config)
 
 
 def test_no_configuration_at_all_is_refused():
@@ -58,7 +97,9 @@ def test_no_configuration_at_all_is_refused():
 def test_every_preset_is_a_sweep_that_can_be_trained(name):
     preset = sweeps.PRESETS[name]
     parameters = sweeps.FULL["parameters"] | preset.parameters
-    assert sweeps.check_grid(sweeps.FULL | {"parameters": parameters}) == {"quick": 6}.get(name, 240)
+    assert sweeps.check_sweep(sweeps.FULL | {"parameters": parameters}) == {"quick": 6}.get(
+        name, 240
+    )
     assert {name for name in preset.budget} <= set(parameters)
     assert f"{6 if name == 'quick' else 'all 240'} runs" in preset.what
 
@@ -138,5 +179,7 @@ def test_a_refused_login_leaves_wandb_ready_for_offline_runs(no_account, tmp_pat
 def test_importing_the_package_imports_neither_wandb_nor_matplotlib_nor_pandas():
     slow = {"wandb", "matplotlib", "pandas", "sklearn"}
     code = f"import sys, sudoku_sweep.sweeps; print({slow} & set(sys.modules))"
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert output.stdout.strip() == "set()"

@@ -11,7 +11,9 @@ from sudoku_sweep import data, train
 from sudoku_sweep.errors import BoardError, ConfigError, DivergedError, SudokuError
 from sudoku_sweep.train import Config
 
-SMALL = dict(embedding_dim=6, attention_dim=6, n_heads=3, batch_size=16, epochs=2, steps_per_epoch=2)
+SMALL = dict(
+    embedding_dim=6, attention_dim=6, n_heads=3, batch_size=16, epochs=2, steps_per_epoch=2
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,8 @@ def dense_loss(net, quizzes, solutions):
     """The loss as one would write it down: every cell computed, mean over blanks, mean over passes."""
     blank = quizzes == 0
     return (
-        sum(F.cross_entropy(part[blank], solutions[blank].long() - 1) for part in net(quizzes)) / net.n_loops
+        sum(F.cross_entropy(part[blank], solutions[blank].long() - 1) for part in net(quizzes))
+        / net.n_loops
     )
 
 
@@ -32,10 +35,14 @@ def dense_loss(net, quizzes, solutions):
 
 @pytest.mark.parametrize("n_loops", [1, 2])
 def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops):
-    quizzes, solutions = data.augment(*train.to_tensors(boards, "cpu"), torch.Generator().manual_seed(0))
+    quizzes, solutions = data.augment(
+        *train.to_tensors(boards, "cpu"), torch.Generator().manual_seed(0)
+    )
     config = Config(**SMALL | dict(n_loops=n_loops))
     chunked, dense = (train.build_model(config).double() for _ in range(2))
-    sums = train.training_step(chunked, torch.optim.SGD(chunked.parameters(), lr=0.0), quizzes, solutions)
+    sums = train.training_step(
+        chunked, torch.optim.SGD(chunked.parameters(), lr=0.0), quizzes, solutions
+    )
     loss = dense_loss(dense, quizzes, solutions)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(dense.parameters(), 1.0)
@@ -119,17 +126,25 @@ def test_every_batch_is_augmented_afresh(few, monkeypatch):
     monkeypatch.setattr(train, "training_step", spy)
     one = few.first(1)
     train.fit(Config(**SMALL | dict(epochs=20)), one, one)
-    assert len({tuple(solutions.flatten().tolist()) for _, solutions in seen}) > 15  # digits are renamed
+    assert (
+        len({tuple(solutions.flatten().tolist()) for _, solutions in seen}) > 15
+    )  # digits are renamed
     blanks = [int((quizzes == 0).sum()) for quizzes, _ in seen]
-    assert len(set(blanks)) > 5 and max(blanks) <= int((one.quizzes == 0).sum())  # blanks are revealed
+    assert len(set(blanks)) > 5 and max(blanks) <= int(
+        (one.quizzes == 0).sum()
+    )  # blanks are revealed
 
 
 @pytest.mark.slow
 def test_a_short_run_leaves_the_plateau_and_a_learning_rate_of_zero_does_not():
     training, validation = data.load_split("train"), data.load_split("validation").first(64)
-    budget = dict(embedding_dim=20, attention_dim=36, n_heads=3, epochs=1, batch_size=64, steps_per_epoch=200)
+    budget = dict(
+        embedding_dim=20, attention_dim=36, n_heads=3, epochs=1, batch_size=64, steps_per_epoch=200
+    )
     accuracy = {
-        rate: train.fit(Config(learning_rate=rate, **budget), training, validation).summary["val_accuracy"]
+        rate: train.fit(Config(learning_rate=rate, **budget), training, validation).summary[
+            "val_accuracy"
+        ]
         for rate in (5e-3, 0.0)
     }
     assert accuracy[5e-3] > 0.25 and accuracy[0.0] < 0.16
