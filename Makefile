@@ -5,8 +5,9 @@ JUPYTER = .venv/bin/jupyter
 
 .PHONY: run lab test refresh bench
 
+# Offline, so that it does the same for everybody; `make lab` uses your account if you are logged in.
 run: .venv/ready
-	$(JUPYTER) nbconvert --to notebook --execute --output-dir build --log-level WARN $(NOTEBOOK)
+	WANDB_MODE=offline $(JUPYTER) nbconvert --to notebook --execute --output-dir build --log-level WARN $(NOTEBOOK)
 	.venv/bin/python -m sudoku_sweep report
 	@echo "The executed notebook is build/$(NOTEBOOK)"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from . import data, train
-from .errors import BoardError, SudokuError
+from .errors import BoardError, CheckpointError, ConfigError, SudokuError
 from .files import write_atomically
 from .model import save_checkpoint
 
@@ -18,10 +18,22 @@ SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}
 
 def make_data(args):
     """Make the three shipped files, or one file of other boards."""
-    if args.out:
-        boards = data.make_boards(args.boards, args.seed, tuple(args.clues))
-        _write_boards(Path(args.out), boards)
+    other = {"boards": args.boards, "seed": args.seed, "clues": args.clues}
+    given = [f"--{name}" for name, value in other.items() if value is not None]
+    if not args.out:
+        if given:
+            raise BoardError(f"{', '.join(given)} go with --out FILE: the shipped files are fixed")
+        _make_shipped_files(Path(args.folder or data.DATA_DIR))
         return
+    if args.folder:
+        raise BoardError(
+            "give --folder for the three shipped files or --out for another one, not both"
+        )
+    n, seed, clues = args.boards or 1000, 3 if args.seed is None else args.seed, args.clues
+    _write_boards(Path(args.out), data.make_boards(n, seed, tuple(clues or (30, 60))))
+
+
+def _make_shipped_files(folder):
     splits = {
         name: data.make_boards(size, data.SPLIT_SEEDS[name]) for name, size in SPLIT_SIZES.items()
     }
@@ -32,7 +44,7 @@ def make_data(args):
                 f"{name} shares a solved grid with another split: change its seed in data.SPLIT_SEEDS"
             )
     for name, boards in splits.items():
-        _write_boards(Path(args.folder) / f"sudoku_{name}.csv", boards)
+        _write_boards(folder / f"sudoku_{name}.csv", boards)
 
 
 def _write_boards(path, boards):
@@ -48,48 +60,57 @@ def _write_boards(path, boards):
 def train_net(args):
     """Train one net, score it, and save it with its card."""
     config = train.Config.of({f.name: getattr(args, f.name) for f in fields(train.Config)})
+    save = _checked_save_path(args.save)
+    device = args.device or train.default_device()
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "--device cuda: PyTorch sees no GPU here; leave the flag out to use the CPU"
+        )
     torch.set_num_threads(args.threads)
-    boards = data.load_split("train").first(args.boards)
-    result = train.fit(
-        config, boards, data.load_split("validation"), log=_print_epoch, device=args.device
-    )
+    boards, validation = data.training_boards(args.boards), data.load_split("validation")
+    result = train.fit(config, boards, validation, log=_print_epoch, device=device)
     if result.interrupted:
         print("interrupted: nothing saved", file=sys.stderr)
         return 130
-    scores = {
-        name: train.evaluate(result.model, data.load_split(name)) for name in ("validation", "test")
-    }
-    for name, score in scores.items():
-        print(
-            f"{name}: {100 * score.solved:.1f} % of boards solved, {100 * score.accuracy:.1f} % of blank cells right"
-        )
-    if args.save:
-        device = (
-            "CPU"
-            if (args.device or train.default_device()) == "cpu"
-            else torch.cuda.get_device_name()
-        )
+    scores = {}
+    for name in ("validation", "test") if args.test else ("validation",):
+        scores[name] = score = train.evaluate(result.model, data.load_split(name))
+        solved, right = 100 * score.solved, 100 * score.accuracy
+        print(f"{name}: {solved:.1f} % of boards solved, {right:.1f} % of blank cells right")
+    if save:
+        hardware = "CPU" if device == "cpu" else torch.cuda.get_device_name()
         about = {
             "config": train.as_dict(config),
             "parameters": result.model.n_parameters(),
             "training_boards": len(boards.quizzes),
             "steps": config.epochs * train.steps_per_epoch(config, len(boards.quizzes)),
             "seconds": round(result.seconds),
-            "device": f"{device}, {torch.get_num_threads()} thread(s), torch {torch.__version__}",
+            "device": f"{hardware}, {torch.get_num_threads()} thread(s), torch {torch.__version__}",
             "scores": {name: train.as_dict(score) for name, score in scores.items()},
         }
-        save_checkpoint(args.save, result.model, about)
-        card = Path(args.save).with_suffix(".md")
-        write_atomically(card, _card(args.save, about).encode())
-        print(f"saved {args.save} and its card {card}")
+        save_checkpoint(save, result.model, about)
+        card = save.with_suffix(".md")
+        write_atomically(card, card_text(args.save, about).encode())
+        print(f"saved {save} and its card {card}")
     return 0
+
+
+def _checked_save_path(path):
+    """Where to save, known to be possible before hours of training; None if nothing is saved."""
+    if path is None:
+        return None
+    path = Path(path)
+    if path.suffix != ".pt" or path.is_dir():
+        raise CheckpointError(f"--save {path}: give a file name that ends in .pt")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _print_epoch(metrics):
     print("  ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
 
 
-def _card(path, about):
+def card_text(path, about):
     """A checkpoint's card in Markdown: what it is, where it comes from, how good it is."""
     config = about["config"]
     flags = " ".join(
@@ -97,6 +118,8 @@ def _card(path, about):
         for f in fields(train.Config)
         if config[f.name] is not None
     )
+    if "test" in about["scores"]:
+        flags += " --test"
     lines = [
         f"# {Path(path).name}",
         "",
@@ -132,9 +155,21 @@ def report(args):
     from . import analysis, local  # matplotlib and wandb take a while; only this command needs them
 
     sweep_id = args.sweep or local.latest_sweep()
+    metric = {"name": "val_accuracy", "goal": "maximize"} | local.sweep_config(sweep_id).get(
+        "metric", {}
+    )
     frame = analysis.runs_frame(local.runs(sweep_id))
-    print(f"local sweep {sweep_id}, {len(frame)} runs, best first:")
-    print(analysis.leaderboard(frame).to_string(float_format="{:.4g}".format))
+    board = analysis.leaderboard(frame, metric["name"], metric["goal"])
+    print(f"local sweep {sweep_id}, {len(frame)} runs, by {metric['name']}, best first:")
+    print(board.to_string(float_format="{:.4g}".format) if len(board) else "no runs yet")
+
+
+def _positive(text):
+    """A whole number of at least 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number of at least 1")
+    return number
 
 
 def parser():
@@ -143,15 +178,17 @@ def parser():
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("data", help=make_data.__doc__, description=make_data.__doc__)
-    command.add_argument("--folder", default=data.DATA_DIR, help="where the three shipped files go")
-    command.add_argument("--out", help="make one file of other boards instead")
+    command.add_argument("--folder", help="where the three shipped files go (default: data/)")
+    command.add_argument("--out", metavar="FILE", help="make one file of other boards instead")
+    command.add_argument("--boards", type=_positive, help="with --out: how many (default 1000)")
+    command.add_argument("--seed", type=int, help="with --out: its seed (default 3)")
     command.add_argument(
-        "--boards", type=int, default=1000, help="with --out: how many (default %(default)s)"
+        "--clues",
+        type=int,
+        nargs=2,
+        metavar=("FEWEST", "MOST"),
+        help="with --out: range of the number of clues aimed at (default 30 60)",
     )
-    command.add_argument(
-        "--seed", type=int, default=3, help="with --out: its seed (default %(default)s)"
-    )
-    command.add_argument("--clues", type=int, nargs=2, default=(30, 60), metavar=("FEWEST", "MOST"))
     command.set_defaults(run=make_data)
 
     command = commands.add_parser("train", help=train_net.__doc__, description=train_net.__doc__)
@@ -163,10 +200,19 @@ def parser():
             default=f.default,
             help=f"default {f.default}",
         )
-    command.add_argument("--boards", type=int, help="train on the first so many boards only")
-    command.add_argument("--device", help="cpu or cuda (default: the GPU if there is one)")
     command.add_argument(
-        "--threads", type=int, default=1, help="CPU threads; more rarely help (default %(default)s)"
+        "--boards",
+        type=_positive,
+        help="train on so many boards (default: the 20,000 shipped; more are made on demand)",
+    )
+    command.add_argument(
+        "--device", choices=("cpu", "cuda"), help="default: the GPU if there is one"
+    )
+    command.add_argument(
+        "--threads", type=_positive, default=1, help="CPU threads; more rarely help (default 1)"
+    )
+    command.add_argument(
+        "--test", action="store_true", help="score on the test boards, too: once, at the very end"
     )
     command.add_argument(
         "--save", metavar="FILE.pt", help="write the net here, and a card beside it"

@@ -31,7 +31,7 @@ def runs_frame(runs):
         for kind in ("config", "summary"):
             row |= _flat(kind, getattr(run, kind))
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else ["id", "name", "state"])
 
 
 def _flat(prefix, values):
@@ -61,7 +61,8 @@ def history_frame(runs, *metrics):
 
 def varied(frame):
     """The ``config.*`` columns in which runs differ."""
-    return [name for name in frame if name.startswith("config.") and frame[name].nunique() > 1]
+    settings = [name for name in frame if name.startswith("config.")]
+    return [name for name in settings if frame[name].astype(str).nunique() > 1]
 
 
 def scores(frame, metric="val_accuracy"):
@@ -74,22 +75,23 @@ def scores(frame, metric="val_accuracy"):
     return numbers.where((frame["state"] == "finished") & np.isfinite(numbers))
 
 
-def leaderboard(frame, metric="val_accuracy"):
+def leaderboard(frame, metric="val_accuracy", goal="maximize"):
     """The runs, best first: what varies, and the scores. Runs without a score stand last; none is dropped."""
-    order = scores(frame, metric).sort_values(ascending=False, kind="stable").index
-    columns = [
-        "name",
-        "state",
-        *varied(frame),
-        *(name for name in frame if name.startswith("summary.val_")),
-    ]
+    ascending = goal == "minimize"
+    order = scores(frame, metric).sort_values(ascending=ascending, kind="stable").index
+    results = [name for name in frame if name.startswith("summary.val_")]
+    if f"summary.{metric}" in frame:
+        results = [f"summary.{metric}", *(name for name in results if name != f"summary.{metric}")]
+    columns = ["name", "state", *varied(frame), *results]
     return frame.loc[order, columns].rename(columns=_short_name).reset_index(drop=True)
 
 
-def best_run(runs, metric="val_accuracy"):
-    """The run with the highest score; ``None`` if no run has one."""
-    found = scores(runs_frame(runs), metric)
-    return runs[found.idxmax()] if found.notna().any() else None
+def best_run(runs, metric="val_accuracy", goal="maximize"):
+    """The run with the highest (or, to ``minimize``, lowest) score; ``None`` if no run has one."""
+    found = scores(runs_frame(runs), metric).dropna()
+    if found.empty:
+        return None
+    return runs[found.idxmin() if goal == "minimize" else found.idxmax()]
 
 
 def _short_name(column):
@@ -134,11 +136,11 @@ def plot_parallel_coordinates(frame, metric="val_accuracy"):
     label = dict(xytext=(-6, 0), textcoords="offset points", ha="right", va="center", zorder=4)
     label["bbox"] = dict(facecolor="white", edgecolor="none", pad=1)
     for at, column in enumerate(columns):
-        values = sorted(frame[column].unique())
-        position = {value: (i + 0.5) / len(values) for i, value in enumerate(values)}
-        height[:, at] = frame.loc[score.index, column].map(position)
-        for value in values:
-            axes.annotate(str(value), (at, position[value]), **label)
+        texts = dict.fromkeys(str(value) for value in sorted(frame[column], key=_numbers_first))
+        position = {text: (i + 0.5) / len(texts) for i, text in enumerate(texts)}
+        height[:, at] = frame.loc[score.index, column].astype(str).map(position)
+        for text, place in position.items():
+            axes.annotate(text, (at, place), **label)
     height[:, -1] = 0.05 + 0.9 * color(score)
     for value in (score.min(), score.max()):
         axes.annotate(f"{value:.2f}", (len(columns), 0.05 + 0.9 * color(value)), **label)
@@ -154,6 +156,11 @@ def plot_parallel_coordinates(frame, metric="val_accuracy"):
     bar.set_label(metric.replace("_", " ") + " (share)")
     figure.tight_layout()
     return axes
+
+
+def _numbers_first(value):
+    """A key that sorts numbers by size and puts everything else after them, by its text."""
+    return (0, value, "") if isinstance(value, Number) else (1, 0, str(value))
 
 
 # --- boards -----------------------------------------------------------------------------------------------

@@ -45,6 +45,8 @@ class Boards(NamedTuple):
 
     def first(self, n):
         """The first ``n`` boards (all of them if ``n`` is None)."""
+        if n is not None and n < 0:
+            raise BoardError(f"cannot take the first {n} boards: the number must be 0 or more")
         return Boards(self.quizzes[:n], self.solutions[:n])
 
 
@@ -131,8 +133,8 @@ def make_boards(n, seed, clues=(30, 60)):
         One independent solved grid per board.
     """
     low, high = clues
-    if n < 0:
-        raise BoardError(f"cannot make {n} boards: the number must be 0 or more")
+    if n < 0 or seed < 0:
+        raise BoardError(f"cannot make {n} boards from seed {seed}: both must be 0 or more")
     if not 17 <= low <= high <= 81:
         raise BoardError(f"clues={clues}: give (fewest, most) with 17 <= fewest <= most <= 81")
     chunks = [_make_chunk(seed, chunk, low, high) for chunk in range(-(-n // CHUNK))]
@@ -167,8 +169,9 @@ def made_boards(n, seed, clues=(30, 60), folder=DATA_DIR / "made"):
         print(f"{path.name} does not match its checksum: making it again")
     boards = make_boards(n, seed, clues)
     content = boards_to_csv(boards)
-    write_atomically(path, content)
+    # The checksum first: whoever finds the file finds what to compare it with.
     write_atomically(checksum, hashlib.sha256(content).hexdigest().encode())
+    write_atomically(path, content)
     return boards
 
 
@@ -209,45 +212,54 @@ def load_boards(path):
             boards = Boards(digits[:, :81], digits[:, 82:163])
             check_boards(boards, source=path.name)
             return boards
-    boards = _load_any_csv(path)
-    check_boards(boards, source=path.name)
+    boards, lines = _load_any_csv(path)
+    check_boards(boards, source=path.name, lines=lines)
     return boards
 
 
 def _load_any_csv(path):
+    """The boards of a CSV file in any dialect, and the line of each."""
     import pandas as pd  # half a second to import, and seldom needed
 
     try:
         table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, usecols=["quizzes", "solutions"]
+            path,
+            dtype=str,
+            keep_default_na=False,
+            usecols=["quizzes", "solutions"],
+            skip_blank_lines=False,
         )
     except (ValueError, UnicodeError) as error:
         raise BoardError(
             f"{path.name} is no CSV file with columns quizzes and solutions: {error}"
         ) from error
+    table = table[(table != "").any(axis=1)]  # a blank line is no board, but it counts as a line
     columns = []
     for name in ("quizzes", "solutions"):
         text = table[name].str.strip()
         wrong = np.flatnonzero(text.str.len() != 81)
         if len(wrong):
-            line, found = wrong[0] + 2, text.iloc[wrong[0]]
+            line, found = table.index[wrong[0]] + 2, text.iloc[wrong[0]]
             raise BoardError(
                 f"{path.name}, line {line}: {name} has {len(found)} characters; a board has 81"
             )
         encoded = "".join(text).encode("latin-1", "replace")
         columns.append(np.frombuffer(encoded, dtype=np.uint8).reshape(-1, 81) - ord("0"))
-    return Boards(*columns)
+    return Boards(*columns), table.index.to_numpy() + 2
 
 
-def check_boards(boards, source="boards"):
+def check_boards(boards, source="boards", lines=None):
     """Raise ``BoardError`` unless every quiz fits its solution and every solution obeys the rules.
 
-    Whether a quiz has *only* that solution is not checked here; ``count_solutions`` tells, one board at a time.
+    ``source`` is what the message calls them, ``lines`` [board] where each stands in it (default: one after
+    the other, below a header). Whether a quiz has *only* that solution is not checked here;
+    ``count_solutions`` tells, one board at a time.
     """
 
     def refuse(board, cell, what):
-        where = f"row {cell // 9 + 1}, column {cell % 9 + 1}"
-        raise BoardError(f"{source}, line {board + 2} (board {board}), {where}: {what}")
+        line = board + 2 if lines is None else lines[board]
+        where = f"line {line} (board {board}), row {cell // 9 + 1}, column {cell % 9 + 1}"
+        raise BoardError(f"{source}, {where}: {what}")
 
     quizzes, solutions = boards
     for digits, lowest, name in ((quizzes, 0, "quiz"), (solutions, 1, "solution")):
@@ -347,6 +359,22 @@ def load_split(name):
     if name not in SPLIT_SEEDS:
         raise BoardError(f"no split {name!r}: there are {', '.join(SPLIT_SEEDS)}")
     return load_boards(DATA_DIR / f"sudoku_{name}.csv")
+
+
+def training_boards(n=None):
+    """The first ``n`` training boards; None: the 20,000 that are shipped.
+
+    More are made on demand, from the same seed, and kept: the shipped ones are their beginning. A further
+    board whose grid is a form of a validation or test grid is left out, with a line that says so.
+    """
+    shipped = load_split("train")
+    if n is None or n <= len(shipped.quizzes):
+        return shipped.first(n)
+    boards = made_boards(n, SPLIT_SEEDS["train"])
+    seen = np.concatenate([leaked(boards, load_split(name)) for name in ("validation", "test")])
+    if len(seen):
+        print(f"{len(seen)} boards left out: other forms of validation or test boards")
+    return Boards(*(np.delete(part, seen, axis=0) for part in boards))
 
 
 def fingerprints(grids):

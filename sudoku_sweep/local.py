@@ -15,6 +15,7 @@ import re
 import secrets
 import statistics
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from .sweeps import grid_points, n_runs, parameters_of
 
 DONE = ("finished", "failed")  # states in which a configuration is not run again
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
+GLANCE = 0.1  # seconds; ``runs`` holds a lock for much less
 
 
 def sweep(sweep, entity=None, project=None, prior_runs=None):
@@ -65,29 +67,38 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
         "config": sweep,
     }
     write_atomically(folder / "sweep.json", _to_json(about))
-    runs_planned = "no limit" if size is None else f"{size} runs"
-    print(
-        f"Local sweep {sweep_id}: {sweep['method']}, {runs_planned}, kept in {os.path.relpath(folder)}"
-    )
+    length = "no limit" if size is None else f"{size} runs"
+    print(f"Local sweep {sweep_id}: {sweep['method']}, {length}, kept in {os.path.relpath(folder)}")
     return sweep_id
 
 
 def agent(
-    sweep_id, function=None, entity=None, project=None, count=None, max_consecutive_failed_runs=None
+    sweep_id,
+    function=None,
+    entity=None,
+    project=None,
+    count=None,
+    forward_signals=False,
+    term_timeout=None,
+    max_consecutive_failed_runs=None,
 ):
     """Run configurations of a sweep one after the other, as ``wandb.agent`` does.
 
     ``function`` takes no arguments and calls ``wandb.init()``, whose ``run.config`` is then the configuration.
-    A run that fails is recorded with its error, and the sweep goes on. Three failures in the first minute end
-    it, like W&B's agent.
+    A run that fails (``sys.exit()`` included) is recorded with its error, and the sweep goes on. Three
+    failures in the first minute end it, like W&B's agent; that agent's other limits are not copied.
+
+    Between runs wandb is shut down and started again, so that it reads its settings anew: runs opened outside
+    the agent with ``reinit="create_new"`` must be finished before. Unlike W&B's server, nothing here keeps
+    ``function`` from filing a run under another project.
 
     Parameters
     ----------
     sweep_id : str
         From ``sweep``; a sweep that was interrupted goes on.
     function : callable
-    entity, project : str, optional
-        Accepted for the sake of the same signature.
+    entity, project, forward_signals, term_timeout : optional
+        Without effect, for the sake of the same signature: there is no account, and no child process.
     count : int, optional
         At most so many runs now; default: until the sweep is done. A random sweep needs it, or a ``run_cap``.
     max_consecutive_failed_runs : int, optional
@@ -99,40 +110,41 @@ def agent(
         No such sweep, no function, a random sweep without an end, or every run of this call failed.
     """
     folder, about = _open_sweep(sweep_id)
+    size = n_runs(about["config"])
     if not callable(function):
         raise SweepError("give agent(sweep_id, function=...) the function that trains one run")
     if wandb.run is not None:
         raise SweepError(
             "a W&B run is still open: call run.finish() first, or use `with wandb.init() as run:`"
         )
-    size = n_runs(about["config"])
-    if size is None and count is None:
+    if n_runs(about["config"], count) is None:
         raise SweepError(
             "a random sweep never ends by itself: give count=..., or a run_cap in its configuration"
         )
+    if max_consecutive_failed_runs is not None and max_consecutive_failed_runs < 1:
+        raise SweepError("max_consecutive_failed_runs: give a whole number of at least 1")
     start, outcomes = time.monotonic(), []
-    with contextlib.closing(
-        _claims(folder, about, size)
-    ) as claims:  # lets go of the lock, whatever happens
+    with contextlib.closing(_claims(folder, about, size)) as claims:  # lets go of the lock at once
         for record in itertools.islice(claims, count):
-            _run_one(folder, about, record, function)
+            error = _run_one(folder, about, record, function)
             print(_progress_line(record, about["config"], size), flush=True)
             outcomes.append(record["state"])
             failures, in_a_row = outcomes.count("failed"), _failed_at_the_end(outcomes)
-            if in_a_row and failures >= EARLY_FAILURES and time.monotonic() - start < EARLY_SECONDS:
+            early = time.monotonic() - start < EARLY_SECONDS
+            if in_a_row and failures >= EARLY_FAILURES and early:
                 print(
-                    f"{failures} failed runs in the first {EARLY_SECONDS} seconds: stopping, like W&B's agent"
+                    f"{failures} failed runs in the first {EARLY_SECONDS} seconds: "
+                    "stopping, like W&B's agent"
                 )
                 break
             if in_a_row >= (max_consecutive_failed_runs or math.inf):
                 print(f"{in_a_row} failed runs in a row: stopping")
                 break
-    if outcomes and set(outcomes) == {"failed"}:
-        raise SweepError(f"all {len(outcomes)} runs failed; the last one: {record['error']}")
-
-
-def _short(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not outcomes:
+        print(f"nothing left to run in sweep {about['id']}; failed runs are not repeated")
+    elif set(outcomes) == {"failed"}:
+        message = f"all {len(outcomes)} runs failed; the last one: {record['error']}"
+        raise SweepError(message) from error
 
 
 def _failed_at_the_end(outcomes):
@@ -149,8 +161,12 @@ def _progress_line(record, sweep_config, size):
         parts.append(record["error"].partition("\n")[0])
     elif metric in record["summary"]:
         parts.append(f"{metric} {_short(record['summary'][metric])}")
-    parts.append(", ".join(f"{name} {_short(record['config'][name])}" for name in varied))
+    parts.append(", ".join(f"{name} {_short(record['config'].get(name))}" for name in varied))
     return " | ".join([*parts, f"{record['seconds']:.0f} s"])
+
+
+def _short(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def runs(sweep_id):
@@ -161,9 +177,16 @@ def runs(sweep_id):
         record = json.loads(path.read_text())
         if record["state"] == "running":
             with contextlib.suppress(filelock.Timeout), _lock(path).acquire(blocking=False):
-                record["state"] = "crashed"  # nobody holds its lock
+                record = json.loads(path.read_text())  # it may have ended since
+                if record["state"] == "running":
+                    record["state"] = "crashed"  # nobody holds its lock
         records.append(LocalRun(**{name: record[name] for name in LocalRun.__dataclass_fields__}))
     return records
+
+
+def sweep_config(sweep_id):
+    """The configuration that a sweep was set up with."""
+    return _open_sweep(sweep_id)[1]["config"]
 
 
 def latest_sweep():
@@ -204,7 +227,7 @@ class LocalRun:
 
 
 def _store():
-    return Path(os.environ.get("WANDB_DIR", ".")) / "wandb" / "local-sweeps"
+    return Path(os.environ.get("WANDB_DIR", ".")).resolve() / "wandb" / "local-sweeps"
 
 
 def _open_sweep(sweep_id):
@@ -220,7 +243,8 @@ def _claims(folder, about, size):
     (folder / "runs").mkdir(exist_ok=True)
     for index in itertools.count() if size is None else range(size):
         path = folder / "runs" / f"{index:05}.json"
-        with contextlib.suppress(filelock.Timeout), _lock(path).acquire(blocking=False):
+        # Whoever holds the lock for longer than a glance is running this configuration.
+        with contextlib.suppress(filelock.Timeout), _lock(path).acquire(timeout=GLANCE):
             if path.exists() and json.loads(path.read_text())["state"] in DONE:
                 continue
             yield {
@@ -245,29 +269,33 @@ def _save(folder, record):
 
 
 def _to_json(content):
-    return json.dumps(content, indent=1).encode()
+    return json.dumps(content, indent=1, default=lambda number: number.item()).encode()  # numpy's
 
 
 # --- one run ----------------------------------------------------------------------------------------------
 
 
 def _run_one(folder, about, record, function):
-    """Call ``function`` with the record's configuration; fill the record with what it logged, and save it."""
+    """Call ``function`` with the record's configuration; fill the record with what it logged, and save it.
+
+    Returns the error if the run failed, else None.
+    """
     _save(folder, record)
     start = time.monotonic()
     parameters = folder / "runs" / f"{record['index']:05}.yaml"
     content = {name: {"value": value} for name, value in record["config"].items()}
     write_atomically(parameters, yaml.safe_dump({"wandb_version": 1} | content).encode())
     environment = {
-        "WANDB_SWEEP_PARAM_PATH": str(parameters.resolve()),
+        "WANDB_SWEEP_PARAM_PATH": str(parameters),
         "WANDB_RUN_ID": record["id"],
         "WANDB_NAME": record["name"],
         "WANDB_RUN_GROUP": f"sweep-{about['id']}",
         "WANDB_PROJECT": about["project"],
-        "WANDB_MODE": "offline",
+        "WANDB_MODE": "disabled" if os.environ.get("WANDB_MODE") == "disabled" else "offline",
     }
+    failure, shown = None, []
     try:
-        with _environment(environment), _recording(record) as closed:
+        with _environment(environment), _recording(record, shown) as closed:
             function()
         if not closed:
             raise SweepError("the training function never called wandb.init()")
@@ -275,12 +303,16 @@ def _run_one(folder, about, record, function):
     except KeyboardInterrupt:
         record["state"] = "killed"  # to be run again when the sweep goes on
         raise
-    except Exception as error:  # whatever goes wrong in the reader's function is one failed run
+    except (Exception, SystemExit) as error:  # whatever goes wrong in the reader's function
         record["state"] = "failed"
         record["error"] = f"{type(error).__name__}: {error}"
+        if error not in shown:  # wandb prints what passes through `with wandb.init()`
+            traceback.print_exc()
+        failure = error
     finally:
         record["seconds"] = round(time.monotonic() - start, 3)
         _save(folder, record)
+    return failure
 
 
 @contextlib.contextmanager
@@ -298,34 +330,37 @@ def _environment(values):
 
 
 @contextlib.contextmanager
-def _recording(record):
-    """Note in ``record`` what is logged, and config and summary just before a run closes, while it has them.
+def _recording(record, shown):
+    """Note in ``record`` what is logged, and config and summary just before the run closes, while it has them.
 
-    Yields the list of run ids closed so far. A run that the function leaves open is closed here.
+    Yields the list of runs closed so far; ``shown`` collects the errors that wandb prints. Runs of another id
+    than the record's are left alone. A run that the function leaves open is closed here.
     """
-    closed, rows = [], {}
+    closed, logged = [], {}
     real = {name: getattr(wandb.Run, name) for name in ("log", "finish", "__exit__")}
 
     def log(run, data, step=None, commit=None):
-        at = run.step if step is None else step
-        if at >= run.step:  # wandb drops what is logged for a step that is over
-            rows.setdefault(at, {"_step": at}).update(_plain(data))
-        return real["log"](run, data, step, commit)
+        real["log"](run, data, step, commit)
+        history = logged.setdefault(run, History())
+        history.add(_plain(data), step, commit)
 
-    def close(how):
-        def closing(run, *args, **kwargs):
-            if run.id not in closed:
-                closed.append(run.id)
-                record["config"], record["summary"] = (
-                    _plain(dict(run.config)),
-                    _plain(dict(run.summary)),
-                )
-                record["rows"] = [rows[at] for at in sorted(rows)]
-            return real[how](run, *args, **kwargs)
+    def note(run):
+        if run.id == record["id"] and run not in closed:
+            closed.append(run)
+            record["name"] = run.name or record["name"]
+            record["config"], record["summary"] = _plain(run.config), _plain(run.summary)
+            record["rows"] = logged.get(run, History()).in_order()
 
-        return closing
+    def finish(run, *args, **kwargs):
+        note(run)
+        return real["finish"](run, *args, **kwargs)
 
-    wandb.Run.log, wandb.Run.finish, wandb.Run.__exit__ = log, close("finish"), close("__exit__")
+    def leave(run, error_type, error, trace):
+        note(run)
+        shown.append(error)
+        return real["__exit__"](run, error_type, error, trace)
+
+    wandb.Run.log, wandb.Run.finish, wandb.Run.__exit__ = log, finish, leave
     try:
         yield closed
         wandb.finish()
@@ -337,19 +372,41 @@ def _recording(record):
             setattr(wandb.Run, name, method)
 
 
+class History:
+    """The rows of one run, counted as wandb counts them: a step per ``log``, unless it says otherwise."""
+
+    def __init__(self):
+        self.rows, self.step = {}, 0
+
+    def add(self, values, step, commit):
+        """One call of ``log``. What is logged for a step that is over is dropped, as wandb does."""
+        at = self.step if step is None else step
+        if at >= self.step:
+            self.rows.setdefault(at, {"_step": at}).update(values)
+            self.step = at
+        if commit or (step is None and commit is None):
+            self.step += 1
+
+    def in_order(self):
+        """The rows, from the first step to the last."""
+        return [self.rows[at] for at in sorted(self.rows)]
+
+
 def _plain(values):
-    """The part of a dict that JSON can hold: numbers, strings, booleans, and lists and dicts of them."""
+    """The part of a mapping that JSON can hold: numbers, strings, booleans, lists and mappings of them."""
     plain = {}
-    for name, value in values.items():
-        if isinstance(value, np.generic):
+    for name in values.keys():  # noqa: SIM118  (wandb's configs and summaries are no iterables)
+        value = values[name]
+        if hasattr(type(value), "keys"):
+            value = _plain(value)
+        elif getattr(value, "ndim", None) == 0:  # a number of numpy's or torch's
             value = value.item()
-        elif hasattr(type(value), "keys"):  # a dict, or what stands for one in a summary
-            value = _plain({key: value[key] for key in value.keys()})  # noqa: SIM118
         try:
             json.dumps(value)
         except TypeError:
             continue  # an image, a histogram: it is in the run's own file
-        plain[name] = value
+        if not str(name).startswith("_wandb"):
+            plain[name] = value
     return plain
 
 
@@ -358,13 +415,16 @@ def _plain(values):
 
 def _check(config):
     """How many runs a sweep has, None if it has no end; a ``SweepError`` if it cannot be run here."""
-    method = config.get("method") if isinstance(config, dict) else None
+    parameters = parameters_of(config)
+    method, metric = config.get("method"), config.get("metric", {"name": ""})
     if method not in ("grid", "random"):
         raise SweepError(f"method {method!r}: a local sweep searches by 'grid' or 'random'")
     if config.get("early_terminate"):
         raise SweepError("early_terminate: a local sweep does not stop runs early; leave it out")
+    if not isinstance(metric, dict) or not isinstance(metric.get("name"), str):
+        raise SweepError(f"metric {metric!r}: write {{'name': 'val_accuracy', 'goal': 'maximize'}}")
     if method == "random":
-        for name, parameter in parameters_of(config).items():
+        for name, parameter in parameters.items():
             quantile(name, parameter, 0.5)
     return n_runs(config)
 
@@ -405,8 +465,9 @@ def quantile(name, parameter, u):
 
 def _categorical(u, values, probabilities=None):
     weights = probabilities or [1 / len(values)] * len(values)
-    if len(weights) != len(values) or not math.isclose(math.fsum(weights), 1):
-        raise ValueError("probabilities are one number per value, adding up to 1")
+    fair = len(weights) == len(values) and min(weights) >= 0
+    if not fair or not math.isclose(math.fsum(weights), 1):
+        raise ValueError("probabilities are one number per value, none below 0, adding up to 1")
     return values[min(int(np.searchsorted(np.cumsum(weights), u, "right")), len(values) - 1)]
 
 
@@ -418,6 +479,8 @@ def _uniform(u, min, max):
 
 def _int_uniform(u, min, max):
     _uniform(u, min, max)  # refuses bounds that are the wrong way round
+    if min != int(min) or max != int(max):
+        raise ValueError(f"min {min} and max {max} are not whole numbers")
     return min + math.floor(u * (max - min + 1))  # max itself is as likely as the others
 
 

@@ -201,8 +201,7 @@ def solve(model, quizzes, threshold=0.99, batch_size=256):
     BoardError
         A board whose clues already break a rule, a wrong shape, a number that is no digit.
     """
-    quizzes = torch.as_tensor(quizzes)
-    _check_quizzes(quizzes)
+    quizzes = _checked_quizzes(torch.as_tensor(quizzes))
     device = model.place.device
     parts = [
         _solve_batch(model, batch.to(device), threshold) for batch in quizzes.split(batch_size)
@@ -210,11 +209,15 @@ def solve(model, quizzes, threshold=0.99, batch_size=256):
     return Solution(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
 
 
-def _check_quizzes(quizzes):
+def _checked_quizzes(quizzes):
+    """The boards as uint8, or a ``BoardError`` that says which of them cannot be solved and why."""
     if quizzes.ndim != 2 or quizzes.shape[1] != 81 or not len(quizzes):
         raise BoardError(
             f"give boards of shape [board, 81], at least one; this is {list(quizzes.shape)}"
         )
+    if quizzes.is_floating_point() or quizzes.is_complex():
+        raise BoardError(f"give boards of whole numbers, such as uint8; these are {quizzes.dtype}")
+    quizzes = quizzes.long()
     if quizzes.min() < 0 or quizzes.max() > 9:
         raise BoardError("a board holds the digits 1-9, and 0 for a blank, nothing else")
     broken = breaks_rules(quizzes)
@@ -225,6 +228,7 @@ def _check_quizzes(quizzes):
             f"board {board} is impossible: the {quizzes[board, cell]} in row {cell // 9 + 1}, column "
             f"{cell % 9 + 1} stands again in the same row, column or box"
         )
+    return quizzes.to(torch.uint8)
 
 
 def breaks_rules(boards):
@@ -236,7 +240,7 @@ def breaks_rules(boards):
 
 
 def _solve_batch(model, quizzes, threshold):
-    boards = quizzes.to(torch.uint8).clone()
+    boards = quizzes.clone()
     step = torch.zeros_like(boards, dtype=torch.int16)
     confidence = (boards > 0).float()
     open_boards = torch.arange(len(boards), device=boards.device)
@@ -249,9 +253,12 @@ def _solve_batch(model, quizzes, threshold):
         look += 1
         now = boards[open_boards]
         sureness, digit = model(now)[-1].softmax(2).max(2)  # both [board, cell]
-        sureness = sureness.masked_fill(now > 0, -1)
+        sureness = sureness.nan_to_num(0.0).masked_fill(
+            now > 0, -1
+        )  # a broken net is sure of nothing
         fill = sureness >= threshold
-        fill |= (sureness == sureness.amax(1, keepdim=True)) & ~fill.any(1, keepdim=True)
+        surest = F.one_hot(sureness.argmax(1), 81).bool()
+        fill |= surest & ~fill.any(1, keepdim=True)
         boards[open_boards] = torch.where(fill, (digit + 1).to(torch.uint8), now)
         step[open_boards] = step[open_boards].masked_fill(fill, look)
         confidence[open_boards] = torch.where(fill, sureness, confidence[open_boards])
@@ -299,13 +306,13 @@ def load_checkpoint(path, device="cpu"):
         )
     content = io.BytesIO(path.read_bytes())
     try:
-        saved = torch.load(content, map_location=device, weights_only=True)
+        saved = torch.load(content, map_location="cpu", weights_only=True)
         model = SudokuTransformer(**saved["shape"])
         model.load_state_dict(saved["weights"])
         about = saved["about"]
     except _NOT_A_CHECKPOINT as error:
-        reason = str(error).partition("\n")[0]
         raise CheckpointError(
-            f"{path.name} is not a checkpoint of this package: {reason}"
+            f"{path.name} is not a checkpoint of this package, or is damaged ({type(error).__name__}): "
+            "train a net with `python -m sudoku_sweep train --save FILE.pt`"
         ) from error
     return model.to(device).eval(), about

@@ -110,6 +110,15 @@ def parameters_of(sweep_config):
             raise SweepError(
                 f"parameter {name}: give a dict such as {{'values': [1, 2]}}, not {parameter!r}"
             )
+        if "parameters" in parameter:
+            raise SweepError(
+                f"parameter {name}: nested parameters cannot be trained here; list them flat"
+            )
+        values = parameter.get("values", [None])
+        if not isinstance(values, list | tuple) or not values:
+            raise SweepError(
+                f"parameter {name}: 'values' is {values!r}; give a list of at least one value"
+            )
     return parameters
 
 
@@ -120,10 +129,6 @@ def _grid_values(name, parameter):
         given = ", ".join(sorted(parameter)) or "nothing"
         raise SweepError(
             f"parameter {name}: a grid needs 'values' (or one 'value'), not {given}; or use method: random"
-        )
-    if not isinstance(parameter["values"], list | tuple) or not parameter["values"]:
-        raise SweepError(
-            f"parameter {name}: 'values' is {parameter['values']!r}; give a list of at least one value"
         )
     return list(parameter["values"])
 
@@ -215,6 +220,9 @@ def cost_line(n_runs, seconds_per_run):
     return f"{n_runs} runs x {seconds_per_run:.0f} s for one run on this machine = about {size}, one after the other"
 
 
+_switched_offline = False  # by choose_backend itself, not by the reader
+
+
 def choose_backend():
     """``wandb`` if it can be used, else ``sudoku_sweep.local``, which has the same ``sweep`` and ``agent``.
 
@@ -226,21 +234,30 @@ def choose_backend():
 
     from . import local
 
-    mode = os.environ.get("WANDB_MODE", "online")
+    global _switched_offline
+    if _switched_offline:  # the reader may have logged in since
+        os.environ.pop("WANDB_MODE", None)
+        _switched_offline = False
+        wandb.teardown()  # wandb reads the environment once; its next use reads it again
+    mode = os.environ.get("WANDB_MODE") or "online"
     if mode != "online":
-        print(f"WANDB_MODE is {mode}: runs stay on this machine. Unset it to use your W&B account.")
+        print(f"WANDB_MODE is {mode}: no account is used. Unset it to use yours.")
         return local
-    limit = os.environ.setdefault("WANDB_HTTP_TIMEOUT", "10")
+    limit = os.environ.get("WANDB_HTTP_TIMEOUT")
+    os.environ["WANDB_HTTP_TIMEOUT"] = limit or "10"
     try:
         if wandb.login(prompt=False):
             print("Logged in: runs and sweeps go to your W&B account.")
             return wandb
         reason = "No W&B key found"
     except (wandb.errors.Error, ValueError) as error:
-        reason = f"W&B did not accept the login within {limit} s ({type(error).__name__})"
+        reason = f"W&B did not accept the login within {limit or 10} s ({type(error).__name__})"
+    finally:
+        os.environ.pop("WANDB_HTTP_TIMEOUT") if limit is None else None
     os.environ["WANDB_MODE"] = "offline"
-    wandb.teardown()  # wandb reads the environment once; the next use reads it again
+    _switched_offline = True
+    wandb.teardown()
     print(
-        f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal, then start again."
+        f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal."
     )
     return local

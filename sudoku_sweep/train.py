@@ -1,5 +1,6 @@
 """One training run: ``fit(config, boards)``. Knows nothing of W&B; what it measures goes to ``log``."""
 
+import math
 import time
 from dataclasses import asdict, dataclass, field, fields
 
@@ -39,6 +40,10 @@ class Config:
     seed: int = 0
 
     def __post_init__(self):
+        for f in fields(self):  # numpy's numbers become plain ones
+            value = getattr(self, f.name)
+            if getattr(value, "ndim", None) == 0:
+                object.__setattr__(self, f.name, value.item())
         check_shape(**self.shape)
         for name in ("epochs", "batch_size", "steps_per_epoch", "validate_every"):
             value = getattr(self, name)
@@ -109,7 +114,7 @@ class Scores:
 
 def build_model(config):
     """The untrained net of a config; its seed decides the weights, the global random state stays as it was."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(config.seed)
         return SudokuTransformer(**config.shape)
 
@@ -182,18 +187,16 @@ def fit(config, train, validation, *, log=None, device=None):
                 "train_accuracy": right / max(blanks, 1),
                 "learning_rate": schedule.get_last_lr()[0],
             }
-            if not torch.isfinite(totals).all():
-                raise DivergedError(
-                    f"the loss is {loss} in epoch {epoch}: a learning_rate of {config.learning_rate} is too high "
-                    "for this net; try a third of it"
-                )
             if epoch % config.validate_every == 0 or epoch == config.epochs:
                 scores = evaluate(model, validation)
-                metrics |= {
-                    "val_loss": scores.loss,
-                    "val_accuracy": scores.accuracy,
-                    "val_solved": scores.solved,
-                }
+                metrics["val_loss"] = scores.loss
+                metrics["val_accuracy"] = scores.accuracy
+                metrics["val_solved"] = scores.solved
+            if not all(map(math.isfinite, metrics.values())):
+                raise DivergedError(
+                    f"the loss is no finite number any more in epoch {epoch}: a learning_rate of "
+                    f"{config.learning_rate} is too high for this net; try a third of it"
+                )
             result.history.append(metrics)
             if log is not None:
                 log(dict(metrics))

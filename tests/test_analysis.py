@@ -68,6 +68,29 @@ def test_nested_values_get_dotted_names_and_can_be_ranked_by():
     ]
 
 
+def test_goal_and_metric_decide_what_is_best(runs):
+    frame = analysis.runs_frame(runs)
+    assert analysis.best_run(runs, goal="minimize").name == "middling"
+    assert analysis.leaderboard(frame, goal="minimize")["name"].tolist()[:2] == ["middling", "best"]
+    assert "learning_rate" in analysis.leaderboard(frame, metric="learning_rate")
+
+
+def test_no_runs_are_an_empty_table():
+    frame = analysis.runs_frame([])
+    assert len(analysis.leaderboard(frame)) == 0
+    assert analysis.best_run([]) is None
+
+
+def test_settings_of_any_kind_are_told_apart_and_drawn():
+    mixed = [run(f"run-{i}", val_accuracy=0.1 * i) for i in range(4)]
+    for one, value in zip(mixed, ["adam", None, [1, 2], 3], strict=True):
+        one.config["odd"] = value
+    frame = analysis.runs_frame(mixed)
+    assert analysis.varied(frame) == ["config.odd"]
+    axes = analysis.plot_parallel_coordinates(frame)
+    assert {"adam", "[1, 2]", "3"} <= {text.get_text() for text in axes.texts}
+
+
 def test_history_has_a_row_for_each_run_and_epoch(runs):
     history = analysis.history_frame(runs[:2], "train_loss")
     assert history.groupby("id").size().tolist() == [3, 3]

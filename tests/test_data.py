@@ -1,4 +1,6 @@
+import contextlib
 import hashlib
+import io
 import multiprocessing
 import re
 
@@ -173,6 +175,7 @@ def test_other_csv_dialects_are_read_too(tmp_path, made):
             ["id,quizzes,solutions", *(f"7,{line}" for line in lines[1:])]
         )
         + "\n",
+        "blank_lines.csv": text.replace("\n", "\n\n"),
         "swapped.csv": "\n".join(",".join(reversed(line.split(","))) for line in lines) + "\n",
     }
     for name, content in dialects.items():
@@ -219,6 +222,14 @@ def test_a_malformed_file_is_refused_with_the_place(tmp_path, name):
         data.load_boards(path)
     for part in ["bad.csv", *expected]:
         assert part in str(refusal.value)
+
+
+def test_blank_lines_do_not_shift_the_line_that_a_message_names(tmp_path):
+    lines = data.boards_to_csv(data.make_boards(4, seed=5)).splitlines(keepends=True)
+    lines[3] = lines[3][:10] + b"x" + lines[3][11:]
+    (tmp_path / "gaps.csv").write_bytes(b"".join([lines[0], b"\n", lines[1], b"\n", *lines[2:]]))
+    with pytest.raises(BoardError, match=r"line 6 .*row 2, column 2"):
+        data.load_boards(tmp_path / "gaps.csv")
 
 
 def test_a_missing_file_is_refused_with_what_to_do(tmp_path):
@@ -284,14 +295,31 @@ def test_made_boards_are_made_once_and_an_edited_file_is_made_again(tmp_path, ca
 
 
 def ask_for_boards(folder):
-    return int(data.made_boards(300, seed=4, folder=folder).quizzes.sum())
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        boards = data.made_boards(300, seed=4, folder=folder)
+    return int(boards.quizzes.sum()), said.getvalue()
 
 
 def test_two_processes_may_ask_for_the_same_boards_at_once(tmp_path):
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        sums = pool.map(ask_for_boards, [tmp_path] * 4, chunksize=1)
-    assert len(set(sums)) == 1
+        answers = pool.map(ask_for_boards, [tmp_path] * 4, chunksize=1)
+    assert len(set(answers)) == 1 and answers[0][1] == ""
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".sha256"]
+
+
+def test_more_training_boards_begin_with_the_shipped_ones(splits, tmp_path, monkeypatch, capsys):
+    sizes = {"train": 300, "validation": 100, "test": 100}
+    few = {name: boards.first(sizes[name]) for name, boards in splits.items()}
+    monkeypatch.setattr(data, "load_split", few.get)
+    monkeypatch.setattr(data, "made_boards", lambda n, seed: data.make_boards(n, seed))
+    assert (data.training_boards(50).quizzes == few["train"].quizzes[:50]).all()
+    more = data.training_boards(400)
+    assert len(more.quizzes) == 400 and (more.quizzes[:300] == few["train"].quizzes).all()
+    few["test"].solutions[7] = scramble(more.solutions[350], np.random.default_rng(0))
+    fewer = data.training_boards(400)
+    assert len(fewer.quizzes) == 399 and len(data.leaked(fewer, few["test"])) == 0
+    assert "1 boards left out" in capsys.readouterr().out
 
 
 # --- augmentation -----------------------------------------------------------------------------------------

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import textwrap
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 import wandb
 
 from sudoku_sweep import local, sweeps
@@ -140,6 +142,68 @@ def test_the_summary_is_the_one_that_define_metric_asks_for():
     assert local.runs(sweep_id)[0].summary["score"] == {"max": 0.9}
 
 
+def test_numbers_of_torch_and_numpy_are_kept_as_numbers():
+    def logs_tensors():
+        with wandb.init() as run:
+            run.log({"t": torch.tensor(0.5), "n": np.array(0.25), "f": np.float32(1), "plain": 2})
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=logs_tensors, count=1)
+    assert local.runs(sweep_id)[0].rows == [{"_step": 0, "t": 0.5, "n": 0.25, "f": 1.0, "plain": 2}]
+    numpy_values = {"method": "grid", "parameters": {"a": {"values": list(np.arange(2))}}}
+    numbered = local.sweep(numpy_values)
+    local.agent(numbered, function=logs_tensors)
+    assert [run.config for run in local.runs(numbered)] == [{"a": 0}, {"a": 1}]
+
+
+def test_another_run_inside_the_function_is_left_alone():
+    def with_a_side_run():
+        with wandb.init() as run:
+            side = wandb.init(reinit="create_new", id="side", project="side")
+            run.log({"score": 1})
+            side.log({"score": 100, "aux": 1})
+            side.finish()
+            run.log({"score": 2})
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=with_a_side_run, count=1)
+    run = local.runs(sweep_id)[0]
+    assert [row["score"] for row in run.rows] == [1, 2]
+    assert run.summary["score"] == 2 and "aux" not in run.summary
+
+
+def test_a_function_that_changes_folder_does_not_lose_its_sweep(tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_DIR")
+
+    def wanders():
+        os.makedirs("elsewhere", exist_ok=True)
+        os.chdir("elsewhere")
+        log_score()
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=wanders, count=2)
+    os.chdir(tmp_path)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 2
+
+
+def test_disabled_stays_disabled_and_the_last_values_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=log_score, count=2)
+    assert [run.summary["score"] for run in local.runs(sweep_id)] == [1, 3]
+    assert not list(tmp_path.glob("wandb/*-run-*"))
+
+
+def test_a_run_takes_the_name_that_the_function_gives_it():
+    def names_itself():
+        with wandb.init(name=f"scale-{0.5}") as run:
+            run.log({"score": 1})
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=names_itself, count=1)
+    assert local.runs(sweep_id)[0].name == "scale-0.5"
+
+
 # --- failures ---------------------------------------------------------------------------------------------
 
 
@@ -151,6 +215,71 @@ def test_a_failing_run_is_recorded_with_its_error_and_the_sweep_goes_on(capsys):
     assert runs[2].error == "RuntimeError: two is too much"
     assert runs[2].summary["score"] == 1  # what it had logged
     assert "run 3/6 failed | RuntimeError: two is too much | a 2, b 0.5" in capsys.readouterr().out
+
+
+def test_sys_exit_ends_the_run_and_not_the_sweep():
+    def leaves():
+        with wandb.init() as run:
+            if run.config.a == 1:
+                sys.exit("enough")
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=leaves)
+    assert [run.state for run in local.runs(sweep_id)] == ["failed"] * 2 + ["finished"] * 4
+    assert local.runs(sweep_id)[0].error == "SystemExit: enough"
+
+
+def test_the_traceback_of_a_failure_is_shown_once(capsys):
+    def fails_before_init():
+        [][1]
+
+    def fails_inside():
+        with wandb.init():
+            [][2]
+
+    for function in (fails_before_init, fails_inside):
+        sweep_id = local.sweep(GRID)
+        with pytest.raises(SweepError) as refusal:
+            local.agent(sweep_id, function=function, count=1)
+        assert isinstance(refusal.value.__cause__, IndexError)
+        err = capsys.readouterr().err
+        assert err.count("Traceback") == 1 and function.__name__ in err
+
+
+def test_late_failures_do_not_end_the_agent(monkeypatch):
+    clock = iter(range(0, 10_000, 100))
+    monkeypatch.setattr(local, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+
+    def fails_except_last():
+        with wandb.init() as run:
+            if run.config.a < 3:
+                raise RuntimeError("no")
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=fails_except_last)
+    assert [run.state for run in local.runs(sweep_id)] == ["failed"] * 4 + ["finished"] * 2
+
+
+def test_a_success_after_early_failures_is_not_the_end():
+    order = iter([True, True, False, False, True])
+
+    def fails_now_and_then():
+        with wandb.init():
+            if next(order):
+                raise RuntimeError("now")
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=fails_now_and_then)
+    states = [run.state for run in local.runs(sweep_id)]
+    assert states == ["failed", "failed", "finished", "finished", "failed"]
+
+
+def test_failed_configurations_are_not_repeated_and_the_agent_says_so(capsys):
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=fail_if_two)
+    local.agent(sweep_id, function=log_score)
+    assert [run.state for run in local.runs(sweep_id)].count("failed") == 2
+    assert "nothing left to run" in capsys.readouterr().out
 
 
 def test_three_early_failures_end_the_agent_and_all_failed_is_an_error(capsys):
@@ -224,18 +353,65 @@ def test_the_configuration_of_a_killed_process_is_run_again():
     assert {run.state for run in runs} == {"finished"}
 
 
+SHARED_AGENT = """
+import sys, time, wandb
+from sudoku_sweep import local
+
+def train():
+    with wandb.init() as run:
+        run.log({"score": run.config.a})
+
+local.agent(sys.argv[1], function=train)
+"""
+
+
+@pytest.mark.slow
+def test_agents_that_share_a_sweep_run_every_configuration_once():
+    points = {"a": {"values": list(range(12))}, "b": {"values": [0, 1]}}
+    sweep_id = local.sweep({"method": "grid", "parameters": points})
+    command = [sys.executable, "-c", SHARED_AGENT, sweep_id]
+    agents = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    seen = []
+    while any(agent.poll() is None for agent in agents):
+        seen += [run.state for run in local.runs(sweep_id)]  # looking on disturbs nobody
+    lines = [line for agent in agents for line in agent.communicate()[0].splitlines()]
+    ran = sorted(int(line.split()[1].split("/")[0]) for line in lines if line.startswith("run "))
+    assert ran == list(range(1, 25))
+    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 24
+    assert "crashed" not in seen and "running" in seen
+
+
 # --- what is refused --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "config, word",
     [
-        ({}, "method None"),
+        ({"parameters": {"a": {"value": 1}}}, "method None"),
         (GRID | {"method": "bayes"}, "'grid' or 'random'"),
         (GRID | {"parameters": {}}, "at least one parameter"),
         (GRID | {"parameters": {"a": {"values": []}}}, "at least one value"),
         (GRID | {"parameters": {"a": {"min": 0, "max": 1}}}, "use method: random"),
         (GRID | {"run_cap": 0}, "run_cap=0"),
+        (GRID | {"metric": "score"}, "metric 'score': write"),
+        (GRID | {"metric": None}, "metric None: write"),
+        (GRID | {"parameters": {"a": {"parameters": {"b": {"value": 1}}}}}, "nested parameters"),
+        ({"method": "random", "parameters": {"a": {"values": "abc"}}}, "at least one value"),
+        ({"method": "random", "parameters": {"a": {"values": []}}}, "at least one value"),
+        (
+            {
+                "method": "random",
+                "parameters": {"a": {"distribution": "int_uniform", "min": 0.5, "max": 3}},
+            },
+            "not whole numbers",
+        ),
+        (
+            {
+                "method": "random",
+                "parameters": {"a": {"values": [1, 2], "probabilities": [1.5, -0.5]}},
+            },
+            "none below 0",
+        ),
         (GRID | {"early_terminate": {"type": "hyperband", "min_iter": 3}}, "early_terminate"),
         ({"method": "random", "parameters": {"a": {"max": 1}}}, "parameter a"),
         ({"method": "random", "parameters": {"a": {"min": 2, "max": 1}}}, "min 2 is above max 1"),
@@ -284,6 +460,11 @@ def test_agents_refuse_what_they_cannot_run():
     endless = local.sweep({"method": "random", "parameters": {"a": {"values": [1]}}})
     with pytest.raises(SweepError, match="never ends"):
         local.agent(endless, function=log_score)
+    for wrong in (0, -1, 1.5):
+        with pytest.raises(SweepError, match="count="):
+            local.agent(sweep_id, function=log_score, count=wrong)
+    with pytest.raises(SweepError, match="max_consecutive_failed_runs"):
+        local.agent(sweep_id, function=log_score, max_consecutive_failed_runs=0)
     run = wandb.init(project="open")
     with pytest.raises(SweepError, match="still open"):
         local.agent(sweep_id, function=log_score)

@@ -67,11 +67,14 @@ def test_attention_maps_are_those_of_the_forward_pass(quizzes):
     maps = net.attention_maps(quizzes[:2])
     assert maps.shape == (2, 2, 3, 81, 81)
     assert torch.allclose(maps.sum(4), torch.ones(()))
-    state = net.embed(quizzes[:2])
-    mixed = maps[0] @ net.project(state)[2]  # [board, head, cell, head_dim]
-    state = state + net.out(mixed.transpose(1, 2).flatten(2))
-    state = state + net.mlp(net.mlp_norm(state))
-    assert torch.allclose(state, net.block(net.embed(quizzes[:2])), atol=1e-5)
+    inputs = state = net.embed(quizzes[:2])
+    for loop in range(2):
+        state = state + inputs * loop
+        mixed = maps[loop] @ net.project(state)[2]  # [board, head, cell, head_dim]
+        state = state + net.out(mixed.transpose(1, 2).flatten(2))
+        state = state + net.mlp(net.mlp_norm(state))
+        scores = net.head(net.final_norm(state))
+        assert torch.allclose(scores, net(quizzes[:2])[loop], atol=1e-5)
 
 
 def test_the_number_of_heads_matters(quizzes):
@@ -157,6 +160,22 @@ def test_solve_refuses_what_is_no_board(impossible):
             model.solve(net, wrong)
     with pytest.raises(BoardError, match="digits 1-9"):
         model.solve(net, np.full((1, 81), 10, np.uint8))
+
+
+def test_a_broken_net_ends_too(quizzes):
+    net = build()
+    with torch.no_grad():
+        net.head.weight.fill_(float("nan"))
+    assert not model.solve(net, quizzes[:3]).solved.any()
+
+
+def test_boards_of_any_whole_number_type_are_solved_alike_and_fractions_refused(boards, quizzes):
+    truth = torch.from_numpy(boards.solutions.copy())
+    for kind in (torch.int64, torch.int16, torch.uint16):
+        found = model.solve(KnowsTheAnswer(truth[:1]), quizzes[:1].to(kind))
+        assert found.solved.all() and found.boards.dtype == torch.uint8
+    with pytest.raises(BoardError, match="whole numbers"):
+        model.solve(build(), np.full((1, 81), 1.7))
 
 
 def test_breaks_rules_agrees_with_the_list_of_repeated_cells(boards):

@@ -93,6 +93,9 @@ def test_no_configuration_at_all_is_refused():
             sweeps.grid_points(wrong)
 
 
+BUDGET = ("epochs", "batch_size", "steps_per_epoch")
+
+
 @pytest.mark.parametrize("name", sweeps.PRESETS)
 def test_every_preset_is_a_sweep_that_can_be_trained(name):
     preset = sweeps.PRESETS[name]
@@ -100,7 +103,11 @@ def test_every_preset_is_a_sweep_that_can_be_trained(name):
     assert sweeps.check_sweep(sweeps.FULL | {"parameters": parameters}) == {"quick": 6}.get(
         name, 240
     )
-    assert {name for name in preset.budget} <= set(parameters)
+    assert preset.budget == {
+        name: spec["value"]
+        for name, spec in parameters.items()
+        if name in BUDGET and "value" in spec
+    }
     assert f"{6 if name == 'quick' else 'all 240'} runs" in preset.what
 
 
@@ -167,6 +174,13 @@ def test_a_key_that_cannot_be_used_ends_in_local_runs_within_the_limit(no_accoun
     assert time.monotonic() - start < 15
     out = capsys.readouterr().out
     assert "W&B did not accept the login" in out and key not in out
+
+
+def test_asking_again_tries_again_and_gives_the_real_reason(no_account, capsys):
+    for _ in range(2):
+        assert sweeps.choose_backend() is local
+        assert "No W&B key found" in capsys.readouterr().out
+    assert "WANDB_HTTP_TIMEOUT" not in os.environ
 
 
 def test_a_refused_login_leaves_wandb_ready_for_offline_runs(no_account, tmp_path):
