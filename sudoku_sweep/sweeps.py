@@ -3,6 +3,8 @@
 import itertools
 import math
 import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 from .errors import SudokuError, SweepError
@@ -220,6 +222,16 @@ def cost_line(n_runs, seconds_per_run):
     return f"{n_runs} runs x {seconds_per_run:.0f} s for one run on this machine = about {size}, one after the other"
 
 
+LOGIN_SECONDS = 10
+LOGIN = """
+import os, wandb
+try:
+    logged_in = wandb.login(prompt=False)
+except Exception:
+    logged_in = False
+os._exit(0 if logged_in else 1)
+"""
+
 _switched_offline = False  # by choose_backend itself, not by the reader
 
 
@@ -227,8 +239,9 @@ def choose_backend():
     """``wandb`` if it can be used, else ``sudoku_sweep.local``, which has the same ``sweep`` and ``agent``.
 
     Never asks anything. ``WANDB_MODE=offline`` is respected; otherwise ``wandb.login(prompt=False)`` decides,
-    under a time limit of ten seconds (``WANDB_HTTP_TIMEOUT`` if set). Without a key, with one that W&B refuses,
-    or without a network, runs stay on this machine, and one printed line says why and how to change it.
+    under a time limit of ten seconds (``WANDB_HTTP_TIMEOUT`` if set) and some for the start. Without a key,
+    with one that W&B refuses, or without a network, runs stay on this machine, and one printed line says why
+    and how to change it.
     """
     import wandb
 
@@ -243,17 +256,14 @@ def choose_backend():
     if mode != "online":
         print(f"WANDB_MODE is {mode}: no account is used. Unset it to use yours.")
         return local
-    limit = os.environ.get("WANDB_HTTP_TIMEOUT")
-    os.environ["WANDB_HTTP_TIMEOUT"] = limit or "10"
     try:
-        if wandb.login(prompt=False):
-            print("Logged in: runs and sweeps go to your W&B account.")
-            return wandb
-        reason = "No W&B key found"
+        found = wandb.login(prompt=False, verify=False)  # looks for a key, asks nobody
+        reason = _refusal() if found else "No W&B key found"
     except (wandb.errors.Error, ValueError) as error:
-        reason = f"W&B did not accept the login within {limit or 10} s ({type(error).__name__})"
-    finally:
-        os.environ.pop("WANDB_HTTP_TIMEOUT") if limit is None else None
+        reason = f"The W&B key cannot be used ({type(error).__name__})"
+    if reason is None:
+        print("Logged in: runs and sweeps go to your W&B account.")
+        return wandb
     os.environ["WANDB_MODE"] = "offline"
     _switched_offline = True
     wandb.teardown()
@@ -261,3 +271,26 @@ def choose_backend():
         f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal."
     )
     return local
+
+
+def _refusal():
+    """Why W&B cannot be used with the key that was found; None if it can.
+
+    Asked in a process of its own, which can be ended: where the server does not answer, wandb's own service
+    process may go on trying, and waiting for its end may never end.
+    """
+    limit = float(os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS)
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", LOGIN],
+            env=os.environ | {"WANDB_HTTP_TIMEOUT": str(math.ceil(limit))},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=limit + 10,  # for starting Python and importing wandb
+        )
+    except subprocess.TimeoutExpired:
+        return "W&B did not answer"
+    if answer.returncode:
+        return f"W&B did not accept the login, or did not answer within {limit:.0f} s"
+    return None

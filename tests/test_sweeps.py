@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import wandb
@@ -165,15 +166,45 @@ def test_without_a_key_runs_stay_here_and_one_line_says_why(no_account, capsys):
     assert os.environ["WANDB_MODE"] == "offline"
 
 
-@pytest.mark.parametrize("key", ["a" * 40, "tooshort"])
-def test_a_key_that_cannot_be_used_ends_in_local_runs_within_the_limit(no_account, capsys, key):
+@pytest.mark.parametrize(
+    "key, reason",
+    [("a" * 40, "W&B did not accept the login"), ("tooshort", "The W&B key cannot be used")],
+)
+def test_a_key_that_cannot_be_used_ends_in_local_runs(no_account, capsys, key, reason):
     no_account.setenv("WANDB_API_KEY", key)
-    no_account.setenv("WANDB_HTTP_TIMEOUT", "3")
+    no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
     start = time.monotonic()
     assert sweeps.choose_backend() is local
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 12
     out = capsys.readouterr().out
-    assert "W&B did not accept the login" in out and key not in out
+    assert reason in out and key not in out
+
+
+@pytest.mark.slow
+def test_a_host_that_accepts_and_never_answers_is_given_up(no_account, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        no_account.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        no_account.setenv("WANDB_API_KEY", "a" * 40)
+        no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
+        start = time.monotonic()
+        assert sweeps.choose_backend() is local
+        assert time.monotonic() - start < 13
+    assert "did not answer" in capsys.readouterr().out
+    with wandb.init(project="after") as run:  # and the next run works
+        assert run.settings.mode == "offline"
+
+
+def test_a_key_that_w_and_b_accepts_means_w_and_b(no_account, monkeypatch, capsys):
+    """The decision alone; the key is accepted by a stand-in for the process that asks."""
+    no_account.setenv("WANDB_API_KEY", "a" * 40)
+    asked = []
+    accepted = SimpleNamespace(returncode=0)
+    monkeypatch.setattr(
+        sweeps.subprocess, "run", lambda *a, **k: asked.append(k["env"]) or accepted
+    )
+    assert sweeps.choose_backend() is wandb
+    assert asked[0]["WANDB_HTTP_TIMEOUT"] == str(sweeps.LOGIN_SECONDS)
+    assert "WANDB_MODE" not in os.environ and "Logged in" in capsys.readouterr().out
 
 
 def test_asking_again_tries_again_and_gives_the_real_reason(no_account, capsys):
