@@ -243,7 +243,7 @@ def test_what_is_no_checkpoint_is_refused_and_runs_nothing(tmp_path, monkeypatch
         "text.pt": b"not a net",
         "empty.pt": b"",
         "cut.pt": good[: len(good) // 2],
-        "pickle.pt": pickle.dumps(RunsCode()),
+        "pickle.pt": pickle.dumps(RunsCode(), protocol=2),
     }
     for name, content in wrong.items():
         (tmp_path / name).write_bytes(content)
