@@ -223,13 +223,14 @@ def cost_line(n_runs, seconds_per_run):
 
 
 LOGIN_SECONDS = 10
-LOGIN = """
+NO_KEY = 3
+LOGIN = f"""
 import os, wandb
 try:
-    logged_in = wandb.login(prompt=False)
+    status = 0 if wandb.login(prompt=False) else {NO_KEY}
 except Exception:
-    logged_in = False
-os._exit(0 if logged_in else 1)
+    status = 1
+os._exit(status)
 """
 
 _switched_offline = False  # by choose_backend itself, not by the reader
@@ -256,11 +257,7 @@ def choose_backend():
     if mode != "online":
         print(f"WANDB_MODE is {mode}: no account is used. Unset it to use yours.")
         return local
-    try:
-        found = wandb.login(prompt=False, verify=False)  # looks for a key, asks nobody
-        reason = _refusal() if found else "No W&B key found"
-    except (wandb.errors.Error, ValueError) as error:
-        reason = f"The W&B key cannot be used ({type(error).__name__})"
+    reason = _why_not_online()
     if reason is None:
         print("Logged in: runs and sweeps go to your W&B account.")
         return wandb
@@ -273,24 +270,24 @@ def choose_backend():
     return local
 
 
-def _refusal():
-    """Why W&B cannot be used with the key that was found; None if it can.
+def _why_not_online():
+    """Why W&B's server cannot be used; None if it can.
 
-    Asked in a process of its own, which can be ended: where the server does not answer, wandb's own service
-    process may go on trying, and waiting for its end may never end.
+    Asked in a process of its own, which can be ended: where the server does not answer, wandb's service
+    process may go on trying, and waiting for its end may take for ever.
     """
-    limit = float(os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS)
+    limit = math.ceil(float(os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS))
     try:
-        answer = subprocess.run(
+        status = subprocess.run(
             [sys.executable, "-c", LOGIN],
-            env=os.environ | {"WANDB_HTTP_TIMEOUT": str(math.ceil(limit))},
+            env=os.environ | {"WANDB_HTTP_TIMEOUT": str(limit), "WANDB_SILENT": "true"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=limit + 10,  # for starting Python and importing wandb
-        )
+        ).returncode
     except subprocess.TimeoutExpired:
         return "W&B did not answer"
-    if answer.returncode:
-        return f"W&B did not accept the login, or did not answer within {limit:.0f} s"
-    return None
+    if status == NO_KEY:
+        return "No W&B key found"
+    return f"W&B did not accept the login, or did not answer within {limit} s" if status else None
