@@ -79,10 +79,9 @@ def leaderboard(frame, metric="val_accuracy", goal="maximize"):
     """The runs, best first: what varies, and the scores. Runs without a score stand last; none is dropped."""
     ascending = goal == "minimize"
     order = scores(frame, metric).sort_values(ascending=ascending, kind="stable").index
-    results = [name for name in frame if name.startswith("summary.val_")]
-    if f"summary.{metric}" in frame:
-        results = [f"summary.{metric}", *(name for name in results if name != f"summary.{metric}")]
-    columns = ["name", "state", *varied(frame), *results]
+    chosen = [f"summary.{metric}"] if f"summary.{metric}" in frame else []
+    others = {name for name in frame if name.startswith("summary.val_")}.difference(chosen)
+    columns = ["name", "state", *varied(frame), *chosen, *sorted(others)]
     return frame.loc[order, columns].rename(columns=_short_name).reset_index(drop=True)
 
 
