@@ -129,8 +129,7 @@ def agent(
             print(_progress_line(record, about["config"], size), flush=True)
             outcomes.append(record["state"])
             failures, in_a_row = outcomes.count("failed"), _failed_at_the_end(outcomes)
-            early = time.monotonic() - start < EARLY_SECONDS
-            if in_a_row and failures >= EARLY_FAILURES and early:
+            if failures >= EARLY_FAILURES and time.monotonic() - start < EARLY_SECONDS:
                 print(
                     f"{failures} failed runs in the first {EARLY_SECONDS} seconds: "
                     "stopping, like W&B's agent"

@@ -217,6 +217,27 @@ def test_a_failing_run_is_recorded_with_its_error_and_the_sweep_goes_on(capsys):
     assert "run 3/6 failed | RuntimeError: two is too much | a 2, b 0.5" in capsys.readouterr().out
 
 
+def test_a_run_left_open_by_an_error_is_closed_as_failed(monkeypatch):
+    exits = []
+    real = wandb.Run.finish
+    monkeypatch.setattr(
+        wandb.Run,
+        "finish",
+        lambda run, exit_code=None: exits.append(exit_code) or real(run, exit_code),
+    )
+
+    def fails_without_with():
+        run = wandb.init()
+        run.log({"score": 3})
+        raise RuntimeError("left open")
+
+    sweep_id = local.sweep(GRID)
+    with pytest.raises(SweepError):
+        local.agent(sweep_id, function=fails_without_with, count=1)
+    assert exits == [1] and wandb.run is None
+    assert local.runs(sweep_id)[0].summary["score"] == 3
+
+
 def test_sys_exit_ends_the_run_and_not_the_sweep():
     def leaves():
         with wandb.init() as run:
