@@ -6,12 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-GRID_LINE, CLUE, FILLED, WRONG = (
-    "0.2",
-    "black",
-    "#0072B2",
-    "#D55E00",
-)  # Okabe-Ito: told apart by everyone
+# Okabe-Ito: told apart by everyone
+GRID_LINE, CLUE, FILLED, WRONG = ("0.2", "black", "#0072B2", "#D55E00")
 FADED = "0.75"
 
 
@@ -52,9 +48,8 @@ def history_frame(runs, *metrics):
         {"id": run.id, "name": run.name} | row
         for run in runs
         for row in run.scan_history(keys=["epoch", *metrics])
-        if all(
-            isinstance(value, Number) for value in row.values()
-        )  # W&B writes not-a-number as a string
+        # W&B writes not-a-number as a string
+        if all(isinstance(value, Number) for value in row.values())
     ]
     return pd.DataFrame(rows, columns=["id", "name", "epoch", *metrics])
 

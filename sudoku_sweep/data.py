@@ -19,12 +19,10 @@ SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
 CELL = np.arange(81)
 ROW, COLUMN = CELL // 9, CELL % 9
 BOX = ROW // 3 * 3 + COLUMN // 3
-UNITS_OF = np.stack(
-    [ROW, 9 + COLUMN, 18 + BOX], axis=1
-)  # [cell, 3]: its row, column and box, as units 0-26
-UNITS = np.stack(
-    [CELL[(unit == UNITS_OF).any(1)] for unit in range(27)]
-)  # [unit, 9]: the cells of each unit
+# [cell, 3]: its row, column and box, as units 0-26
+UNITS_OF = np.stack([ROW, 9 + COLUMN, 18 + BOX], axis=1)
+# [unit, 9]: the cells of each unit
+UNITS = np.stack([CELL[(unit == UNITS_OF).any(1)] for unit in range(27)])
 PEERS = np.stack([np.setdiff1d(UNITS[UNITS_OF[cell]], cell) for cell in CELL])  # [cell, 20]
 
 ALL_DIGITS = 0b111_111_111  # digit d is bit d - 1
@@ -61,9 +59,8 @@ def _fill_grids(n, rng):
     """
     grids = np.zeros((n, 81), dtype=np.uint8)
     candidates = np.full((n, 81), ALL_DIGITS, dtype=np.uint16)  # digits no peer holds
-    priority = rng.random(
-        (n, 81), dtype=np.float32
-    )  # in [0, 1): breaks ties between equally constrained cells
+    # in [0, 1): breaks ties between equally constrained cells
+    priority = rng.random((n, 81), dtype=np.float32)
     for _ in range(81):
         cell = (N_DIGITS[candidates] + priority).argmin(1)
         options = candidates[np.arange(len(grids)), cell]
@@ -104,9 +101,8 @@ def _pluck(grids, clues, rng):
         taken = (
             seen[each, ROW[others]] | seen[each, 9 + COLUMN[others]] | seen[each, 18 + BOX[others]]
         )
-        closed = (quizzes[each, others] > 0) | (
-            taken & bit[:, None, None] > 0
-        )  # the cell itself is still filled
+        # the cell itself is still filled
+        closed = (quizzes[each, others] > 0) | (taken & bit[:, None, None] > 0)
         single = closed.all(2).any(1)
         seen[board[~single, None], units[~single]] |= bit[~single, None]
         quizzes[board[single], cell[single]] = 0
@@ -286,9 +282,8 @@ def check_boards(boards, source="boards", lines=None):
 def obeys_rules(grids):
     """Which full grids [board, 81] hold every digit 1-9 once per row, column and box: bool [board]."""
     bit_of = (1 << np.arange(10)).astype(np.uint16)
-    bits = bit_of[
-        np.ascontiguousarray(grids.T)
-    ]  # [cell, board]: digits stand far apart in memory otherwise
+    # [cell, board]: digits stand far apart in memory otherwise
+    bits = bit_of[np.ascontiguousarray(grids.T)]
     good = np.ones(len(grids), dtype=bool)
     for unit in UNITS:
         good &= np.bitwise_or.reduce(bits[unit], axis=0) == ALL_DIGITS << 1
@@ -386,12 +381,10 @@ def fingerprints(grids):
     with the nine places they take. Equal fingerprints of unrelated grids are possible, and rare.
     """
     square = grids.reshape(-1, 9, 9).astype(np.int64) - 1
-    column_of = square.argsort(2, kind="stable").transpose(
-        0, 2, 1
-    )  # [board, digit, row]: where the digit stands
-    kinds = [
-        _cycle_kinds(lines) for lines in (square, square.transpose(0, 2, 1), column_of)
-    ]  # each [board, 36]
+    # [board, digit, row]: where the digit stands
+    column_of = square.argsort(2, kind="stable").transpose(0, 2, 1)
+    # each [board, 36]
+    kinds = [_cycle_kinds(lines) for lines in (square, square.transpose(0, 2, 1), column_of)]
     first, second = np.triu_indices(9, 1)
     near = first // 3 == second // 3  # pairs of lines within one band or stack
     rows, columns = (
@@ -406,9 +399,8 @@ def _cycle_kinds(lines):
     """The cycle type, as a small number, of the permutation between each two of nine lines: [board, 36]."""
     first, second = np.triu_indices(9, 1)
     inverse = lines[:, first].argsort(2, kind="stable")
-    step = np.take_along_axis(
-        lines[:, second], inverse, 2
-    )  # [board, pair, 9]: digit -> digit below it
+    # [board, pair, 9]: digit -> digit below it
+    step = np.take_along_axis(lines[:, second], inverse, 2)
     power, kind = step, 0
     for _ in range(
         3

@@ -99,9 +99,8 @@ class SudokuTransformer(nn.Module):
     def block(self, state, asked=None):
         """One pass, for the asked cells: [batch, 81, width] -> [batch, n_asked, width]."""
         query, key, value = self.project(state, asked)
-        mixed = F.scaled_dot_product_attention(
-            query, key, value
-        )  # [batch, head, n_asked, head_dim]
+        # [batch, head, n_asked, head_dim]
+        mixed = F.scaled_dot_product_attention(query, key, value)
         state = pick_cells(state, asked) + self.out(mixed.transpose(1, 2).flatten(2))
         return state + self.mlp(self.mlp_norm(state))
 
@@ -138,15 +137,20 @@ class SudokuTransformer(nn.Module):
 
 def check_shape(embedding_dim, attention_dim, n_heads, n_loops, mlp_ratio):
     """Raise ``ConfigError`` unless a ``SudokuTransformer`` of this shape can be built."""
-    sizes = locals()
+    sizes = dict(locals())
     for name, size in sizes.items():
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise ConfigError(f"{name}={size!r}: give a whole number of at least 1")
+        check_positive(name, size)
     if attention_dim % n_heads:
         raise ConfigError(
             f"attention_dim={attention_dim} cannot be shared out among n_heads={n_heads}: "
             "choose an attention_dim that is a multiple of n_heads"
         )
+
+
+def check_positive(name, value):
+    """Raise ``ConfigError`` unless the value is a whole number of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{name}={value!r}: give a whole number of at least 1")
 
 
 def pick_cells(state, cells):
@@ -253,9 +257,8 @@ def _solve_batch(model, quizzes, threshold):
         look += 1
         now = boards[open_boards]
         sureness, digit = model(now)[-1].softmax(2).max(2)  # both [board, cell]
-        sureness = sureness.nan_to_num(0.0).masked_fill(
-            now > 0, -1
-        )  # a broken net is sure of nothing
+        # a broken net is sure of nothing
+        sureness = sureness.nan_to_num(0.0).masked_fill(now > 0, -1)
         fill = sureness >= threshold
         surest = F.one_hot(sureness.argmax(1), 81).bool()
         fill |= surest & ~fill.any(1, keepdim=True)

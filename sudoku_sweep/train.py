@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from .data import augment
 from .errors import BoardError, ConfigError, DivergedError
-from .model import SudokuTransformer, check_shape, solve
+from .model import SudokuTransformer, check_positive, check_shape, solve
 
 CHUNK = 64  # boards whose loss is computed together
 
@@ -47,11 +47,8 @@ class Config:
         check_shape(**self.shape)
         for name in ("epochs", "batch_size", "steps_per_epoch", "validate_every"):
             value = getattr(self, name)
-            optional = name == "steps_per_epoch" and value is None
-            if not optional and (
-                not isinstance(value, int) or isinstance(value, bool) or value < 1
-            ):
-                raise ConfigError(f"{name}={value!r}: give a whole number of at least 1")
+            if name != "steps_per_epoch" or value is not None:
+                check_positive(name, value)
         if isinstance(self.learning_rate, str):
             raise ConfigError(
                 f"learning_rate={self.learning_rate!r} is a string, not a number; "
@@ -173,9 +170,8 @@ def fit(config, train, validation, *, log=None, device=None):
     try:
         for epoch in range(1, config.epochs + 1):
             order = torch.randperm(len(quizzes), generator=generator, device=device)
-            totals = torch.zeros(
-                3, device=device
-            )  # loss, right answers, blank cells: read once per epoch
+            # loss, right answers, blank cells: read once per epoch
+            totals = torch.zeros(3, device=device)
             for rows in order.split(config.batch_size)[:n_steps]:
                 batch = augment(quizzes[rows], solutions[rows], generator)
                 totals += training_step(model, optimizer, *batch)
@@ -246,9 +242,8 @@ def training_step(model, optimizer, quizzes, solutions):
 def blank_cell_sums(model, quizzes, solutions, n_asked):
     """Loss (averaged over the passes), right answers of the last pass, and number, summed over blank cells."""
     blank = quizzes == 0
-    asked = blank.argsort(dim=1, descending=True, stable=True)[
-        :, :n_asked
-    ]  # [batch, n_asked]: blanks first
+    # [batch, n_asked]: blanks first
+    asked = blank.argsort(dim=1, descending=True, stable=True)[:, :n_asked]
     weight = blank.gather(1, asked)
     target = solutions.gather(1, asked).long() - 1
     scores = model(quizzes, asked)

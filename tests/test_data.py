@@ -65,9 +65,8 @@ def test_every_made_board_has_one_solution_says_an_independent_solver(made):
 def test_count_solutions_agrees_with_the_independent_solver(made):
     rng = np.random.default_rng(0)
     for quiz in made.quizzes[:60]:
-        board = np.where(rng.random(81) < rng.choice([0, 0.1, 0.3]), 0, quiz).astype(
-            np.uint8
-        )  # often ambiguous
+        # often ambiguous
+        board = np.where(rng.random(81) < rng.choice([0, 0.1, 0.3]), 0, quiz).astype(np.uint8)
         assert data.count_solutions(board) == len(solutions(as_text(board)))
 
 
@@ -337,9 +336,8 @@ def test_augmented_boards_are_renamed_boards_with_some_blanks_filled_in(seed):
     assert ((new == 0) | (new == new_solutions)).all()
     assert (new[quizzes > 0] > 0).all()  # clues stay
     for before, after in zip(solutions_before, new_solutions, strict=True):
-        assert (
-            len(set(zip(before.tolist(), after.tolist(), strict=True))) == 9
-        )  # one new name per digit
+        # one new name per digit
+        assert len(set(zip(before.tolist(), after.tolist(), strict=True))) == 9
 
 
 def test_augmentation_renames_at_random_and_reveals_between_nothing_and_everything():

@@ -126,13 +126,11 @@ def test_every_batch_is_augmented_afresh(few, monkeypatch):
     monkeypatch.setattr(train, "training_step", spy)
     one = few.first(1)
     train.fit(Config(**SMALL | dict(epochs=20)), one, one)
-    assert (
-        len({tuple(solutions.flatten().tolist()) for _, solutions in seen}) > 15
-    )  # digits are renamed
+    # digits are renamed
+    assert len({tuple(solutions.flatten().tolist()) for _, solutions in seen}) > 15
     blanks = [int((quizzes == 0).sum()) for quizzes, _ in seen]
-    assert len(set(blanks)) > 5 and max(blanks) <= int(
-        (one.quizzes == 0).sum()
-    )  # blanks are revealed
+    # blanks are revealed
+    assert len(set(blanks)) > 5 and max(blanks) <= int((one.quizzes == 0).sum())
 
 
 @pytest.mark.slow
