@@ -240,7 +240,7 @@ def _claims(folder, about, size):
     """Yield records of configurations that nobody ran or runs, each locked until the next one is asked for."""
     (folder / "runs").mkdir(exist_ok=True)
     for index in itertools.count() if size is None else range(size):
-        path = folder / "runs" / f"{index:05}.json"
+        path = _run_file(folder, index)
         # Whoever holds the lock for longer than a glance is running this configuration.
         with contextlib.suppress(filelock.Timeout), _lock(path).acquire(timeout=GLANCE):
             if path.exists() and json.loads(path.read_text())["state"] in DONE:
@@ -258,12 +258,16 @@ def _claims(folder, about, size):
             }
 
 
+def _run_file(folder, index):
+    return folder / "runs" / f"{index:05}.json"
+
+
 def _lock(path):
     return filelock.FileLock(path.with_suffix(".lock"))
 
 
 def _save(folder, record):
-    write_atomically(folder / "runs" / f"{record['index']:05}.json", _to_json(record))
+    write_atomically(_run_file(folder, record["index"]), _to_json(record))
 
 
 def _to_json(content):
@@ -280,7 +284,7 @@ def _run_one(folder, about, record, function):
     """
     _save(folder, record)
     start = time.monotonic()
-    parameters = folder / "runs" / f"{record['index']:05}.yaml"
+    parameters = _run_file(folder, record["index"]).with_suffix(".yaml")
     content = {name: {"value": value} for name, value in record["config"].items()}
     write_atomically(parameters, yaml.safe_dump({"wandb_version": 1} | content).encode())
     environment = {
