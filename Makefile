@@ -3,7 +3,7 @@ PYTHON ?= python3
 NOTEBOOK = llm_on_sudoku.ipynb
 JUPYTER = .venv/bin/jupyter
 
-.PHONY: run lab test refresh bench
+.PHONY: run lab test refresh bench golden
 
 # Offline, so that it does the same for everybody; `make lab` uses your account if you are logged in.
 run: .venv/ready
@@ -28,6 +28,13 @@ refresh: .venv/ready
 
 bench: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.boards
+	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.bayes
+
+# Ask W&B's own engine again what the tests hold against; it needs an environment of its own (numpy < 2).
+golden:
+	$(PYTHON) -m venv build/golden
+	build/golden/bin/python -m pip install --quiet --disable-pip-version-check "sweeps==0.3.0" "numpy<2"
+	PYTHONPATH=. build/golden/bin/python -W ignore tests/golden/make.py
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

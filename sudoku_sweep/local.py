@@ -23,14 +23,22 @@ import pandas as pd
 import wandb
 import yaml
 
-from . import search
+from . import hyperband, search
 from .errors import SweepError
 from .files import write_atomically
 from .sweeps import n_runs
 
-DONE = ("finished", "failed")  # states in which a configuration is not run again
+DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
 GLANCE = 0.1  # seconds; ``runs`` holds a lock for much less
+
+
+class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it should)
+    """Raised inside ``run.log`` when the sweep's ``early_terminate`` stops a run.
+
+    A plain ``Exception``, because that is what W&B's agent raises in the training function: code that swallows
+    one swallows the other.
+    """
 
 
 def sweep(sweep, entity=None, project=None, prior_runs=None):
@@ -39,7 +47,7 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
     Parameters
     ----------
     sweep : dict
-        W&B's sweep configuration, with method ``grid`` or ``random``.
+        W&B's sweep configuration.
     entity : str, optional
         Accepted for the sake of the same signature; there is no account here.
     project : str, optional
@@ -85,7 +93,8 @@ def agent(
 
     ``function`` takes no arguments and calls ``wandb.init()``, whose ``run.config`` is then the configuration.
     A run that fails (``sys.exit()`` included) is recorded with its error, and the sweep goes on. Three
-    failures in the first minute end it, like W&B's agent; that agent's other limits are not copied.
+    failures in the first minute end it, like W&B's agent; that agent's other limits are not copied. With
+    ``early_terminate``, ``run.log`` raises ``StoppedEarly`` in a run that is to be stopped.
 
     Between runs wandb is shut down and started again, so that it reads its settings anew: runs opened outside
     the agent with ``reinit="create_new"`` must be finished before. Unlike W&B's server, nothing here keeps
@@ -99,14 +108,16 @@ def agent(
     entity, project, forward_signals, term_timeout : optional
         Without effect, for the sake of the same signature: there is no account, and no child process.
     count : int, optional
-        At most so many runs now; default: until the sweep is done. A random sweep needs it, or a ``run_cap``.
+        At most so many runs now; default: until the sweep is done. Other methods than grid need it, or a
+        ``run_cap``.
     max_consecutive_failed_runs : int, optional
         Stop after so many failures in a row.
 
     Raises
     ------
     SweepError
-        No such sweep, no function, a random sweep without an end, or every run of this call failed.
+        No such sweep, no function, a sweep without an end, every run of this call failed, or the first one
+        that finished had not logged the sweep's metric.
     """
     folder, about = _open_sweep(sweep_id)
     size = n_runs(about["config"])
@@ -118,7 +129,7 @@ def agent(
         )
     if n_runs(about["config"], count) is None:
         raise SweepError(
-            "a random sweep never ends by itself: give count=..., or a run_cap in its configuration"
+            "this sweep never ends by itself: give count=..., or a run_cap in its configuration"
         )
     if max_consecutive_failed_runs is not None and max_consecutive_failed_runs < 1:
         raise SweepError("max_consecutive_failed_runs: give a whole number of at least 1")
@@ -128,6 +139,8 @@ def agent(
             error = _run_one(folder, about, record, function)
             print(_progress_line(record, about["config"], size), flush=True)
             outcomes.append(record["state"])
+            if outcomes.count("finished") == 1:
+                _check_metric_logged(about["config"], record)
             failures, in_a_row = outcomes.count("failed"), _failed_at_the_end(outcomes)
             if failures >= EARLY_FAILURES and time.monotonic() - start < EARLY_SECONDS:
                 print(
@@ -145,6 +158,17 @@ def agent(
         raise SweepError(message) from error
 
 
+def _check_metric_logged(sweep_config, record):
+    """Say so at once if the sweep is judged by a metric that the training function does not log."""
+    metric = sweep_config.get("metric", {}).get("name")
+    if metric is not None and record["state"] == "finished" and not search.known(metric, record):
+        names = sorted({name for row in record["rows"] for name in row} - {"_step"})
+        raise SweepError(
+            f"the sweep's metric {metric!r} was not logged as a number by run {record['index'] + 1}, which logged: "
+            f"{', '.join(names) or 'nothing'}. Name one of these in the sweep configuration, or log {metric!r}"
+        )
+
+
 def _failed_at_the_end(outcomes):
     return len(list(itertools.takewhile(lambda state: state == "failed", reversed(outcomes))))
 
@@ -152,7 +176,7 @@ def _failed_at_the_end(outcomes):
 def _progress_line(record, sweep_config, size):
     """One run in one line: which, how it ended, the metric, and the values that vary between runs."""
     metric = sweep_config.get("metric", {}).get("name")
-    varied = [name for name, spec in sweep_config["parameters"].items() if "value" not in spec]
+    varied = [name for name, entry in sweep_config["parameters"].items() if "value" not in entry]
     of = "" if size is None else f"/{size}"
     parts = [f"run {record['index'] + 1}{of} {record['state']}"]
     if record["error"]:
@@ -170,16 +194,8 @@ def _short(value):
 def runs(sweep_id):
     """The runs of a sweep so far, in the shape of ``wandb.Api().sweep(...).runs``: a list of ``LocalRun``."""
     folder, _ = _open_sweep(sweep_id)
-    records = []
-    for path in sorted((folder / "runs").glob("*.json")):
-        record = json.loads(path.read_text())
-        if record["state"] == "running":
-            with contextlib.suppress(filelock.Timeout), _lock(path).acquire(blocking=False):
-                record = json.loads(path.read_text())  # it may have ended since
-                if record["state"] == "running":
-                    record["state"] = "crashed"  # nobody holds its lock
-        records.append(LocalRun(**{name: record[name] for name in LocalRun.__dataclass_fields__}))
-    return records
+    names = LocalRun.__dataclass_fields__
+    return [LocalRun(**{name: record[name] for name in names}) for record in _records(folder)]
 
 
 def sweep_config(sweep_id):
@@ -197,7 +213,11 @@ def latest_sweep():
 
 @dataclass
 class LocalRun:
-    """One run of a local sweep; the attributes that W&B's ``Api`` runs have, plus ``error`` and ``seconds``."""
+    """One run of a local sweep; the attributes that W&B's ``Api`` runs have, plus ``error`` and ``seconds``.
+
+    ``state`` is running, finished, failed, stopped (early), killed (interrupted), or crashed (its process is gone).
+    ``error`` says why a run failed or was stopped.
+    """
 
     id: str
     name: str
@@ -236,6 +256,22 @@ def _open_sweep(sweep_id):
     return folder, json.loads((folder / "sweep.json").read_text())
 
 
+def _records(folder, besides=None):
+    """What is known of the sweep's runs, all but the one of index ``besides``, in order."""
+    records = []
+    for path in sorted((folder / "runs").glob("*.json")):
+        if besides is not None and path == _run_file(folder, besides):
+            continue
+        record = json.loads(path.read_text())
+        if record["state"] == "running":
+            with contextlib.suppress(filelock.Timeout), _lock(path).acquire(blocking=False):
+                record = json.loads(path.read_text())  # it may have ended since
+                if record["state"] == "running":
+                    record["state"] = "crashed"  # nobody holds its lock
+        records.append(record)
+    return records
+
+
 def _claims(folder, about, size):
     """Yield records of configurations that nobody ran or runs, each locked until the next one is asked for."""
     (folder / "runs").mkdir(exist_ok=True)
@@ -243,19 +279,43 @@ def _claims(folder, about, size):
         path = _run_file(folder, index)
         # Whoever holds the lock for longer than a glance is running this configuration.
         with contextlib.suppress(filelock.Timeout), _lock(path).acquire(timeout=GLANCE):
-            if path.exists() and json.loads(path.read_text())["state"] in DONE:
+            before = json.loads(path.read_text()) if path.exists() else None
+            if before and before["state"] in DONE:
                 continue
-            yield {
-                "index": index,
-                "id": secrets.token_hex(4),
-                "name": f"run-{index + 1}",
-                "state": "running",
-                "config": search.configuration(about["config"], about["seed"], index),
-                "summary": {},
-                "error": None,
-                "seconds": 0.0,
-                "rows": [],
-            }
+            with _lock(
+                folder / "sweep.json"
+            ):  # one at a time, so that each knows what the others try
+                record = _new_record(folder, about, index, before)
+                if record is None:
+                    return
+                _save(folder, record)
+            yield record
+
+
+def _new_record(folder, about, index, before):
+    """A run that is about to start; None if the sweep has reached its target.
+
+    A configuration that was interrupted is tried again as it was.
+    """
+    config = about["config"]
+    looks_back = config["method"] == "bayes" or "target" in config.get("metric", {})
+    others = _records(folder, besides=index) if looks_back else []
+    if search.reached_target(config, others):
+        print(f"sweep {about['id']} has reached its target")
+        return None
+    point = before["point"] if before else search.propose(config, about["seed"], index, others)
+    return {
+        "index": index,
+        "point": point,
+        "id": secrets.token_hex(4),
+        "name": f"run-{index + 1}",
+        "state": "running",
+        "config": search.configuration(config, point),
+        "summary": {},
+        "error": None,
+        "seconds": 0.0,
+        "rows": [],
+    }
 
 
 def _run_file(folder, index):
@@ -282,7 +342,6 @@ def _run_one(folder, about, record, function):
 
     Returns the error if the run failed, else None.
     """
-    _save(folder, record)
     start = time.monotonic()
     parameters = _run_file(folder, record["index"]).with_suffix(".yaml")
     content = {name: {"value": value} for name, value in record["config"].items()}
@@ -297,11 +356,13 @@ def _run_one(folder, about, record, function):
     }
     failure, shown = None, []
     try:
-        with _environment(environment), _recording(record, shown) as closed:
+        with _environment(environment), _recording(folder, about, record, shown) as closed:
             function()
         if not closed:
             raise SweepError("the training function never called wandb.init()")
         record["state"] = "finished"
+    except StoppedEarly as stop:
+        record["state"], record["error"] = "stopped", str(stop)
     except KeyboardInterrupt:
         record["state"] = "killed"  # to be run again when the sweep goes on
         raise
@@ -332,26 +393,31 @@ def _environment(values):
 
 
 @contextlib.contextmanager
-def _recording(record, shown):
+def _recording(folder, about, record, shown):
     """Note in ``record`` what is logged, and config and summary just before the run closes, while it has them.
 
     Yields the list of runs closed so far; ``shown`` collects the errors that wandb prints. Runs of another id
-    than the record's are left alone. A run that the function leaves open is closed here.
+    than the record's are left alone. A run that the function leaves open is closed here. With
+    ``early_terminate``, each value of the metric is shared with the sweep's other agents, and may be the last.
     """
-    closed, logged = [], {}
+    closed, history = [], History()
     real = {name: getattr(wandb.Run, name) for name in ("log", "finish", "__exit__")}
 
     def log(run, data, step=None, commit=None):
         real["log"](run, data, step, commit)
-        history = logged.setdefault(run, History())
-        history.add(_plain(data), step, commit)
+        if run.id == record["id"]:
+            history.add(_plain(data), step, commit)
+            if "early_terminate" in sweep_config and sweep_config["metric"]["name"] in data:
+                record["rows"] = history.in_order()
+                _save(folder, record)
+                _stop_if_hopeless(sweep_config, record, _records(folder, besides=record["index"]))
 
     def note(run):
         if run.id == record["id"] and run not in closed:
             closed.append(run)
             record["name"] = run.name or record["name"]
             record["config"], record["summary"] = _plain(run.config), _plain(run.summary)
-            record["rows"] = logged.get(run, History()).in_order()
+            record["rows"] = history.in_order()
 
     def finish(run, *args, **kwargs):
         note(run)
@@ -359,9 +425,13 @@ def _recording(record, shown):
 
     def leave(run, error_type, error, trace):
         note(run)
+        if isinstance(error, StoppedEarly):  # no failure: nothing to print, exit status 0
+            real["__exit__"](run, None, None, None)
+            return False
         shown.append(error)
         return real["__exit__"](run, error_type, error, trace)
 
+    sweep_config = about["config"]
     wandb.Run.log, wandb.Run.finish, wandb.Run.__exit__ = log, finish, leave
     try:
         yield closed
@@ -372,6 +442,18 @@ def _recording(record, shown):
     finally:
         for name, method in real.items():
             setattr(wandb.Run, name, method)
+
+
+def _stop_if_hopeless(sweep_config, record, others):
+    name = sweep_config["metric"]["name"]
+    reason = hyperband.verdict(
+        sweep_config["early_terminate"],
+        search.goal(sweep_config),
+        search.logged(name, record),
+        [search.logged(name, other) for other in others],
+    )
+    if reason:
+        raise StoppedEarly(f"{name} {reason}")
 
 
 class History:

@@ -1,116 +1,161 @@
-"""What a local sweep tries: grid search, and random search over W&B's distributions."""
-
-import math
-import statistics
+"""What a sweep tries next: grid, random and bayes, over W&B's distributions."""
 
 import numpy as np
 
+from . import hyperband
+from .distributions import bucket_centre, is_number, quantile, read
 from .errors import SweepError
-from .sweeps import grid_points, n_runs, parameters_of
+from .sweeps import grid_points, leaves, n_runs, nest
+
+GOALS = ("minimize", "maximize")
+IMPUTE = ("worst", "best", "latest")
+KEYS = ("method", "metric", "parameters", "run_cap", "early_terminate", "name", "description")
+ONLY_THERE = (
+    "program",
+    "command",
+    "project",
+    "entity",
+)  # for `wandb sweep`: accepted, without effect
 
 
 def check(config):
     """How many runs a sweep has, None if it has no end; a ``SweepError`` if it cannot be run here."""
-    parameters = parameters_of(config)
-    method, metric = config.get("method"), config.get("metric", {"name": ""})
-    if method not in ("grid", "random"):
-        raise SweepError(f"method {method!r}: a local sweep searches by 'grid' or 'random'")
-    if config.get("early_terminate"):
-        raise SweepError("early_terminate: a local sweep does not stop runs early; leave it out")
-    if not isinstance(metric, dict) or not isinstance(metric.get("name"), str):
-        raise SweepError(f"metric {metric!r}: write {{'name': 'val_accuracy', 'goal': 'maximize'}}")
-    if method == "random":
-        for name, parameter in parameters.items():
-            quantile(name, parameter, 0.5)
+    entries = leaves(config)
+    for key in config:
+        if key not in KEYS + ONLY_THERE:
+            raise SweepError(f"a sweep configuration has no {key!r} here; it has {', '.join(KEYS)}")
+    method = config.get("method")
+    if method not in ("grid", "random", "bayes"):
+        raise SweepError(f"method {method!r}: choose 'grid', 'random' or 'bayes'")
+    for path, entry in entries.items():
+        read(".".join(path), entry)
+    if "metric" in config:
+        _check_metric(config["metric"])
+    elif method == "bayes" or "early_terminate" in config:
+        what = "method bayes" if method == "bayes" else "early_terminate"
+        raise SweepError(
+            f"{what} needs a metric: {{'name': 'val_accuracy', 'goal': 'maximize'}}, a name that your code logs"
+        )
+    if method == "bayes" and not _searched(config):
+        raise SweepError(
+            "method bayes: every parameter has one fixed value; there is nothing to search"
+        )
+    if "early_terminate" in config:
+        hyperband.check(config["early_terminate"])
     return n_runs(config)
 
 
-def configuration(config, seed, index):
-    """The ``index``-th configuration of a sweep; a random one depends on ``seed`` and ``index`` alone."""
-    if config["method"] == "grid":
-        return grid_points(config)[index]
-    parameters = config["parameters"]
-    draws = np.random.default_rng([seed, index]).random(len(parameters)).tolist()
-    return {
-        name: quantile(name, parameters[name], u)
-        for name, u in zip(sorted(parameters), draws, strict=True)
-    }
+def _check_metric(metric):
+    if not isinstance(metric, dict) or not isinstance(metric.get("name"), str):
+        raise SweepError(f"metric {metric!r}: write {{'name': 'val_accuracy', 'goal': 'maximize'}}")
+    for key, value in metric.items():
+        if key not in ("name", "goal", "target", "impute"):
+            raise SweepError(f"metric has no {key!r} here; it has name, goal, target and impute")
+        allowed = {"goal": GOALS, "impute": IMPUTE}.get(key, (value,))
+        if value not in allowed:
+            raise SweepError(
+                f"metric: {key} is {value!r}; choose {' or '.join(map(repr, allowed))}"
+            )
+    if not is_number(metric.get("target", 0)):
+        raise SweepError(f"metric: target is {metric['target']!r}; give a number")
 
 
-def quantile(name, parameter, u):
-    """The value of one parameter at quantile ``u`` in [0, 1) of its distribution, as W&B defines them.
+def goal(config):
+    """``minimize``, which is W&B's default, or ``maximize``."""
+    return config.get("metric", {}).get("goal", "minimize")
 
-    Understood: ``value``, ``values`` (with ``probabilities``), ``min``/``max`` (whole numbers: ``int_uniform``,
-    else ``uniform``), ``q_uniform``, ``log_uniform_values``, ``normal``.
-    Source: docs.wandb.ai, "Sweep configuration options".
+
+def propose(config, seed, number, records):
+    """The point that run ``number`` of a sweep stands for: its place in the grid, else a quantile per parameter.
+
+    A random one depends on ``seed`` and ``number`` alone, one of bayes also on the ``records`` of the other runs:
+    dicts with ``point``, ``state``, ``rows`` and ``summary``.
     """
-    kind = parameter.get("distribution") or _implied_distribution(parameter)
-    if kind not in QUANTILES:
-        raise SweepError(
-            f"parameter {name}: a local sweep knows no distribution {kind!r}; there are {', '.join(QUANTILES)}"
-        )
-    try:
-        return QUANTILES[kind](
-            u, **{key: value for key, value in parameter.items() if key != "distribution"}
-        )
-    except (TypeError, ValueError, ZeroDivisionError, IndexError) as error:
-        raise SweepError(
-            f"parameter {name}: {parameter} does not describe a {kind} distribution: {error}"
-        ) from error
+    if config["method"] == "grid":
+        return number
+    if config["method"] == "random":
+        return np.random.default_rng([seed, number]).random(len(_searched(config))).tolist()
+    from . import bayes  # only here: scikit-learn takes a second to import
+
+    entries = _searched(config)
+
+    def snap(points):  # [n, parameter]
+        columns = zip(entries.items(), points.T, strict=True)
+        return np.array([_snapped(path, entry, column) for (path, entry), column in columns]).T
+
+    done = [record for record in records if record["state"] != "running"]
+    running = [record["point"] for record in records if record["state"] == "running"]
+    shape = (-1, len(entries))
+    return bayes.suggest(
+        points=np.reshape([record["point"] for record in done], shape),
+        scores=np.array(scores(config, done)),
+        pending=np.reshape(running, shape),
+        seed=seed,
+        number=number,
+        snap=snap,
+    ).tolist()
 
 
-def _categorical(u, values, probabilities=None):
-    weights = probabilities or [1 / len(values)] * len(values)
-    fair = len(weights) == len(values) and min(weights) >= 0
-    if not fair or not math.isclose(math.fsum(weights), 1):
-        raise ValueError("probabilities are one number per value, none below 0, adding up to 1")
-    return values[min(int(np.searchsorted(np.cumsum(weights), u, "right")), len(values) - 1)]
+def _snapped(path, entry, column):
+    return [bucket_centre(".".join(path), entry, u) for u in column.tolist()]
 
 
-def _uniform(u, min, max):
-    if min > max:
-        raise ValueError(f"min {min} is above max {max}")
-    return min + u * (max - min)
+def configuration(config, point):
+    """The values at a point that ``propose`` gave, nested as the sweep's parameters are."""
+    if config["method"] == "grid":
+        return grid_points(config)[point]
+    searched = dict(zip(_searched(config), point, strict=True))
+    return nest(
+        {
+            path: quantile(".".join(path), entry, searched.get(path, 0.5))
+            for path, entry in leaves(config).items()
+        }
+    )
 
 
-def _int_uniform(u, min, max):
-    _uniform(u, min, max)  # refuses bounds that are the wrong way round
-    if min != int(min) or max != int(max):
-        raise ValueError(f"min {min} and max {max} are not whole numbers")
-    return min + math.floor(u * (max - min + 1))  # max itself is as likely as the others
+def _searched(config):
+    return {path: entry for path, entry in leaves(config).items() if "value" not in entry}
 
 
-def _q_uniform(u, min, max, q=1):
-    return round(_uniform(u, min, max) / q) * q
+def logged(name, record):
+    """The finite numbers that a run logged under a name, in order."""
+    return list(filter(is_number, (row.get(name) for row in record["rows"])))
 
 
-def _log_uniform_values(u, min, max):
-    return math.exp(_uniform(u, math.log(min), math.log(max)))
+def known(name, record):
+    """The same, and the one in the run's summary."""
+    return logged(name, record) + list(filter(is_number, [record["summary"].get(name)]))
 
 
-def _normal(u, mu=0, sigma=1):
-    return statistics.NormalDist(mu, sigma).inv_cdf(max(u, 1e-12))  # u = 0 would be minus infinity
+def scores(config, records):
+    """How each run did, as W&B's bayes counts it: its best value, with the sign turned so that less is better.
+
+    Runs that did not finish, or logged no number, get what ``metric.impute`` says, by default the worst value
+    that any run logged.
+    """
+    metric = config["metric"]
+    sign = -1 if goal(config) == "maximize" else 1
+    seen = [[sign * value for value in known(metric["name"], record)] for record in records]
+    worst = max((max(values) for values in seen if values), default=0.0)
+    stand_in = {
+        "worst": lambda values: worst,
+        "best": lambda values: min(values, default=worst),
+        "latest": lambda values: values[-1] if values else worst,
+    }[metric.get("impute", "worst")]
+    return [
+        min(values) if values and record["state"] == "finished" else stand_in(values)
+        for values, record in zip(seen, records, strict=True)
+    ]
 
 
-QUANTILES = {
-    "constant": lambda u, value: value,
-    "categorical": _categorical,
-    "int_uniform": _int_uniform,
-    "uniform": _uniform,
-    "q_uniform": _q_uniform,
-    "log_uniform_values": _log_uniform_values,
-    "normal": _normal,
-}
-
-
-def _implied_distribution(spec):
-    """The distribution W&B takes a parameter to have if none is named."""
-    if "value" in spec:
-        return "constant"
-    if "values" in spec:
-        return "categorical"
-    return (
-        "int_uniform"
-        if isinstance(spec.get("min"), int) and isinstance(spec.get("max"), int)
-        else "uniform"
+def reached_target(config, records):
+    """Whether a run has logged the ``target`` of the sweep's metric, or better, which ends the sweep."""
+    metric = config.get("metric", {})
+    if "target" not in metric:
+        return False
+    sign = -1 if goal(config) == "maximize" else 1
+    return any(
+        sign * value <= sign * metric["target"]
+        for record in records
+        for value in known(metric["name"], record)
     )

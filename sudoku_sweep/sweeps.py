@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
+from .distributions import choices, quantile, read
 from .errors import SudokuError, SweepError
 from .train import Config
 
@@ -95,51 +96,59 @@ def grid_points(sweep_config):
     SweepError
         No parameters, no values, or a continuous range, which a grid cannot enumerate.
     """
-    names = sorted(parameters_of(sweep_config))
-    choices = [_grid_values(name, sweep_config["parameters"][name]) for name in names]
-    return [dict(zip(names, point, strict=True)) for point in itertools.product(*choices)]
-
-
-def parameters_of(sweep_config):
-    """The ``parameters`` of a sweep configuration, or a ``SweepError`` that says what is missing."""
-    parameters = sweep_config.get("parameters") if isinstance(sweep_config, dict) else None
-    if not isinstance(parameters, dict) or not parameters:
-        raise SweepError(
-            "a sweep configuration is a dict whose 'parameters' name at least one parameter"
-        )
-    for name, parameter in parameters.items():
-        if not isinstance(parameter, dict):
-            raise SweepError(
-                f"parameter {name}: give a dict such as {{'values': [1, 2]}}, not {parameter!r}"
-            )
-        if "parameters" in parameter:
-            raise SweepError(
-                f"parameter {name}: nested parameters cannot be trained here; list them flat"
-            )
-        values = parameter.get("values", [None])
-        if not isinstance(values, list | tuple) or not values:
-            raise SweepError(
-                f"parameter {name}: 'values' is {values!r}; give a list of at least one value"
-            )
-    return parameters
-
-
-def _grid_values(name, parameter):
-    if "value" in parameter:
-        return [parameter["value"]]
-    if "values" not in parameter:
-        given = ", ".join(sorted(parameter)) or "nothing"
-        raise SweepError(
-            f"parameter {name}: a grid needs 'values' (or one 'value'), not {given}; or use method: random"
-        )
-    return list(parameter["values"])
+    return [
+        nest(dict(zip(leaves(sweep_config), point, strict=True)))
+        for point in itertools.product(*_grid_values(sweep_config))
+    ]
 
 
 def grid_size(sweep_config):
     """The number of configurations in a grid."""
-    return math.prod(
-        len(_grid_values(name, spec)) for name, spec in parameters_of(sweep_config).items()
-    )
+    return math.prod(map(len, _grid_values(sweep_config)))
+
+
+def _grid_values(sweep_config):
+    return [choices(".".join(path), entry) for path, entry in leaves(sweep_config).items()]
+
+
+def leaves(sweep_config):
+    """The parameters of a sweep as ``{path: entry}``, in W&B's order: names sorted, nested ones inside.
+
+    A path is a tuple of names, of one name unless the parameter is nested. A ``SweepError`` says what is missing.
+    """
+    parameters = sweep_config.get("parameters") if isinstance(sweep_config, dict) else None
+    return dict(_walk((), parameters))
+
+
+def _walk(above, parameters):
+    where = f"parameter {'.'.join(above)}" if above else "a sweep configuration"
+    if not isinstance(parameters, dict) or not parameters:
+        raise SweepError(f"{where}: 'parameters' must be a dict that names at least one parameter")
+    for name, entry in sorted(parameters.items(), key=lambda item: str(item[0])):
+        path = (*above, str(name))
+        if not isinstance(entry, dict):
+            raise SweepError(
+                f"parameter {'.'.join(path)}: give a dict such as {{'values': [1, 2]}}, not {entry!r}"
+            )
+        if "parameters" in entry:
+            if len(entry) > 1:
+                raise SweepError(
+                    f"parameter {'.'.join(path)}: beside nested 'parameters' nothing else can stand"
+                )
+            yield from _walk(path, entry["parameters"])
+        else:
+            yield path, entry
+
+
+def nest(values):
+    """``{path: value}`` as a configuration: a dict, with dicts inside for nested parameters."""
+    nested = {}
+    for path, value in values.items():
+        inside = nested
+        for name in path[:-1]:
+            inside = inside.setdefault(name, {})
+        inside[path[-1]] = value
+    return nested
 
 
 def n_runs(sweep_config, count=None):
@@ -170,11 +179,16 @@ def check_sweep(sweep_config, count=None):
         Configurations that cannot be trained, such as an attention_dim that n_heads does not divide, or a
         sweep without an end.
     """
-    parameters = parameters_of(sweep_config)
-    if sweep_config.get("method") != "grid":
-        tried = {name: _to_try(spec) for name, spec in parameters.items()}
-        parameters = {name: spec for name, spec in tried.items() if spec is not None}
-    points = grid_points({"parameters": parameters}) if parameters else []
+    entries = leaves(sweep_config)
+    if sweep_config.get("method") == "grid":
+        points = grid_points(sweep_config)
+    else:
+        tried = {path: _to_try(".".join(path), entry) for path, entry in entries.items()}
+        tried = {path: values for path, values in tried.items() if values is not None}
+        points = [
+            nest(dict(zip(tried, point, strict=True)))
+            for point in itertools.product(*tried.values())
+        ]
     refused = []
     for point in points:
         try:
@@ -194,18 +208,13 @@ def check_sweep(sweep_config, count=None):
     return planned
 
 
-# Distributions whose min and max are values of the parameter (log_uniform's, for one, are logarithms of them).
-VALUE_RANGES = {"int_uniform", "uniform", "q_uniform"} | {
-    f"{kind}log_uniform_values" for kind in ("", "q_", "inv_")
-}
-
-
-def _to_try(spec):
-    """The values of one parameter that are worth checking, as a grid would list them; None if unknown."""
-    if "value" in spec or "values" in spec:
-        return spec
-    if "min" in spec and "max" in spec and spec.get("distribution", "uniform") in VALUE_RANGES:
-        return {"values": [spec["min"], spec["max"]]}
+def _to_try(name, entry):
+    """The values of one parameter that are worth checking; None if its distribution has no ends."""
+    kind, arguments = read(name, entry)
+    if kind == "constant" or kind.startswith("categorical"):
+        return [arguments["value"]] if kind == "constant" else arguments["values"]
+    if "min" in arguments:
+        return [quantile(name, entry, 0), quantile(name, entry, 1)]
     return None
 
 

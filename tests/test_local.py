@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -76,6 +77,7 @@ def test_runs_are_real_offline_runs_of_the_project_in_one_group():
     def look():
         with wandb.init() as run:
             seen.append((run.project, run.group, run.name, run.id, run.settings.mode, run.sweep_id))
+            run.log({"score": 1})
 
     sweep_id = local.sweep(GRID, project="my-project")
     local.agent(sweep_id, function=look, count=1)
@@ -145,11 +147,11 @@ def test_the_summary_is_the_one_that_define_metric_asks_for():
 def test_numbers_of_torch_and_numpy_are_kept_as_numbers():
     def logs_tensors():
         with wandb.init() as run:
-            run.log({"t": torch.tensor(0.5), "n": np.array(0.25), "f": np.float32(1), "plain": 2})
+            run.log({"score": torch.tensor(0.5), "n": np.array(0.25), "f": np.float32(1), "i": 2})
 
     sweep_id = local.sweep(GRID)
     local.agent(sweep_id, function=logs_tensors, count=1)
-    assert local.runs(sweep_id)[0].rows == [{"_step": 0, "t": 0.5, "n": 0.25, "f": 1.0, "plain": 2}]
+    assert local.runs(sweep_id)[0].rows == [{"_step": 0, "score": 0.5, "n": 0.25, "f": 1.0, "i": 2}]
     numpy_values = {"method": "grid", "parameters": {"a": {"values": list(np.arange(2))}}}
     numbered = local.sweep(numpy_values)
     local.agent(numbered, function=logs_tensors)
@@ -243,6 +245,7 @@ def test_sys_exit_ends_the_run_and_not_the_sweep():
         with wandb.init() as run:
             if run.config.a == 1:
                 sys.exit("enough")
+            run.log({"score": 1})
 
     sweep_id = local.sweep(GRID)
     local.agent(sweep_id, function=leaves)
@@ -275,6 +278,7 @@ def test_late_failures_do_not_end_the_agent(monkeypatch):
         with wandb.init() as run:
             if run.config.a < 3:
                 raise RuntimeError("no")
+            run.log({"score": 1})
 
     sweep_id = local.sweep(GRID)
     local.agent(sweep_id, function=fails_except_last)
@@ -285,9 +289,10 @@ def test_a_success_after_early_failures_is_not_the_end():
     order = iter([True, True, False, False, True])
 
     def fails_now_and_then():
-        with wandb.init():
+        with wandb.init() as run:
             if next(order):
                 raise RuntimeError("now")
+            run.log({"score": 1})
 
     sweep_id = local.sweep(GRID)
     local.agent(sweep_id, function=fails_now_and_then)
@@ -388,76 +393,47 @@ local.agent(sys.argv[1], function=train)
 
 @pytest.mark.slow
 def test_agents_that_share_a_sweep_run_every_configuration_once():
-    points = {"a": {"values": list(range(12))}, "b": {"values": [0, 1]}}
+    points = {"a": {"values": list(range(12))}, "b": {"values": list(range(5))}}
     sweep_id = local.sweep({"method": "grid", "parameters": points})
     command = [sys.executable, "-c", SHARED_AGENT, sweep_id]
-    agents = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    agents = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     seen = []
     while any(agent.poll() is None for agent in agents):
         seen += [run.state for run in local.runs(sweep_id)]  # looking on disturbs nobody
     lines = [line for agent in agents for line in agent.communicate()[0].splitlines()]
     ran = sorted(int(line.split()[1].split("/")[0]) for line in lines if line.startswith("run "))
-    assert ran == list(range(1, 25))
-    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 24
+    assert ran == list(range(1, 61))
+    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 60
     assert "crashed" not in seen and "running" in seen
 
 
 # --- what is refused --------------------------------------------------------------------------------------
 
 
+RANDOM = {"method": "random", "run_cap": 2, "parameters": {"a": {"min": 1, "max": 9}}}
+
+
 @pytest.mark.parametrize(
     "config, word",
     [
+        (None, "at least one parameter"),
         ({"parameters": {"a": {"value": 1}}}, "method None"),
-        (GRID | {"method": "bayes"}, "'grid' or 'random'"),
+        (GRID | {"method": "hill-climbing"}, "'grid', 'random' or 'bayes'"),
         (GRID | {"parameters": {}}, "at least one parameter"),
-        (GRID | {"parameters": {"a": {"values": []}}}, "at least one value"),
-        (GRID | {"parameters": {"a": {"min": 0, "max": 1}}}, "use method: random"),
+        (GRID | {"parameters": {"a": {"min": 0.0, "max": 1.0}}}, "use method: random"),
         (GRID | {"run_cap": 0}, "run_cap=0"),
+        (GRID | {"early_stop": {}}, "no 'early_stop' here; it has method, metric"),
         (GRID | {"metric": "score"}, "metric 'score': write"),
         (GRID | {"metric": None}, "metric None: write"),
-        (GRID | {"parameters": {"a": {"parameters": {"b": {"value": 1}}}}}, "nested parameters"),
-        ({"method": "random", "parameters": {"a": {"values": "abc"}}}, "at least one value"),
-        ({"method": "random", "parameters": {"a": {"values": []}}}, "at least one value"),
-        (
-            {
-                "method": "random",
-                "parameters": {"a": {"distribution": "int_uniform", "min": 0.5, "max": 3}},
-            },
-            "not whole numbers",
-        ),
-        (
-            {
-                "method": "random",
-                "parameters": {"a": {"values": [1, 2], "probabilities": [1.5, -0.5]}},
-            },
-            "none below 0",
-        ),
-        (GRID | {"early_terminate": {"type": "hyperband", "min_iter": 3}}, "early_terminate"),
-        ({"method": "random", "parameters": {"a": {"max": 1}}}, "parameter a"),
-        ({"method": "random", "parameters": {"a": {"min": 2, "max": 1}}}, "min 2 is above max 1"),
-        (
-            {"method": "random", "parameters": {"a": {"distribution": "zipf"}}},
-            "no distribution 'zipf'",
-        ),
-        (
-            {
-                "method": "random",
-                "parameters": {"a": {"distribution": "log_uniform_values", "min": 0, "max": 1}},
-            },
-            "math domain error|positive input",
-        ),
-        (
-            {"method": "random", "parameters": {"a": {"values": [1, 2], "probabilities": [1.0]}}},
-            "probabilities",
-        ),
-        (
-            {
-                "method": "random",
-                "parameters": {"a": {"values": [1, 2], "probabilities": [0.5, 0.6]}},
-            },
-            "adding up to 1",
-        ),
+        (GRID | {"metric": {"name": "score", "goal": "max"}}, "'minimize' or 'maximize'"),
+        (GRID | {"metric": {"name": "score", "direction": "up"}}, "no 'direction' here"),
+        (GRID | {"metric": {"name": "score", "target": "high"}}, "target is 'high'"),
+        (GRID | {"early_terminate": {"type": "median"}}, "write {'type': 'hyperband'"),
+        (RANDOM | {"early_terminate": {"type": "hyperband", "min_iter": 1}}, "needs a metric"),
+        (RANDOM | {"method": "bayes"}, "method bayes needs a metric"),
+        (GRID | {"method": "bayes", "parameters": {"a": {"value": 1}}}, "nothing to search"),
+        (RANDOM | {"parameters": {"a": {"min": "1e-5", "max": 1e-3}}}, "min is '1e-5'; .* 1.0e-5"),
+        (RANDOM | {"parameters": {"a": {"parameters": {"b": {"max": 1}}}}}, r"parameter a\.b"),
     ],
 )
 def test_a_sweep_that_cannot_be_run_is_refused_and_nothing_is_written(config, word, tmp_path):
@@ -502,7 +478,99 @@ def test_the_latest_sweep_is_found():
     assert json.loads((local._store() / latest / "sweep.json").read_text())["config"] == GRID
 
 
-# --- random search ----------------------------------------------------------------------------------------
+# --- early stopping ---------------------------------------------------------------------------------------
+
+HYPERBAND = {"type": "hyperband", "min_iter": 2, "eta": 2}
+STOPPABLE = GRID | {"early_terminate": HYPERBAND}
+
+
+def log_slowly_growing():
+    with wandb.init() as run:
+        for epoch in (1, 2, 3, 4, 5):
+            run.log({"epoch": epoch, "score": epoch / run.config.a})
+
+
+def test_hopeless_runs_are_stopped_inside_log_and_shown_as_such(capfd):
+    sweep_id = local.sweep(STOPPABLE)
+    local.agent(sweep_id, function=log_slowly_growing)
+    runs = local.runs(sweep_id)
+    assert [run.state for run in runs] == ["finished"] * 2 + ["stopped"] * 4
+    assert [len(run.rows) for run in runs] == [5, 5, 2, 4, 2, 2]  # of equals, eta lets one go on
+    assert runs[2].error == "score after logging it 2 times, 1; the best runs were at 2 or above"
+    assert runs[2].summary["score"] == 1 and runs[2].config["a"] == 2
+    out, err = capfd.readouterr()
+    assert "run 3/6 stopped | score after logging it 2 times" in out and "Traceback" not in err
+    local.agent(sweep_id, function=log_slowly_growing)  # stopped runs are done
+    assert len(local.runs(sweep_id)) == 6
+
+
+def test_a_stopped_run_is_closed_without_failure(monkeypatch):
+    exits = []
+    real = wandb.Run._finish
+    monkeypatch.setattr(
+        wandb.Run,
+        "_finish",
+        lambda run, exit_code=None: exits.append(exit_code) or real(run, exit_code),
+    )
+    sweep_id = local.sweep(STOPPABLE)
+    local.agent(sweep_id, function=log_slowly_growing, count=3)
+    assert local.runs(sweep_id)[-1].state == "stopped" and not any(exits)
+
+
+def test_code_that_catches_every_exception_swallows_the_stop_as_with_wandb():
+    def swallows():
+        with wandb.init() as run:
+            for epoch in (1, 2, 3):
+                with contextlib.suppress(Exception):
+                    run.log({"score": epoch / run.config.a})
+
+    sweep_id = local.sweep(STOPPABLE)
+    local.agent(sweep_id, function=swallows, count=3)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 3
+
+
+def test_agents_judge_runs_by_those_of_other_agents_that_still_go_on():
+    best_third = {"type": "hyperband", "min_iter": 2, "eta": 3}
+    sweep_id = local.sweep(GRID | {"early_terminate": best_third})
+
+    def waits_for_a_worse_one():
+        with wandb.init() as run:
+            for epoch in (1, 2):
+                run.log({"score": 10 * epoch})
+            command = [sys.executable, "-c", WORSE_AGENT, sweep_id]
+            subprocess.run(command, check=True, timeout=100)
+            run.log({"score": 30})
+
+    local.agent(sweep_id, function=waits_for_a_worse_one, count=1)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished", "stopped"]
+
+
+WORSE_AGENT = """
+import sys, wandb
+from sudoku_sweep import local
+
+def train():
+    with wandb.init() as run:
+        for epoch in (1, 2, 3):
+            run.log({"score": epoch})
+
+local.agent(sys.argv[1], function=train, count=1)
+"""
+
+
+def test_what_is_logged_between_values_of_the_metric_does_not_count():
+    def logs_other_things():
+        with wandb.init() as run:
+            for _ in range(20):
+                run.log({"loss": 1.0})
+            run.log({"score": -run.config.a})
+
+    sweep_id = local.sweep(STOPPABLE)
+    local.agent(sweep_id, function=logs_other_things)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 6
+
+
+# --- random search and bayes ----------------------------------------------------------------------------------------
 
 
 def test_a_random_sweep_ends_at_its_run_cap_and_draws_from_the_ranges():
@@ -518,3 +586,74 @@ def test_a_random_sweep_ends_at_its_run_cap_and_draws_from_the_ranges():
     assert len(runs) == 4
     assert all(run.config["a"] in (1, 2, 3) and 0 <= run.config["b"] < 1 for run in runs)
     assert len({run.config["b"] for run in runs}) == 4
+
+
+def test_nested_parameters_reach_the_function_nested():
+    entry = {"parameters": {"width": {"values": [8, 16]}, "depth": {"value": 2}}}
+    seen = []
+
+    def look():
+        with wandb.init() as run:
+            seen.append((run.config["model"]["width"], run.config.model["depth"]))
+
+    sweep_id = local.sweep({"method": "grid", "parameters": {"model": entry}})
+    local.agent(sweep_id, function=look)
+    assert seen == [(8, 2), (16, 2)]
+    assert local.runs(sweep_id)[1].config == {"model": {"depth": 2, "width": 16}}
+
+
+def test_bayes_learns_from_the_runs_before(monkeypatch):
+    monkeypatch.setattr(local.secrets, "randbits", lambda bits: 0)  # the sweep's seed
+    config = {
+        "method": "bayes",
+        "metric": {"name": "loss"},
+        "run_cap": 10,
+        "parameters": {"x": {"min": 0.0, "max": 1.0}},
+    }
+
+    def bowl():
+        with wandb.init() as run:
+            run.log({"loss": (run.config.x - 0.8) ** 2})
+
+    sweep_id = local.sweep(config)
+    local.agent(sweep_id, function=bowl)
+    tried = [run.config["x"] for run in local.runs(sweep_id)]
+    assert len(set(tried)) == 10 and np.abs(np.array(tried[5:]) - 0.8).min() < 0.01
+
+
+def test_an_interrupted_run_of_bayes_is_tried_again_as_it_was():
+    config = {
+        "method": "bayes",
+        "metric": {"name": "loss"},
+        "parameters": {"x": {"min": 0.0, "max": 1.0}},
+    }
+    seen = []
+
+    def interrupts_at_sixth():
+        with wandb.init() as run:
+            seen.append(run.config.x)
+            run.log({"loss": run.config.x})
+            if len(seen) == 6:
+                raise KeyboardInterrupt
+
+    sweep_id = local.sweep(config)
+    with pytest.raises(KeyboardInterrupt):
+        local.agent(sweep_id, function=interrupts_at_sixth, count=8)
+    local.agent(sweep_id, function=interrupts_at_sixth, count=1)
+    assert seen[5] == seen[6] == local.runs(sweep_id)[5].config["x"]
+
+
+def test_a_sweep_ends_when_its_target_is_reached(capsys):
+    config = GRID | {"metric": {"name": "score", "goal": "maximize", "target": 3}}
+    sweep_id = local.sweep(config)
+    local.agent(sweep_id, function=log_score)
+    assert [run.summary["score"] for run in local.runs(sweep_id)] == [1, 3]
+    assert "has reached its target" in capsys.readouterr().out
+
+
+def test_a_metric_that_is_never_logged_is_noticed_after_the_first_run():
+    config = GRID | {"metric": {"name": "val_acuracy", "goal": "maximize"}}
+    sweep_id = local.sweep(config)
+    with pytest.raises(SweepError, match=r"'val_acuracy' was not logged .* epoch, score\. Name"):
+        local.agent(sweep_id, function=log_score)
+    assert len(local.runs(sweep_id)) == 1

@@ -44,7 +44,10 @@ def test_grid_order_sorts_names_and_changes_the_last_one_fastest():
         ({"epochs": {"value": -1}}, "epochs=-1"),
         ({"learning_rate": {"values": []}}, r"learning_rate: 'values' is \[\]"),
         ({"learning_rate": {"values": "abc"}}, "'values' is 'abc'"),
-        ({"learning_rate": {"min": 0.1, "max": 0.2}}, "a grid needs 'values' .* not max, min"),
+        (
+            {"learning_rate": {"min": 0.1, "max": 0.2}},
+            "a grid needs 'values'.* not a uniform range",
+        ),
         ({"learning_rate": 0.1}, "learning_rate: give a dict"),
         ({"dropout": {"value": 0.1}}, "no hyperparameter dropout"),
         ({}, "at least one parameter"),

@@ -1,0 +1,80 @@
+"""Bayesian search in the unit cube: a Gaussian process of the results so far, and where it expects most.
+
+As in W&B's engine: a Matérn kernel, expected improvement (Jones et al. 1998, "Efficient Global Optimization of
+Expensive Black-Box Functions"), and runs that are still going stand in with the score expected of them. Unlike
+it, the first few points are spread evenly, and every dimension has a length scale of its own.
+"""
+
+import warnings
+
+import numpy as np
+from scipy.stats import norm, qmc
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Matern, WhiteKernel
+
+STARTS = 4  # runs before there is enough to model
+AT_MOST = 150  # runs that the process is fitted to, since its cost grows with their cube
+ANYWHERE, NEARBY = 2000, 500  # candidates: all over the cube, and around the best point so far
+
+
+def suggest(points, scores, pending, seed, number, snap):
+    """The point to try next.
+
+    Parameters
+    ----------
+    points : [run, dimension]
+        What was tried, in [0, 1].
+    scores : [run]
+        How it turned out: finite numbers, less is better.
+    pending : [run, dimension]
+        What is running now.
+    seed, number : int
+        The sweep's seed, and which of its runs this will be.
+    snap : callable
+        Maps points [n, dimension] to those that stand for the values they give: where a parameter has few
+        values, all points of one value become one.
+    """
+    dimension = pending.shape[1]
+    if number < STARTS or len(points) < 2:
+        return snap(
+            qmc.Sobol(dimension, rng=seed).random(2 ** (number + 1).bit_length())[[number]]
+        )[0]
+    rng = np.random.default_rng([seed, number])
+    if len(points) > AT_MOST:
+        kept = np.r_[np.argmin(scores), rng.choice(len(points), AT_MOST - 1, replace=False)]
+        points, scores = points[kept], scores[kept]
+    middle = np.median(scores)
+    scores = np.minimum(scores, 2 * middle - scores.min())  # how bad a bad run is teaches nothing
+    scores = (scores - scores.mean()) / (scores.std() or 1)  # [run]
+    process = _fit(points, scores, rng)
+    if len(pending):
+        points = np.vstack([points, pending])
+        scores = np.concatenate([scores, process.predict(pending)])
+        process = _fit(points, scores, rng)
+    best = points[np.argmin(scores)]
+    candidates = np.vstack(
+        [
+            rng.random((ANYWHERE, dimension)),
+            (best + 0.1 * rng.standard_normal((NEARBY, dimension))).clip(0, 1),
+        ]
+    )
+    candidates = snap(candidates)  # [candidate, dimension]
+    mean, deviation = process.predict(candidates, return_std=True)
+    gain = scores.min() - mean
+    ratio = gain / deviation.clip(1e-9)
+    improvement = gain * norm.cdf(ratio) + deviation * norm.pdf(ratio)  # [candidate], expected
+    return candidates[np.argmax(improvement)]
+
+
+def _fit(points, scores, rng):
+    # Length scales end at 2, so that no parameter is taken to be without effect after a few runs.
+    kernel = Matern(np.full(points.shape[1], 0.5), (0.05, 2), nu=2.5) + WhiteKernel(
+        1e-3, (1e-7, 0.3)
+    )
+    process = GaussianProcessRegressor(
+        kernel, n_restarts_optimizer=1, random_state=int(rng.integers(2**31))
+    )
+    with warnings.catch_warnings():  # a length scale at its bound is no reason to worry the reader
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return process.fit(points, scores)
