@@ -40,10 +40,14 @@ class Preset:
     parameters: dict = field(default_factory=dict)
     validation_boards: int | None = None
 
+    def sweep(self):
+        """The sweep configuration of this preset."""
+        return FULL | {"parameters": FULL["parameters"] | self.parameters}
+
     @property
     def budget(self):
         """The fixed values among the parameters that say how long one run trains."""
-        parameters = FULL["parameters"] | self.parameters
+        parameters = self.sweep()["parameters"]
         names = ("epochs", "batch_size", "steps_per_epoch")
         return {name: parameters[name]["value"] for name in names if name in parameters}
 

@@ -1,8 +1,12 @@
 import hashlib
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
-from sudoku_sweep import data, local
+from sudoku_sweep import data, local, sweeps
 from sudoku_sweep.__main__ import main
 from sudoku_sweep.model import load_checkpoint
 
@@ -62,6 +66,10 @@ def test_train_saves_a_net_with_a_card_that_says_how_to_make_it_again(tmp_path, 
         (["train", "--device", "cuda"], "no GPU"),
         (["report", "../../x"], "no local sweep"),
         (["report"], "no local sweep here yet"),
+        (["agent"], "no local sweep here yet"),
+        (["agent", "00000000", "--workers", "2"], "no local sweep '00000000'"),
+        (["sweep", "nowhere.yaml"], "nowhere.yaml"),
+        (["sweep", "nowhere.yaml", "--preset", "quick"], "not both"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_2(
@@ -109,4 +117,99 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert stop.value.code == 0
     out = capsys.readouterr().out
-    assert all(command in out for command in ("data", "train", "report"))
+    assert all(command in out for command in ("data", "train", "sweep", "agent", "report"))
+
+
+def test_every_command_explains_its_flags(capsys):
+    for command in ("data", "train", "sweep", "agent", "report"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        helped = capsys.readouterr().out
+        assert helped.count("\n  ") >= 1 and "None" not in helped.replace("default None", "")
+
+
+def test_the_package_starts_without_wandb_scikit_learn_and_matplotlib():
+    script = (
+        "import sys, sudoku_sweep, sudoku_sweep.__main__\n"
+        "print({'wandb', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+
+
+# --- sweeps -----------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = """
+method: grid
+metric: {name: val_accuracy, goal: maximize}
+parameters:
+  learning_rate: {values: [1.0e-3, 2.0e-3, 3.0e-3, 4.0e-3]}
+  embedding_dim: {value: 6}
+  attention_dim: {value: 6}
+  n_heads: {value: 3}
+  epochs: {value: 1}
+  batch_size: {value: 32}
+  steps_per_epoch: {value: 1}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    (tmp_path / "small.yaml").write_text(SMALL)
+    return tmp_path
+
+
+def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(folder, capsys):
+    config = yaml.safe_load((ROOT / "sweep.yaml").read_text())
+    assert {key: config[key] for key in sweeps.FULL} == sweeps.FULL
+    assert config["project"] == sweeps.PROJECT
+    assert main(["sweep", str(ROOT / "sweep.yaml")]) == 0
+    assert local.sweep_config(local.latest_sweep()) == config
+    assert f"its 240 runs with: python -m sudoku_sweep agent {local.latest_sweep()}" in (
+        capsys.readouterr().out
+    )
+
+
+def test_sweep_without_a_file_sets_up_the_notebook_s_sweep(folder):
+    assert main(["sweep"]) == 0  # the tests' environment asks for quick
+    config = local.sweep_config(local.latest_sweep())
+    assert config == sweeps.PRESETS["quick"].sweep() and sweeps.grid_size(config) == 6
+
+
+def test_a_file_that_is_no_sweep_is_refused(folder, capsys):
+    for content in ("parameters: [", "[1, 2]", "method: grid\nparameters: {epochs: {value: -1}}"):
+        (folder / "wrong.yaml").write_text(content)
+        assert main(["sweep", "wrong.yaml"]) == 2
+        assert capsys.readouterr().err.startswith("error: ")
+    assert not list(folder.glob("wandb/*"))
+
+
+@pytest.mark.slow
+def test_workers_share_a_sweep_and_report_shows_it(folder):
+    def command(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "sudoku_sweep", *arguments], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "4 runs" in command("sweep", "small.yaml")
+    small = ("--boards", "64", "--validation-boards", "4")
+    command("agent", "--count", "1", *small)
+    out = command("agent", "--workers", "2", *small)
+    assert out.count(" finished |") == 3
+    runs = local.runs(local.latest_sweep())
+    assert [run.state for run in runs] == ["finished"] * 4
+    assert {run.config["learning_rate"] for run in runs} == {1e-3, 2e-3, 3e-3, 4e-3}
+    assert {run.config["mlp_ratio"] for run in runs} == {2}  # defaults are recorded, too
+    assert "4 runs, by val_accuracy" in command("report")
+
+
+@pytest.mark.slow
+def test_train_logs_a_run_when_asked_to(folder):
+    flags = ["--embedding-dim=6", "--attention-dim=6", "--epochs=1", "--steps-per-epoch=1"]
+    assert main(["train", "--wandb", "--boards=64", "--validation-boards=4", *flags]) == 0
+    assert len(list(folder.glob("wandb/offline-run-*/run-*.wandb"))) == 1

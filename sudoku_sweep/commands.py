@@ -1,0 +1,262 @@
+"""What ``python -m sudoku_sweep`` does, a function per subcommand; each takes the parsed flags."""
+
+import contextlib
+import hashlib
+import itertools
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+import yaml
+
+from . import data, sweeps, train
+from .errors import BoardError, CheckpointError, ConfigError, SweepError
+from .files import write_atomically
+from .model import save_checkpoint
+
+SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}
+
+
+def make_data(args):
+    """Make the three shipped files, or one file of other boards."""
+    other = {"boards": args.boards, "seed": args.seed, "clues": args.clues}
+    given = [f"--{name}" for name, value in other.items() if value is not None]
+    if not args.out:
+        if given:
+            raise BoardError(f"{', '.join(given)} go with --out FILE: the shipped files are fixed")
+        _make_shipped_files(Path(args.folder or data.DATA_DIR))
+        return
+    if args.folder:
+        raise BoardError(
+            "give --folder for the three shipped files or --out for another one, not both"
+        )
+    n, seed, clues = args.boards or 1000, 3 if args.seed is None else args.seed, args.clues
+    _write_boards(Path(args.out), data.make_boards(n, seed, tuple(clues or (30, 60))))
+
+
+def _make_shipped_files(folder):
+    splits = {
+        name: data.make_boards(size, data.SPLIT_SEEDS[name]) for name, size in SPLIT_SIZES.items()
+    }
+    for name, other in itertools.combinations(reversed(splits), 2):
+        if len(data.leaked(splits[name], splits[other])):
+            raise BoardError(
+                f"{name} shares a solved grid with {other}: change its seed in data.SPLIT_SEEDS"
+            )
+    for name, boards in splits.items():
+        _write_boards(folder / f"sudoku_{name}.csv", boards)
+
+
+def _write_boards(path, boards):
+    content = data.boards_to_csv(boards)
+    write_atomically(path, content)
+    clues = (boards.quizzes > 0).sum(1)
+    print(
+        f"{path.name}: {len(clues)} boards, {clues.min()}-{clues.max()} clues, mean {clues.mean():.1f}"
+    )
+    print(f"  sha256 {hashlib.sha256(content).hexdigest()}")
+
+
+def train_net(args):
+    """Train one net, score it, and save it with its card."""
+    config = train.Config.of({f.name: getattr(args, f.name) for f in fields(train.Config)})
+    save = _checked_save_path(args.save)
+    device = _device(args)
+    boards, validation = data.training_boards(args.boards), data.load_split("validation")
+    with (
+        _logged(config) if args.wandb else contextlib.nullcontext((config, _print_epoch)) as (
+            config,
+            log,
+        )
+    ):
+        scored = validation.first(args.validation_boards)
+        result = train.fit(config, boards, scored, log=log, device=device)
+        if result.interrupted:
+            raise KeyboardInterrupt
+    scores = {}
+    for name in ("validation", "test") if args.test else ("validation",):
+        scores[name] = score = train.evaluate(result.model, data.load_split(name))
+        solved, right = 100 * score.solved, 100 * score.accuracy
+        print(f"{name}: {solved:.1f} % of boards solved, {right:.1f} % of blank cells right")
+    if save:
+        hardware = "CPU" if device == "cpu" else torch.cuda.get_device_name()
+        about = {
+            "config": train.as_dict(config),
+            "parameters": result.model.n_parameters(),
+            "training_boards": len(boards.quizzes),
+            "steps": config.epochs * train.steps_per_epoch(config, len(boards.quizzes)),
+            "seconds": round(result.seconds),
+            "device": f"{hardware}, {torch.get_num_threads()} thread(s), torch {torch.__version__}",
+            "scores": {name: train.as_dict(score) for name, score in scores.items()},
+        }
+        save_checkpoint(save, result.model, about)
+        card = save.with_suffix(".md")
+        write_atomically(card, card_text(args.save, about).encode())
+        print(f"saved {save} and its card {card}")
+    return 0
+
+
+def _device(args):
+    """Where to train, with so many threads as were asked for."""
+    device = args.device or train.default_device()
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "--device cuda: PyTorch sees no GPU here; leave the flag out to use the CPU"
+        )
+    torch.set_num_threads(args.threads)
+    return device
+
+
+@contextlib.contextmanager
+def _logged(config):
+    """A W&B run with ``config``, in which an agent's settings replace those given: yields its config and log."""
+    import wandb  # only here: it takes a second to import
+
+    os.environ.setdefault("WANDB_PROJECT", sweeps.PROJECT)  # an agent sets its sweep's project
+    with wandb.init(config=train.as_dict(config)) as run:
+        run.define_metric("*", step_metric="epoch")
+        yield train.Config.of(run.config), run.log
+
+
+def _checked_save_path(path):
+    """Where to save, known to be possible before hours of training; None if nothing is saved."""
+    if path is None:
+        return None
+    path = Path(path)
+    if path.suffix != ".pt" or path.is_dir():
+        raise CheckpointError(f"--save {path}: give a file name that ends in .pt")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _print_epoch(metrics):
+    print("  ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
+
+
+def card_text(path, about):
+    """A checkpoint's card in Markdown: what it is, where it comes from, how good it is."""
+    config = about["config"]
+    flags = " ".join(
+        f"--{f.name.replace('_', '-')} {config[f.name]}"
+        for f in fields(train.Config)
+        if config[f.name] is not None
+    )
+    if "test" in about["scores"]:
+        flags += " --test"
+    lines = [
+        f"# {Path(path).name}",
+        "",
+        f"A `SudokuTransformer` with {about['parameters']:,} parameters, trained on the first "
+        f"{about['training_boards']:,} boards of `sudoku_train.csv` with relabelled digits and revealed blanks.",
+        "",
+        "```",
+        f"python -m sudoku_sweep train {flags} --boards {about['training_boards']} --save {path}",
+        "```",
+        "",
+        f"{about['steps']:,} steps of {config['batch_size']} boards, {about['seconds']:,} s, seed {config['seed']}, "
+        f"on: {about['device']}. Loading it needs no code from the file (`weights_only=True`).",
+        "",
+        "| boards | solved step by step | solved in one shot | blank cells right | loss (nats) |",
+        "|---|---|---|---|---|",
+    ]
+    for split, score in about["scores"].items():
+        lines.append(
+            f"| {split} | {100 * score['solved']:.1f} % | {100 * score['solved_one_shot']:.1f} % "
+            f"| {100 * score['accuracy']:.1f} % | {score['loss']:.4f} |"
+        )
+    lines += [
+        "",
+        "Limits: it knows boards like those it saw, which hidden singles solve; it takes nothing back, so one",
+        "wrong digit spoils a board; and its confidence is no proof.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def set_up_sweep(args):
+    """Set up a local sweep, without an account: the notebook's, or one from a YAML file. Trains nothing yet."""
+    from . import local
+
+    if args.file and args.preset:
+        raise SweepError("give a file or --preset for the notebook's own sweep, not both")
+    config = _read_sweep(args.file) if args.file else sweeps.choose_preset(args.preset).sweep()
+    runs = sweeps.check_sweep(config)
+    sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
+    print(f"Start its {runs} runs with: python -m sudoku_sweep agent {sweep_id}")
+
+
+def _read_sweep(path):
+    try:
+        return yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SweepError(f"{path} is no YAML file that can be read: {error}") from error
+
+
+def run_agent(args):
+    """Train the runs of a local sweep that are still to do, the latest one's unless an id is given."""
+    from . import local
+
+    sweep_id = args.sweep or local.latest_sweep()
+    local.sweep_config(sweep_id)  # refuses an unknown id before any worker starts
+    os.environ.setdefault("WANDB_SILENT", "true")  # else a dozen lines per run
+    try:
+        if args.workers > 1:
+            return _run_workers(sweep_id, args)
+        _train_runs(sweep_id, args)
+    except KeyboardInterrupt:
+        print(f"Go on with: python -m sudoku_sweep agent {sweep_id}", file=sys.stderr)
+        raise
+    return 0
+
+
+def _train_runs(sweep_id, args):
+    from . import local
+
+    device = _device(args)
+    boards, validation = data.training_boards(args.boards), data.load_split("validation")
+    validation = validation.first(args.validation_boards)
+
+    def train_run():
+        with _logged(train.Config()) as (config, log):
+            if train.fit(config, boards, validation, log=log, device=device).interrupted:
+                raise KeyboardInterrupt
+
+    local.agent(sweep_id, function=train_run, count=args.count)
+
+
+def _run_workers(sweep_id, args):
+    """The exit status of several agents at once: a process each; with several GPUs, they take turns on them."""
+    options = {"count": args.count, "boards": args.boards, "device": args.device}
+    options |= {"threads": args.threads, "validation-boards": args.validation_boards}
+    command = [sys.executable, "-m", "sudoku_sweep", "agent", sweep_id]
+    command += [f"--{name}={value}" for name, value in options.items() if value is not None]
+    workers = []
+    for number in range(args.workers):
+        # Threads that wait for each other on busy cores are slower than one thread alone.
+        environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
+        if torch.cuda.device_count() > 1:
+            environment["CUDA_VISIBLE_DEVICES"] = str(number % torch.cuda.device_count())
+        workers.append(subprocess.Popen(command, env=environment))
+    try:
+        return max(worker.wait() for worker in workers)
+    except KeyboardInterrupt:  # the terminal has told the workers, too
+        for worker in workers:
+            worker.wait()
+        raise
+
+
+def report(args):
+    """Print the leaderboard of a local sweep, the latest one unless an id is given."""
+    from . import analysis, local  # matplotlib and wandb take a while; only this command needs them
+
+    sweep_id = args.sweep or local.latest_sweep()
+    metric = {"name": "val_accuracy", "goal": "maximize"} | local.sweep_config(sweep_id).get(
+        "metric", {}
+    )
+    frame = analysis.runs_frame(local.runs(sweep_id))
+    board = analysis.leaderboard(frame, metric["name"], metric["goal"])
+    print(f"local sweep {sweep_id}, {len(frame)} runs, by {metric['name']}, best first:")
+    print(board.to_string(float_format="{:.4g}".format) if len(board) else "no runs yet")
