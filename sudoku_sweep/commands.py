@@ -241,7 +241,7 @@ def _run_workers(sweep_id, args):
             environment["CUDA_VISIBLE_DEVICES"] = str(number % torch.cuda.device_count())
         workers.append(subprocess.Popen(command, env=environment))
     try:
-        return max(worker.wait() for worker in workers)
+        return int(any([worker.wait() for worker in workers]))  # the list waits for all of them
     except KeyboardInterrupt:  # the terminal has told the workers, too
         for worker in workers:
             worker.wait()

@@ -26,19 +26,12 @@ import yaml
 from . import hyperband, search
 from .errors import SweepError
 from .files import write_atomically
+from .recording import StoppedEarly, environment, recording
 from .sweeps import n_runs
 
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
 GLANCE = 0.1  # seconds; ``runs`` holds a lock for much less
-
-
-class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it should)
-    """Raised inside ``run.log`` when the sweep's ``early_terminate`` stops a run.
-
-    A plain ``Exception``, because that is what W&B's agent raises in the training function: code that swallows
-    one swallows the other.
-    """
 
 
 def sweep(sweep, entity=None, project=None, prior_runs=None):
@@ -346,7 +339,7 @@ def _run_one(folder, about, record, function):
     parameters = _run_file(folder, record["index"]).with_suffix(".yaml")
     content = {name: {"value": value} for name, value in record["config"].items()}
     write_atomically(parameters, yaml.safe_dump({"wandb_version": 1} | content).encode())
-    environment = {
+    variables = {
         "WANDB_SWEEP_PARAM_PATH": str(parameters),
         "WANDB_RUN_ID": record["id"],
         "WANDB_NAME": record["name"],
@@ -356,7 +349,8 @@ def _run_one(folder, about, record, function):
     }
     failure, shown = None, []
     try:
-        with _environment(environment), _recording(folder, about, record, shown) as closed:
+        judge = _judge(folder, about["config"], record)
+        with environment(variables), recording(record, shown, after_log=judge) as closed:
             function()
         if not closed:
             raise SweepError("the training function never called wandb.init()")
@@ -378,117 +372,23 @@ def _run_one(folder, about, record, function):
     return failure
 
 
-@contextlib.contextmanager
-def _environment(values):
-    """Set environment variables for a while, and make wandb, which reads them once, read them again."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    wandb.teardown()
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-        wandb.teardown()
-
-
-@contextlib.contextmanager
-def _recording(folder, about, record, shown):
-    """Note in ``record`` what is logged, and config and summary just before the run closes, while it has them.
-
-    Yields the list of runs closed so far; ``shown`` collects the errors that wandb prints. Runs of another id
-    than the record's are left alone. A run that the function leaves open is closed here. With
-    ``early_terminate``, each value of the metric is shared with the sweep's other agents, and may be the last.
-    """
-    closed, history = [], History()
-    real = {name: getattr(wandb.Run, name) for name in ("log", "finish", "__exit__")}
-
-    def log(run, data, step=None, commit=None):
-        real["log"](run, data, step, commit)
-        if run.id == record["id"]:
-            history.add(_plain(data), step, commit)
-            if "early_terminate" in sweep_config and sweep_config["metric"]["name"] in data:
-                record["rows"] = history.in_order()
-                _save(folder, record)
-                _stop_if_hopeless(sweep_config, record, _records(folder, besides=record["index"]))
-
-    def note(run):
-        if run.id == record["id"] and run not in closed:
-            closed.append(run)
-            record["name"] = run.name or record["name"]
-            record["config"], record["summary"] = _plain(run.config), _plain(run.summary)
-            record["rows"] = history.in_order()
-
-    def finish(run, *args, **kwargs):
-        note(run)
-        return real["finish"](run, *args, **kwargs)
-
-    def leave(run, error_type, error, trace):
-        note(run)
-        if isinstance(error, StoppedEarly):  # no failure: nothing to print, exit status 0
-            real["__exit__"](run, None, None, None)
-            return False
-        shown.append(error)
-        return real["__exit__"](run, error_type, error, trace)
-
-    sweep_config = about["config"]
-    wandb.Run.log, wandb.Run.finish, wandb.Run.__exit__ = log, finish, leave
-    try:
-        yield closed
-        wandb.finish()
-    except BaseException:
-        wandb.finish(exit_code=1)
-        raise
-    finally:
-        for name, method in real.items():
-            setattr(wandb.Run, name, method)
-
-
-def _stop_if_hopeless(sweep_config, record, others):
+def _judge(folder, sweep_config, record):
+    """What to do after each ``log`` of a run that may be stopped early; None if the sweep stops no runs."""
+    if "early_terminate" not in sweep_config:
+        return None
     name = sweep_config["metric"]["name"]
-    reason = hyperband.verdict(
-        sweep_config["early_terminate"],
-        search.goal(sweep_config),
-        search.logged(name, record),
-        [search.logged(name, other) for other in others],
-    )
-    if reason:
-        raise StoppedEarly(f"{name} {reason}")
 
+    def judge(data):
+        if name not in data:
+            return
+        _save(folder, record)  # the sweep's other agents compare their runs with it
+        reason = hyperband.verdict(
+            sweep_config["early_terminate"],
+            search.goal(sweep_config),
+            search.logged(name, record),
+            [search.logged(name, other) for other in _records(folder, besides=record["index"])],
+        )
+        if reason:
+            raise StoppedEarly(f"{name} {reason}")
 
-class History:
-    """The rows of one run, counted as wandb counts them: a step per ``log``, unless it says otherwise."""
-
-    def __init__(self):
-        self.rows, self.step = {}, 0
-
-    def add(self, values, step, commit):
-        """One call of ``log``. What is logged for a step that is over is dropped, as wandb does."""
-        at = self.step if step is None else step
-        if at >= self.step:
-            self.rows.setdefault(at, {"_step": at}).update(values)
-            self.step = at
-        if commit or (step is None and commit is None):
-            self.step += 1
-
-    def in_order(self):
-        """The rows, from the first step to the last."""
-        return [self.rows[at] for at in sorted(self.rows)]
-
-
-def _plain(values):
-    """The part of a mapping that JSON can hold: numbers, strings, booleans, lists and mappings of them."""
-    plain = {}
-    for name in values.keys():  # noqa: SIM118  (wandb's configs and summaries are no iterables)
-        value = values[name]
-        if hasattr(type(value), "keys"):
-            value = _plain(value)
-        elif getattr(value, "ndim", None) == 0:  # a number of numpy's or torch's
-            value = value.item()
-        try:
-            json.dumps(value)
-        except TypeError:
-            continue  # an image, a histogram: it is in the run's own file
-        if not str(name).startswith("_wandb"):
-            plain[name] = value
-    return plain
+    return judge
