@@ -34,10 +34,12 @@ def _flat(prefix, values):
     """A nested mapping as one dict with dotted names: ``{"a": {"max": 1}}`` -> ``{"prefix.a.max": 1}``."""
     flat = {}
     for name in values.keys():  # noqa: SIM118  (W&B's summaries are no iterables)
+        if name.startswith("_"):
+            continue
         value = values[name]
         if hasattr(type(value), "keys"):
             flat |= _flat(f"{prefix}.{name}", value)
-        elif not name.startswith("_"):
+        else:
             flat[f"{prefix}.{name}"] = value
     return flat
 

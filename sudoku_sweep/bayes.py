@@ -61,9 +61,14 @@ def suggest(points, scores, pending, seed, number, snap):
     )
     candidates = snap(candidates)  # [candidate, dimension]
     mean, deviation = process.predict(candidates, return_std=True)
-    gain = scores.min() - mean
-    ratio = gain / deviation.clip(1e-9)
+    # Of the true scores, without the noise of a single run, which a second run would have, too.
+    deviation = np.sqrt((deviation**2 - process.kernel_.k2.noise_level).clip(1e-12))
+    gain = process.predict(points).min() - mean
+    ratio = gain / deviation
     improvement = gain * norm.cdf(ratio) + deviation * norm.pdf(ratio)  # [candidate], expected
+    tried = (candidates[:, None] == points).all(2).any(1)  # [candidate]
+    if not tried.all():
+        improvement[tried] = -1
     return candidates[np.argmax(improvement)]
 
 

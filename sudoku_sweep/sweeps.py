@@ -246,7 +246,18 @@ except Exception:
 os._exit(status)
 """
 
-_switched_offline = False  # by choose_backend itself, not by the reader
+# What wandb is told, unless the reader has told it something else.
+OFFLINE = {
+    "WANDB_MODE": "offline",
+    "WANDB_SILENT": "true",  # else some ten lines per run, which say where its folder is
+}
+ONLINE = {
+    "WANDB_QUIET": "true",  # links and warnings, no more
+    "WANDB_INIT_TIMEOUT": "30",  # seconds; by default 90
+    "WANDB_FINISH_TIMEOUT": "60",  # seconds; by default a cell waits for a lost server for ever
+}
+
+_set_here = {}  # of these, what choose_backend has set by itself
 
 
 def choose_backend():
@@ -255,32 +266,35 @@ def choose_backend():
     Never asks anything. ``WANDB_MODE=offline`` is respected; otherwise ``wandb.login(prompt=False)`` decides,
     under a time limit of ten seconds (``WANDB_HTTP_TIMEOUT`` if set) and some for the start. Without a key,
     with one that W&B refuses, or without a network, runs stay on this machine, and one printed line says why
-    and how to change it.
+    and how to change it. How much wandb prints and how long it waits is set to ``OFFLINE`` or ``ONLINE``.
     """
     import wandb
 
     from . import local
 
-    global _switched_offline
-    if _switched_offline:  # the reader may have logged in since
-        os.environ.pop("WANDB_MODE", None)
-        _switched_offline = False
-        wandb.teardown()  # wandb reads the environment once; its next use reads it again
+    for name in _set_here:  # the reader may have logged in since
+        os.environ.pop(name, None)
     mode = os.environ.get("WANDB_MODE") or "online"
     if mode != "online":
         print(f"WANDB_MODE is {mode}: no account is used. Unset it to use yours.")
-        return local
-    reason = _why_not_online()
-    if reason is None:
+        backend = local
+    elif reason := _why_not_online():
+        print(
+            f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal."
+        )
+        backend = local
+    else:
         print("Logged in: runs and sweeps go to your W&B account.")
-        return wandb
-    os.environ["WANDB_MODE"] = "offline"
-    _switched_offline = True
-    wandb.teardown()
-    print(
-        f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal."
-    )
-    return local
+        print(
+            "If wandb warns that data was not uploaded, `wandb sync --include-online` does it later."
+        )
+        backend = wandb
+    settings = ONLINE if backend is wandb else OFFLINE
+    _set_here.clear()
+    _set_here.update({name: value for name, value in settings.items() if not os.environ.get(name)})
+    os.environ.update(_set_here)
+    wandb.teardown()  # wandb reads the environment once; its next use reads it again
+    return backend
 
 
 def _why_not_online():

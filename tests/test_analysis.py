@@ -37,6 +37,12 @@ def runs():
     ]
 
 
+def test_wandb_s_own_bookkeeping_is_left_out():
+    """As runs of ``wandb.Api`` have it."""
+    frame = analysis.runs_frame([run("a", score=1, _step=2, _wandb={"runtime": 3}, loss={"min": 1})])
+    assert [c for c in frame if c.startswith("summary.")] == ["summary.score", "summary.loss.min"]
+
+
 def test_settings_and_results_of_the_same_name_are_kept_apart(runs):
     frame = analysis.runs_frame(runs)
     assert frame["config.learning_rate"].tolist() == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]

@@ -94,6 +94,14 @@ def test_a_proposal_depends_on_the_seed_the_number_and_the_results():
     assert search.propose(BAYES, 0, 8, upside_down) != again
 
 
+@pytest.mark.parametrize("x", [{"min": 0.0, "max": 1.0}, {"values": [1, 2, 3, 4, 5, 6]}])
+def test_bayes_tries_nothing_twice_while_something_is_left(x):
+    config = BAYES | {"parameters": {"x": x}}
+    records = searched(config, lambda point: -point["x"], 6)  # best at the edge
+    assert len({record["tried"]["x"] for record in records}) == 6
+    assert search.propose(config, 0, 6, records)  # nothing new among six values: a repeat
+
+
 def test_agents_at_work_at_once_are_sent_to_different_places():
     config = BAYES | {"parameters": {"x": {"min": 0.0, "max": 1.0}}}
     records = searched(config, lambda point: (point["x"] - 0.3) ** 2, 6)

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import pytest
 import wandb
@@ -135,15 +136,17 @@ def test_the_cost_line_is_in_units_that_one_can_picture():
 
 @pytest.fixture
 def no_account(monkeypatch, tmp_path):
-    """An environment without key or netrc, as a newcomer has it."""
-    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT"):
-        monkeypatch.setenv(name, "")  # so that what the test sets is undone
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
-    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed_port()}")
-    wandb.teardown()
-    yield monkeypatch
+    """An environment without key or netrc, as a newcomer has it; what choose_backend sets is undone."""
+    monkeypatch.setattr(sweeps, "_set_here", {})
+    with mock.patch.dict(os.environ):
+        for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT", "WANDB_SILENT"):
+            os.environ.pop(name, None)
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed_port()}")
+        wandb.teardown()
+        yield monkeypatch
+        monkeypatch.undo()
     wandb.teardown()
 
 
@@ -198,7 +201,27 @@ def test_a_key_that_w_and_b_accepts_means_w_and_b(no_account, monkeypatch, capsy
     no_account.setenv("WANDB_API_KEY", "a" * 40)
     monkeypatch.setattr(sweeps, "_why_not_online", lambda: None)
     assert sweeps.choose_backend() is wandb
-    assert "WANDB_MODE" not in os.environ and "Logged in" in capsys.readouterr().out
+    assert "Logged in" in capsys.readouterr().out
+    assert "WANDB_MODE" not in os.environ and "WANDB_SILENT" not in os.environ  # warnings are seen
+    assert {name: os.environ[name] for name in sweeps.ONLINE} == sweeps.ONLINE
+
+
+def test_what_the_reader_has_set_stays(no_account, monkeypatch):
+    no_account.setenv("WANDB_SILENT", "false")
+    sweeps.choose_backend()
+    assert os.environ["WANDB_SILENT"] == "false"
+    no_account.setenv("WANDB_FINISH_TIMEOUT", "5")
+    monkeypatch.setattr(sweeps, "_why_not_online", lambda: None)
+    sweeps.choose_backend()
+    assert (os.environ["WANDB_SILENT"], os.environ["WANDB_FINISH_TIMEOUT"]) == ("false", "5")
+
+
+def test_after_a_login_the_next_choice_takes_the_account(no_account, monkeypatch):
+    assert sweeps.choose_backend() is local
+    assert os.environ.items() >= sweeps.OFFLINE.items()
+    monkeypatch.setattr(sweeps, "_why_not_online", lambda: None)
+    assert sweeps.choose_backend() is wandb
+    assert not os.environ.keys() & sweeps.OFFLINE.keys()
 
 
 def test_asking_again_tries_again_and_gives_the_real_reason(no_account, capsys):
