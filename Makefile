@@ -29,6 +29,7 @@ refresh: .venv/ready
 bench: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.boards
 	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.bayes
+	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.agents
 
 # Ask W&B's own engine again what the tests hold against; it needs an environment of its own (numpy < 2).
 golden:

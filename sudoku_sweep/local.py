@@ -26,7 +26,7 @@ import yaml
 from . import hyperband, search
 from .errors import SweepError
 from .files import write_atomically
-from .recording import StoppedEarly, environment, recording
+from .recording import StoppedEarly, recording, session
 from .sweeps import n_runs
 
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
@@ -89,9 +89,9 @@ def agent(
     failures in the first minute end it, like W&B's agent; that agent's other limits are not copied. With
     ``early_terminate``, ``run.log`` raises ``StoppedEarly`` in a run that is to be stopped.
 
-    Between runs wandb is shut down and started again, so that it reads its settings anew: runs opened outside
-    the agent with ``reinit="create_new"`` must be finished before. Unlike W&B's server, nothing here keeps
-    ``function`` from filing a run under another project.
+    Before and after, wandb is shut down, so that it reads its settings anew: runs opened outside the agent with
+    ``reinit="create_new"`` must be finished before. Unlike W&B's server, nothing here keeps ``function`` from
+    filing a run under another project.
 
     Parameters
     ----------
@@ -127,7 +127,8 @@ def agent(
     if max_consecutive_failed_runs is not None and max_consecutive_failed_runs < 1:
         raise SweepError("max_consecutive_failed_runs: give a whole number of at least 1")
     start, outcomes = time.monotonic(), []
-    with contextlib.closing(_claims(folder, about, size)) as claims:  # lets go of the lock at once
+    # closing: lets go of the last lock at once
+    with session(), contextlib.closing(_claims(folder, about, size)) as claims:
         for record in itertools.islice(claims, count):
             error = _run_one(folder, about, record, function)
             print(_progress_line(record, about["config"], size), flush=True)
@@ -339,18 +340,19 @@ def _run_one(folder, about, record, function):
     parameters = _run_file(folder, record["index"]).with_suffix(".yaml")
     content = {name: {"value": value} for name, value in record["config"].items()}
     write_atomically(parameters, yaml.safe_dump({"wandb_version": 1} | content).encode())
-    variables = {
-        "WANDB_SWEEP_PARAM_PATH": str(parameters),
-        "WANDB_RUN_ID": record["id"],
-        "WANDB_NAME": record["name"],
-        "WANDB_RUN_GROUP": f"sweep-{about['id']}",
-        "WANDB_PROJECT": about["project"],
-        "WANDB_MODE": "disabled" if os.environ.get("WANDB_MODE") == "disabled" else "offline",
-    }
+    settings = wandb.Settings(
+        sweep_param_path=str(parameters),
+        run_id=record["id"],
+        run_name=record["name"],
+        run_group=f"sweep-{about['id']}",
+        project=about["project"],
+        mode="disabled" if os.environ.get("WANDB_MODE") == "disabled" else "offline",
+    )
     failure, shown = None, []
     try:
         judge = _judge(folder, about["config"], record)
-        with environment(variables), recording(record, shown, after_log=judge) as closed:
+        wandb.setup(settings)  # what the function's wandb.init() starts from
+        with recording(record, shown, after_log=judge) as closed:
             function()
         if not closed:
             raise SweepError("the training function never called wandb.init()")
@@ -365,6 +367,8 @@ def _run_one(folder, about, record, function):
         record["error"] = f"{type(error).__name__}: {error}"
         if error not in shown:  # wandb prints what passes through `with wandb.init()`
             traceback.print_exc()
+        with contextlib.suppress(Exception):  # wandb's background process may be what failed:
+            wandb.teardown()  # the next run gets a new one
         failure = error
     finally:
         record["seconds"] = round(time.monotonic() - start, 3)

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 
 import wandb
 
@@ -16,16 +15,12 @@ class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it sho
 
 
 @contextlib.contextmanager
-def environment(values):
-    """Set environment variables for a while, and make wandb, which reads them once, read them again."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+def session():
+    """A while in which ``wandb.setup`` may change wandb's settings. Before and after, they are read anew."""
     wandb.teardown()
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
         wandb.teardown()
 
 

@@ -9,6 +9,7 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 import wandb
@@ -251,6 +252,21 @@ def test_sys_exit_ends_the_run_and_not_the_sweep():
     local.agent(sweep_id, function=leaves)
     assert [run.state for run in local.runs(sweep_id)] == ["failed"] * 2 + ["finished"] * 4
     assert local.runs(sweep_id)[0].error == "SystemExit: enough"
+
+
+def test_a_run_that_loses_wandb_s_background_process_fails_alone():
+    def lose_it():
+        with wandb.init() as run:
+            run.log({"score": 1})
+            if run.config.a == 2:
+                for child in psutil.Process().children(recursive=True):
+                    child.kill()
+                raise RuntimeError("lost")
+
+    config = {"method": "grid", "parameters": {"a": {"values": [1, 2, 3]}}}
+    sweep_id = local.sweep(config)
+    local.agent(sweep_id, function=lose_it)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished", "failed", "finished"]
 
 
 def test_the_traceback_of_a_failure_is_shown_once(capsys):
