@@ -18,15 +18,14 @@ def blocks(text, language="python"):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.M | re.S)
 
 
-def run_blocks(text, where, namespace):
+def run_blocks(text, where, namespace, account=False):
     """Run the Python blocks of a text one after the other in one namespace; returns it.
 
-    Blocks that start with ``# needs an account`` are compiled only: without a server they cannot run.
+    Either those that need an account, marked in their first line, or all the others.
     """
     for number, block in enumerate(blocks(text), start=1):
-        code = compile(block, f"{where}, Python block {number}", "exec")
-        if not block.startswith(NEEDS_ACCOUNT):
-            exec(code, namespace)
+        if block.startswith(NEEDS_ACCOUNT) == account:
+            exec(compile(block, f"{where}, Python block {number}", "exec"), namespace)
     return namespace
 
 

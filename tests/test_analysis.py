@@ -39,7 +39,9 @@ def runs():
 
 def test_wandb_s_own_bookkeeping_is_left_out():
     """As runs of ``wandb.Api`` have it."""
-    frame = analysis.runs_frame([run("a", score=1, _step=2, _wandb={"runtime": 3}, loss={"min": 1})])
+    frame = analysis.runs_frame(
+        [run("a", score=1, _step=2, _wandb={"runtime": 3}, loss={"min": 1})]
+    )
     assert [c for c in frame if c.startswith("summary.")] == ["summary.score", "summary.loss.min"]
 
 

@@ -19,8 +19,10 @@ import pytest
 import wandb
 import yaml
 from pandas.testing import assert_frame_equal
+from snippets import run_blocks
+from test_local import GRID, log_score
 from wandb.agents import pyagent
-from wandb_server import ENTITY, KEY, Server
+from wandb_server import ENTITY, KEY, Server, wait_for
 
 from sudoku_sweep import analysis, data, local, model, sweeps, train
 
@@ -28,15 +30,6 @@ matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("ignore:Read the `app_url`")  # wandb's advice to itself
 REPOSITORY = Path(__file__).resolve().parent.parent
 CELLS = nbformat.read(REPOSITORY / "llm_on_sudoku.ipynb", as_version=4).cells
-GRID = {
-    "method": "grid",
-    "metric": {"name": "score", "goal": "maximize"},
-    "parameters": {
-        "a": {"values": [1, 2, 3]},
-        "b": {"values": [0.5, 1.5]},
-        "fixed": {"value": "x"},
-    },
-}
 
 
 class Outside:
@@ -98,12 +91,6 @@ def server(tmp_path, monkeypatch, outside):
     assert outside.asked == []
 
 
-def log_score():
-    with wandb.init() as run:
-        for epoch in (1, 2):
-            run.log({"epoch": epoch, "score": run.config.a * run.config.b * epoch})
-
-
 def values(rows):
     """Rows without the step that the server's rows have."""
     return [{name: value for name, value in row.items() if name != "_step"} for row in rows]
@@ -116,13 +103,6 @@ def sorted_configs(configs):
 
 def runs_by_arrival(server, sweep_id):
     return [run for run in server.runs.values() if run.sweep == sweep_id]
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def wandb_command(*args):
@@ -329,6 +309,30 @@ def test_tables_read_through_the_api_are_those_of_the_local_runs(server):
         assert_frame_equal(frame, comparable(table(here)))
     best, same = (analysis.best_run(runs, "score") for runs in (list(there), here))
     assert best.config == same.config == {"a": 3, "b": 1.5, "fixed": "x"}
+
+
+def test_the_snippets_that_need_an_account_run_with_one(server, capsys):
+    """Those of Cell 11 and of the guide; they find the runs of a small sweep."""
+
+    def log_accuracy():
+        with wandb.init() as run:
+            for epoch in (1, 2):
+                heads = run.config.n_heads
+                run.log({"epoch": epoch, "train_loss": 2.0, "val_accuracy": 0.1 * heads})
+
+    config = {"method": "grid", "parameters": {"n_heads": {"values": [1, 3]}}}
+    sweep_id = wandb.sweep(config, project=sweeps.PROJECT)
+    wandb.agent(sweep_id, function=log_accuracy, count=2)
+    names = {"wandb": wandb, "sweeps": sweeps, "analysis": analysis, "sweep_id": sweep_id}
+    names |= {"sweep_config": GRID}
+    guide = (REPOSITORY / "WANDB_GUIDE.md").read_text()
+    for text, where in ((CELLS[11].source, "Cell 11"), (guide, "WANDB_GUIDE.md")):
+        capsys.readouterr()
+        after = run_blocks(text, where, dict(names), account=True)
+        assert after["best"].config == {"n_heads": 3}
+        assert [row["epoch"] for row in after["curve"]] == [1, 2]
+        assert "0.3" in capsys.readouterr().out
+    assert len(server.sweeps[after["cloud_id"]].prior_runs) == 2
 
 
 def test_a_net_logged_as_an_artifact_comes_back_byte_for_byte(server, tmp_path):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 import wandb
-from wandb_server import KEY, Server
+from wandb_server import KEY, Server, wait_for
 
 from sudoku_sweep import local, sweeps
 
@@ -69,6 +69,10 @@ class Cell:
         self.process.stdin.write("\n")
         self.process.stdin.flush()
 
+    def go_on_to_next_pause(self):
+        self.go_on()
+        self.wait()
+
     def end(self, within):
         """Go on to the end; returns what was printed (stdout, stderr)."""
         try:
@@ -117,15 +121,12 @@ def start(environment):
         cell.kill()
 
 
-def wait_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
-def has_rows(server):
-    return any(run.rows for run in server.runs.values())
+def begin_training(server, start, **changes):
+    """A cell in its first pause, with rows that have arrived."""
+    cell = start(TRAINING, **changes)
+    cell.wait()
+    wait_for(lambda: any(run.rows for run in server.runs.values()))
+    return cell
 
 
 def wandb_sync(*args, environment):
@@ -264,16 +265,12 @@ def test_a_run_that_finds_no_server_is_given_up_and_says_so(server, start, fault
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [500, 429, "drop", "lose"])
 def test_a_fault_that_passes_leaves_no_trace(server, start, how):
-    cell = start(TRAINING, WANDB_FINISH_TIMEOUT="20")
-    cell.wait()
-    wait_for(lambda: has_rows(server))
+    cell = begin_training(server, start, WANDB_FINISH_TIMEOUT="20")
     fault = server.fail(how=how)
-    cell.go_on()
-    cell.wait()
+    cell.go_on_to_next_pause()
     wait_for(lambda: fault.hits)
     server.heal()
-    cell.go_on()
-    cell.wait()
+    cell.go_on_to_next_pause()
     out, err = cell.end(within=20)
     assert_trained(out)
     assert "WARNING" not in err
@@ -283,18 +280,14 @@ def test_a_fault_that_passes_leaves_no_trace(server, start, how):
 
 @pytest.mark.slow
 def test_a_server_that_comes_back_during_the_run_gets_everything(server, start):
-    cell = start(TRAINING, WANDB_FINISH_TIMEOUT="20")
-    cell.wait()
-    wait_for(lambda: has_rows(server))
+    cell = begin_training(server, start, WANDB_FINISH_TIMEOUT="20")
     server.stop()
-    cell.go_on()
-    cell.wait()
+    cell.go_on_to_next_pause()
     time.sleep(2)  # wandb sends every second, so it has noticed
     (run,) = server.runs.values()
     assert len(run.rows) < EPOCHS / 2
     server.start()
-    cell.go_on()
-    cell.wait()
+    cell.go_on_to_next_pause()
     out, err = cell.end(within=20)
     assert_trained(out)
     assert "WARNING" not in err
@@ -306,15 +299,11 @@ def test_a_server_that_comes_back_during_the_run_gets_everything(server, start):
 def test_a_fault_that_stays_ends_the_cell_in_time_and_the_run_can_be_synced(
     server, start, environment, tmp_path, how
 ):
-    cell = start(TRAINING)
-    cell.wait()
-    wait_for(lambda: has_rows(server))
+    cell = begin_training(server, start)
     fault = server.fail(how=how)
-    cell.go_on()
-    cell.wait()
+    cell.go_on_to_next_pause()
     wait_for(lambda: fault.hits)
-    cell.go_on()
-    cell.wait()
+    cell.go_on_to_next_pause()
     out, err = cell.end(within=FINISH_TIMEOUT + MARGIN)
     assert_trained(out)
     assert_reader_is_told(err)
@@ -325,12 +314,9 @@ def test_a_fault_that_stays_ends_the_cell_in_time_and_the_run_can_be_synced(
 def test_a_server_that_is_gone_at_the_end_ends_the_cell_in_time_and_the_run_can_be_synced(
     server, start, environment, tmp_path
 ):
-    cell = start(TRAINING)
-    for _ in range(2):
-        cell.wait()
-        cell.go_on()
-    cell.wait()
-    wait_for(lambda: has_rows(server))
+    cell = begin_training(server, start)
+    cell.go_on_to_next_pause()
+    cell.go_on_to_next_pause()
     server.stop()
     out, err = cell.end(within=FINISH_TIMEOUT + MARGIN)
     assert_trained(out)

@@ -8,6 +8,7 @@ import yaml
 from snippets import blocks, namespace, run_blocks
 
 from sudoku_sweep import sweeps
+from sudoku_sweep.__main__ import parser
 
 matplotlib.use("Agg")
 TEXT = (Path(__file__).resolve().parent.parent / "WANDB_GUIDE.md").read_text()
@@ -57,5 +58,24 @@ def test_there_is_a_section_for_every_question():
         "analysis",
     ):
         assert word in headings
-    for word in ("loop", "tips", "bayes", "troubleshooting", "next steps", "resources"):
+    for word in ("loop", "tips", "bayes", "early", "machine", "troubleshooting", "next steps"):
         assert word in headings
+
+
+def test_the_variables_are_those_that_choose_backend_sets():
+    rows = re.findall(r"^\| `(WANDB_\w+)` \| (\S*) ?\| (\S*) ?\|", TEXT, flags=re.M)
+    assert {name: value[1:-1] for name, value, _ in rows if value} == sweeps.ONLINE
+    assert {name: value[1:-1] for name, _, value in rows if value} == sweeps.OFFLINE
+
+
+def test_python_m_commands_parse():
+    """Those of the guide and the README."""
+    readme = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+    commands = re.findall(
+        r"^[\w./]*python -m sudoku_sweep ((?:[^\n]*\\\n)*[^\n#]*)", TEXT + readme, re.M
+    )
+    assert len(commands) > 6
+    for command in commands:
+        arguments = command.replace("\\\n", " ").split()
+        if arguments != ["--help"]:
+            parser().parse_args(arguments)

@@ -4,15 +4,13 @@ import ast
 import base64
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import matplotlib
 import nbformat
 import pytest
-import wandb
 from snippets import NEEDS_ACCOUNT, blocks, namespace, run_blocks
 
-from sudoku_sweep import analysis, sweeps
+from sudoku_sweep import sweeps
 
 matplotlib.use("Agg")
 PATH = Path(__file__).resolve().parent.parent / "llm_on_sudoku.ipynb"
@@ -144,18 +142,3 @@ def test_the_snippets_of_cell_11_run(reader):
 def test_there_are_snippets_to_run():
     assert len(blocks(CELLS[8].source)) == 2
     assert sum(not block.startswith(NEEDS_ACCOUNT) for block in blocks(CELLS[11].source)) == 4
-
-
-def test_the_snippet_that_needs_an_account_runs_on_stand_in_runs(reader, monkeypatch, capsys):
-    """Its logic, with ``wandb.Api`` replaced by the local runs, which have the same attributes."""
-    snippet = next(block for block in blocks(CELLS[11].source) if block.startswith(NEEDS_ACCOUNT))
-    asked = []
-    stand_in = SimpleNamespace(
-        sweep=lambda path: asked.append(path) or SimpleNamespace(runs=reader["runs"])
-    )
-    monkeypatch.setattr(wandb, "Api", lambda: stand_in)
-    exec(snippet, reader)
-    assert asked == [f"{sweeps.PROJECT}/{reader['sweep_id']}"]
-    assert reader["best"].id == analysis.best_run(reader["runs"]).id
-    assert [row["epoch"] for row in reader["curve"]] == [1]
-    assert str(reader["best"].summary["val_accuracy"]) in capsys.readouterr().out

@@ -556,6 +556,14 @@ class Server:
         return {"__typename": "ArtifactSequence", "artifactMembership": {"files": files}}
 
 
+def wait_for(condition, seconds=60):
+    """Wait until something is so, such as a row that has arrived at the server."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
 # --- small things -----------------------------------------------------------------------------------------
 
 
