@@ -79,11 +79,11 @@ def server(tmp_path, monkeypatch, outside):
     monkeypatch.setattr(pyagent.Agent, "HEARTBEAT_SLEEP_SECONDS", 0.1)
     # HOME: whose .netrc holds no key. wandb.sweep leaves WANDB_PROJECT behind: all is put back.
     home = {"HOME": str(tmp_path), "WANDB_DIR": str(tmp_path)}
+    wandb.teardown()  # before the environment is kept: it holds the address of wandb's background process
     with (
         Server() as server,
         mock.patch.dict(os.environ, server.environment | outside.environment | home),
     ):
-        wandb.teardown()
         yield server
         server.heal()
         wandb.teardown()

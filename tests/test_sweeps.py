@@ -138,16 +138,16 @@ def test_the_cost_line_is_in_units_that_one_can_picture():
 def no_account(monkeypatch, tmp_path):
     """An environment without key or netrc, as a newcomer has it; what choose_backend sets is undone."""
     monkeypatch.setattr(sweeps, "_set_here", {})
+    wandb.teardown()  # before the environment is kept: it holds the address of wandb's background process
     with mock.patch.dict(os.environ):
         for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT", "WANDB_SILENT"):
             os.environ.pop(name, None)
         monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
         monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed_port()}")
-        wandb.teardown()
         yield monkeypatch
+        wandb.teardown()
         monkeypatch.undo()
-    wandb.teardown()
 
 
 def closed_port():
