@@ -39,6 +39,9 @@ def parser():
         choices=sweeps.PRESETS,
         help="how much of the notebook's sweep (default: SUDOKU_PRESET, else quick)",
     )
+    command.add_argument(
+        "--resume", metavar="FILE.csv", help="a sweep from `export`, with its runs done already"
+    )
 
     command = add("agent", commands.run_agent)
     command.add_argument("sweep", nargs="?", help="the id that `sweep` printed")
@@ -50,6 +53,10 @@ def parser():
     )
     command.add_argument("--count", type=_positive, help="at most so many runs per worker")
     _add_machine_flags(command)
+
+    command = add("export", commands.export)
+    command.add_argument("file", metavar="FILE.csv")
+    command.add_argument("sweep", nargs="?", help="the id that `sweep`, or the notebook, printed")
 
     command = add("report", commands.report)
     command.add_argument("sweep", nargs="?", help="the id that `sweep`, or the notebook, printed")
@@ -102,7 +109,7 @@ def _add_machine_flags(command):
     command.add_argument(
         "--validation-boards",
         type=_positive,
-        help="score on so many while training (default: all 2,000)",
+        help="score on so many while training (default: what the sweep's preset says, else all 2,000)",
     )
     command.add_argument(
         "--device", choices=("cpu", "cuda"), help="default: the GPU if there is one"

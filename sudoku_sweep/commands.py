@@ -66,12 +66,8 @@ def train_net(args):
     save = _checked_save_path(args.save)
     device = _device(args)
     boards, validation = data.training_boards(args.boards), data.load_split("validation")
-    with (
-        _logged(config) if args.wandb else contextlib.nullcontext((config, _print_epoch)) as (
-            config,
-            log,
-        )
-    ):
+    logged = _logged(config, device) if args.wandb else None
+    with logged or contextlib.nullcontext((config, _print_epoch)) as (config, log):
         scored = validation.first(args.validation_boards)
         result = train.fit(config, boards, scored, log=log, device=device)
         if result.interrupted:
@@ -82,14 +78,13 @@ def train_net(args):
         solved, right = 100 * score.solved, 100 * score.accuracy
         print(f"{name}: {solved:.1f} % of boards solved, {right:.1f} % of blank cells right")
     if save:
-        hardware = "CPU" if device == "cpu" else torch.cuda.get_device_name()
         about = {
             "config": train.as_dict(config),
             "parameters": result.model.n_parameters(),
             "training_boards": len(boards.quizzes),
             "steps": config.epochs * train.steps_per_epoch(config, len(boards.quizzes)),
             "seconds": round(result.seconds),
-            "device": f"{hardware}, {torch.get_num_threads()} thread(s), torch {torch.__version__}",
+            "device": _hardware(device),
             "scores": {name: train.as_dict(score) for name, score in scores.items()},
         }
         save_checkpoint(save, result.model, about)
@@ -110,14 +105,34 @@ def _device(args):
     return device
 
 
+def _hardware(device):
+    """On what a net was trained, in words."""
+    name = "CPU" if device == "cpu" else torch.cuda.get_device_name()
+    return f"{name}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
+
+
+def _commit():
+    """The commit of this checkout, ``-dirty`` added if it was changed since; empty outside of one."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        asked = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    except FileNotFoundError:  # no git on this machine
+        return ""
+    return asked.stdout.strip()
+
+
 @contextlib.contextmanager
-def _logged(config):
-    """A W&B run with ``config``, in which an agent's settings replace those given: yields its config and log."""
+def _logged(config, device):
+    """A W&B run with ``config``, in which an agent's settings replace those given: yields its config and log.
+
+    Its summary notes on what, and with which commit, it was trained.
+    """
     import wandb  # only here: it takes a second to import
 
     os.environ.setdefault("WANDB_PROJECT", sweeps.PROJECT)  # an agent sets its sweep's project
     with wandb.init(config=train.as_dict(config)) as run:
         run.define_metric("*", step_metric="epoch")
+        run.summary.update({"device": _hardware(device), "commit": _commit()})
         yield train.Config.of(run.config), run.log
 
 
@@ -178,14 +193,17 @@ def card_text(path, about):
 
 def set_up_sweep(args):
     """Set up a local sweep, without an account: the notebook's, or one from a YAML file. Trains nothing yet."""
-    from . import local
+    from . import local, results
 
-    if args.file and args.preset:
-        raise SweepError("give a file or --preset for the notebook's own sweep, not both")
-    config = _read_sweep(args.file) if args.file else sweeps.choose_preset(args.preset).sweep()
-    runs = sweeps.check_sweep(config)
-    sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
-    print(f"Start its {runs} runs with: python -m sudoku_sweep agent {sweep_id}")
+    if sum(map(bool, (args.file, args.preset, args.resume))) > 1:
+        raise SweepError("give one of: a file, --preset for the notebook's own sweep, --resume")
+    if args.resume:
+        sweep_id = results.resume(args.resume)
+    else:
+        config = _read_sweep(args.file) if args.file else sweeps.choose_preset(args.preset).sweep()
+        sweeps.check_sweep(config)
+        sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
+    print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
 
 
 def _read_sweep(path):
@@ -217,10 +235,11 @@ def _train_runs(sweep_id, args):
 
     device = _device(args)
     boards, validation = data.training_boards(args.boards), data.load_split("validation")
-    validation = validation.first(args.validation_boards)
+    preset = sweeps.PRESETS.get(local.sweep_config(sweep_id).get("name"))
+    validation = validation.first(args.validation_boards or (preset and preset.validation_boards))
 
     def train_run():
-        with _logged(train.Config()) as (config, log):
+        with _logged(train.Config(), device) as (config, log):
             if train.fit(config, boards, validation, log=log, device=device).interrupted:
                 raise KeyboardInterrupt
 
@@ -246,6 +265,14 @@ def _run_workers(sweep_id, args):
         for worker in workers:
             worker.wait()
         raise
+
+
+def export(args):
+    """Write all runs of a local sweep, curves included, to one CSV file; `sweep --resume` goes on from there."""
+    from . import local, results
+
+    n_runs = results.save(args.file, args.sweep or local.latest_sweep())
+    print(f"{args.file}: {n_runs} runs")
 
 
 def report(args):

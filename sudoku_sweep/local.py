@@ -15,7 +15,7 @@ import re
 import secrets
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import filelock
@@ -27,7 +27,7 @@ from . import hyperband, search
 from .errors import SweepError
 from .files import write_atomically
 from .recording import StoppedEarly, recording, session
-from .sweeps import n_runs
+from .sweeps import grid_points, n_runs
 
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
@@ -192,6 +192,25 @@ def runs(sweep_id):
     return [LocalRun(**{name: record[name] for name in names}) for record in _records(folder)]
 
 
+def adopt(sweep_id, runs):
+    """Make runs that ended elsewhere part of a grid sweep, which does not try their configurations again.
+
+    Raises
+    ------
+    SweepError
+        A sweep that is no grid, or a run whose config is not that of its index.
+    """
+    folder, about = _open_sweep(sweep_id)
+    if about["config"]["method"] != "grid":
+        raise SweepError("only a grid sweep can take over runs: its order is fixed")
+    points = grid_points(about["config"])
+    for run in runs:
+        if run.index >= len(points) or not points[run.index].items() <= run.config.items():
+            raise SweepError(f"run {run.index + 1} has another config than the sweep has there")
+    for run in runs:
+        _save(folder, asdict(run) | {"point": run.index})
+
+
 def sweep_config(sweep_id):
     """The configuration that a sweep was set up with."""
     return _open_sweep(sweep_id)[1]["config"]
@@ -207,12 +226,13 @@ def latest_sweep():
 
 @dataclass
 class LocalRun:
-    """One run of a local sweep; the attributes that W&B's ``Api`` runs have, plus ``error`` and ``seconds``.
+    """One run of a local sweep: the attributes that W&B's ``Api`` runs have, and ``index``, ``error``, ``seconds``.
 
     ``state`` is running, finished, failed, stopped (early), killed (interrupted), or crashed (its process is gone).
     ``error`` says why a run failed or was stopped.
     """
 
+    index: int
     id: str
     name: str
     state: str

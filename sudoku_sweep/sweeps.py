@@ -41,8 +41,8 @@ class Preset:
     validation_boards: int | None = None
 
     def sweep(self):
-        """The sweep configuration of this preset."""
-        return FULL | {"parameters": FULL["parameters"] | self.parameters}
+        """The sweep configuration of this preset, named after it."""
+        return FULL | {"name": self.name, "parameters": FULL["parameters"] | self.parameters}
 
     @property
     def budget(self):

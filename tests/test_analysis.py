@@ -14,6 +14,7 @@ def run(name, state="finished", rate=0.1, heads=1, **summary):
     rows = [{"_step": step, "epoch": step + 1, "train_loss": 2.0 - step} for step in range(3)]
     config = {"learning_rate": rate, "n_heads": heads, "epochs": 3}
     return LocalRun(
+        index=0,
         id=name,
         name=name,
         state=state,

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sudoku_sweep import data, local, sweeps
+from sudoku_sweep import data, local, results, sweeps
 from sudoku_sweep.__main__ import main
+from sudoku_sweep.commands import _commit
 from sudoku_sweep.model import load_checkpoint
 
 
@@ -69,7 +70,7 @@ def test_train_saves_a_net_with_a_card_that_says_how_to_make_it_again(tmp_path, 
         (["agent"], "no local sweep here yet"),
         (["agent", "00000000", "--workers", "2"], "no local sweep '00000000'"),
         (["sweep", "nowhere.yaml"], "nowhere.yaml"),
-        (["sweep", "nowhere.yaml", "--preset", "quick"], "not both"),
+        (["sweep", "nowhere.yaml", "--preset", "quick"], "give one of"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_2(
@@ -117,11 +118,13 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert stop.value.code == 0
     out = capsys.readouterr().out
-    assert all(command in out for command in ("data", "train", "sweep", "agent", "report"))
+    assert all(
+        command in out for command in ("data", "train", "sweep", "agent", "export", "report")
+    )
 
 
 def test_every_command_explains_its_flags(capsys):
-    for command in ("data", "train", "sweep", "agent", "report"):
+    for command in ("data", "train", "sweep", "agent", "export", "report"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
         helped = capsys.readouterr().out
@@ -168,9 +171,8 @@ def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(folder, capsys):
     assert config["project"] == sweeps.PROJECT
     assert main(["sweep", str(ROOT / "sweep.yaml")]) == 0
     assert local.sweep_config(local.latest_sweep()) == config
-    assert f"its 240 runs with: python -m sudoku_sweep agent {local.latest_sweep()}" in (
-        capsys.readouterr().out
-    )
+    out = capsys.readouterr().out
+    assert "240 runs" in out and f"python -m sudoku_sweep agent {local.latest_sweep()}" in out
 
 
 def test_sweep_without_a_file_sets_up_the_notebook_s_sweep(folder):
@@ -213,3 +215,21 @@ def test_train_logs_a_run_when_asked_to(folder):
     flags = ["--embedding-dim=6", "--attention-dim=6", "--epochs=1", "--steps-per-epoch=1"]
     assert main(["train", "--wandb", "--boards=64", "--validation-boards=4", *flags]) == 0
     assert len(list(folder.glob("wandb/offline-run-*/run-*.wandb"))) == 1
+
+
+@pytest.mark.slow
+def test_a_sweep_is_exported_and_resumed(folder, capsys, monkeypatch):
+    small = ["--validation-boards", "4", "--boards", "16"]
+    (folder / "two.yaml").write_text(
+        "method: grid\nmetric: {name: val_accuracy, goal: maximize}\nparameters:\n"
+        "  n_heads: {values: [1, 3]}\n  epochs: {value: 1}\n  batch_size: {value: 8}\n"
+    )
+    assert main(["sweep", "two.yaml"]) == main(["agent", "--count", "1", *small]) == 0
+    assert main(["export", "two.csv"]) == main(["sweep", "--resume", "two.csv"]) == 0
+    assert main(["agent", *small]) == main(["export", "two.csv"]) == 0
+    assert "two.csv: 2 runs" in capsys.readouterr().out
+    _, runs = results.load("two.csv")
+    assert [run.config["n_heads"] for run in runs] == [1, 3]
+    for run in runs:
+        assert "1 thread(s), torch" in run.summary["device"]
+        assert run.summary["commit"] == _commit()  # empty outside of a checkout

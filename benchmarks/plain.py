@@ -1,0 +1,105 @@
+"""The training loop as PyTorch tutorials write it: what this project's is measured against.
+
+The boards, their augmentation, depth, batch size, number of heads and the MLP's ratio are the project's. The rest is
+what one finds: ``Dataset.__getitem__`` and ``DataLoader``, ``nn.TransformerEncoder`` of width ``attention_dim`` with
+learned positions, scores for all 81 cells, the loss over the blank ones, ``.item()`` and a log call in every step.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+
+class SudokuDataset(Dataset):
+    """Boards one by one: digits renamed, a random share of the blanks filled in."""
+
+    def __init__(self, boards, seed):
+        self.boards, self.rng = boards, np.random.default_rng(seed)
+
+    def __len__(self):
+        return len(self.boards.quizzes)
+
+    def __getitem__(self, at):
+        names = np.concatenate([[0], self.rng.permutation(9) + 1])
+        quiz, solution = names[self.boards.quizzes[at]], names[self.boards.solutions[at]]
+        reveal = self.rng.random(81) < self.rng.random()
+        return torch.from_numpy(np.where(reveal, solution, quiz)), torch.from_numpy(solution)
+
+
+class PlainTransformer(nn.Module):
+    """Digit and position embeddings added, standard encoder layers, nine scores per cell."""
+
+    def __init__(self, width, n_heads, n_layers, mlp_ratio):
+        super().__init__()
+        self.digit, self.place = nn.Embedding(10, width), nn.Embedding(81, width)
+        layer = nn.TransformerEncoderLayer(
+            width, n_heads, mlp_ratio * width, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, n_layers, enable_nested_tensor=False)
+        self.scores = nn.Linear(width, 9)
+
+    def forward(self, quizzes):
+        """[batch, 81] -> [batch, 81, digit]."""
+        places = torch.arange(81, device=quizzes.device)
+        return self.scores(self.encoder(self.digit(quizzes) + self.place(places)))
+
+    def loss(self, quizzes, solutions):
+        """Mean cross-entropy of the blank cells."""
+        blank = quizzes == 0
+        return F.cross_entropy(self(quizzes)[blank], solutions[blank] - 1)
+
+
+def build(config):
+    """The net and the loader of a ``train.Config``."""
+    torch.manual_seed(config.seed)
+    return PlainTransformer(config.attention_dim, config.n_heads, config.n_loops, config.mlp_ratio)
+
+
+def loader(config, boards):
+    """Shuffled batches, made in this process."""
+    return DataLoader(SudokuDataset(boards, config.seed), config.batch_size, shuffle=True)
+
+
+def fit(config, boards, device="cpu"):
+    """Train for ``steps_per_epoch`` steps; returns what was logged, a dict per step."""
+    model, log = build(config).to(device), []
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
+    for step, (quizzes, solutions) in enumerate(loader(config, boards), start=1):
+        optimizer.zero_grad()
+        loss = model.loss(quizzes.to(device), solutions.to(device))
+        loss.backward()
+        optimizer.step()
+        log.append({"step": step, "train_loss": loss.item()})
+        if step == config.steps_per_epoch:
+            break
+    return log
+
+
+def fit_with_lightning(config, boards, device="cpu"):
+    """The same net and batches under PyTorch Lightning's ``Trainer``; needs the package ``lightning``."""
+    import lightning
+
+    class Module(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = build(config)
+
+        def training_step(self, batch):
+            loss = self.net.loss(*batch)
+            self.log("train_loss", loss)
+            return loss
+
+        def configure_optimizers(self):
+            return torch.optim.AdamW(self.parameters(), lr=config.learning_rate)
+
+    trainer = lightning.Trainer(
+        accelerator="gpu" if device == "cuda" else "cpu",
+        max_steps=config.steps_per_epoch,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(Module(), loader(config, boards))

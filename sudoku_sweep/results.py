@@ -1,0 +1,103 @@
+"""The runs of a sweep in one CSV file, curves included: written from a local sweep, read back as its runs."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from . import local, sweeps
+from .errors import SweepError
+from .files import write_atomically
+
+TEXT = ("state", "error", "preset", "summary.device", "summary.commit")  # columns that hold no JSON
+ENDED = ("finished", "failed", "stopped")
+
+
+def save(path, sweep_id):
+    """Write the ended runs of a local sweep, a row each; returns how many.
+
+    Above them, lines that begin with ``#`` say which sweep it is. Columns: ``index`` in the sweep, ``preset``,
+    ``state``, ``config.*``, ``summary.*`` (the last value of what was logged, and ``device`` and ``commit``, where
+    the run noted them), ``seconds`` of wall time, ``error``, and ``curve``: the logged rows, in JSON.
+    """
+    config = local.sweep_config(sweep_id)
+    rows = [
+        {"index": run.index, "preset": config.get("name", ""), "state": run.state}
+        | {f"config.{name}": json.dumps(value) for name, value in run.config.items()}
+        | {f"summary.{name}": _cell(value) for name, value in sorted(run.summary.items())}
+        | {"seconds": run.seconds, "error": run.error or "", "curve": _cell(run.rows)}
+        for run in local.runs(sweep_id)
+        if run.state in ENDED
+    ]
+    if not rows:
+        raise SweepError(f"no run of sweep {sweep_id} has ended yet: there is nothing to write")
+    columns = sorted(set().union(*rows), key=_place)
+    text = io.StringIO()
+    text.write(
+        f"# {len(rows)} runs of this sweep, {sweeps.n_runs(config) or 'any number'} in all:\n"
+    )
+    text.write(f"# {json.dumps(config)}\n")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())
+    return len(rows)
+
+
+def _cell(value):
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _place(column):
+    """Where a column stands: what was set, what came of it, the curve last."""
+    order = ("index", "preset", "state", "config", "summary", "seconds", "error", "curve")
+    return order.index(column.partition(".")[0]), column
+
+
+def load(path):
+    """Read what ``save`` wrote: ``(sweep_config, runs)``, the runs as ``local.runs`` gives them.
+
+    Raises
+    ------
+    SweepError
+        No such file, or one that holds something else.
+    """
+    try:
+        lines = Path(path).read_text().splitlines(keepends=True)
+        config = json.loads(lines[1].removeprefix("# "))
+        runs = [_run(row) for row in csv.DictReader(lines[2:])]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise SweepError(
+            f"{path} is no file of results that can be read ({type(error).__name__}: {error}): "
+            "`python -m sudoku_sweep export` writes one"
+        ) from error
+    return config, runs
+
+
+def _run(row):
+    row = {name: text if name in TEXT else json.loads(text) for name, text in row.items() if text}
+    part = {
+        kind: {name.removeprefix(kind): row[name] for name in row if name.startswith(kind)}
+        for kind in ("config.", "summary.")
+    }
+    number = row["index"] + 1
+    return local.LocalRun(
+        index=row["index"],
+        id=f"row-{number}",
+        name=f"run-{number}",
+        state=row["state"],
+        config=part["config."],
+        summary=part["summary."],
+        error=row.get("error"),
+        seconds=row["seconds"],
+        rows=row["curve"],
+    )
+
+
+def resume(path):
+    """Set up a local grid sweep in which the runs of a file are done already; returns its id."""
+    config, runs = load(path)
+    sweep_id = local.sweep(config, project=sweeps.PROJECT)
+    local.adopt(sweep_id, runs)
+    print(f"{len(runs)} of them are done already")
+    return sweep_id

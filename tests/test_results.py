@@ -1,0 +1,88 @@
+import json
+import math
+
+import pandas as pd
+import pytest
+import wandb
+
+from sudoku_sweep import analysis, local, results
+from sudoku_sweep.errors import SweepError
+
+GRID = {
+    "method": "grid",
+    "name": "small",
+    "metric": {"name": "score", "goal": "maximize"},
+    "parameters": {"a": {"values": [1, 2, 3]}, "b": {"value": 0.1}},
+}
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+
+
+def log_score():
+    with wandb.init() as run:
+        run.summary["commit"] = "1234567"  # all digits, and still text
+        run.log({"epoch": 1, "score": run.config.a / 3})
+        if run.config.a == 2:
+            raise RuntimeError('two, "too" much\n')
+        run.log({"epoch": 2, "score": math.pi * run.config.a, "only_late": 1})
+
+
+def plain(runs):
+    """What a file keeps of runs."""
+    return [vars(run) | {"id": None, "name": None} for run in runs]
+
+
+def test_what_is_saved_comes_back_as_it_was():
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=log_score)
+    assert results.save("runs.csv", sweep_id) == 3
+    config, runs = results.load("runs.csv")
+    assert config == GRID
+    assert plain(runs) == plain(local.runs(sweep_id))
+    assert [run.state for run in runs] == ["finished", "failed", "finished"]
+    assert analysis.best_run(runs, "score").config["a"] == 3
+    frame = pd.read_csv("runs.csv", comment="#")  # other people's programs can read it
+    assert list(frame["config.a"]) == [1, 2, 3] and set(frame["preset"]) == {"small"}
+    assert json.loads(frame["curve"][0])[0]["epoch"] == 1
+
+
+def test_a_sweep_goes_on_from_a_file(capsys):
+    first = local.sweep(GRID)
+    local.agent(first, function=log_score, count=2)
+    results.save("runs.csv", first)
+    second = results.resume("runs.csv")
+    local.agent(second, function=log_score)
+    assert second != first and "2 of them are done already" in capsys.readouterr().out
+    runs = local.runs(second)
+    assert [run.config["a"] for run in runs] == [1, 2, 3]
+    assert plain(runs[:2]) == plain(local.runs(first))
+    assert results.save("runs.csv", second) == 3
+
+
+def test_runs_of_another_sweep_are_not_taken_over():
+    first = local.sweep(GRID)
+    local.agent(first, function=log_score)
+    other = local.sweep(GRID | {"parameters": {"a": {"values": [3, 2, 1]}, "b": {"value": 0.1}}})
+    with pytest.raises(SweepError, match="run 1 has another config"):
+        local.adopt(other, local.runs(first))
+    with pytest.raises(SweepError, match="only a grid"):
+        local.adopt(local.sweep(GRID | {"method": "random", "run_cap": 3}), local.runs(first))
+
+
+def test_a_sweep_without_ended_runs_is_not_written():
+    with pytest.raises(SweepError, match="no run of sweep"):
+        results.save("runs.csv", local.sweep(GRID))
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "# 1\n# {}\nindex\nx\n", "# \n# {}\na\n1\n"])
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / "other.csv"
+    path.write_text(content)
+    with pytest.raises(SweepError, match="no file of results"):
+        results.load(path)
+    with pytest.raises(SweepError, match="no file of results"):
+        results.load(tmp_path / "missing.csv")
