@@ -87,6 +87,15 @@ def _add_train_flags(command):
             help=f"default {f.default}",
         )
     command.add_argument(
+        "--row", type=int, help="train the run with this index of --results again, as it was"
+    )
+    command.add_argument(
+        "--results",
+        metavar="FILE.csv",
+        default=commands.GRID_RESULTS,
+        help="a file that `export` wrote (default: data/grid_240.csv)",
+    )
+    command.add_argument(
         "--wandb",
         action="store_true",
         help="log a W&B run; started by `wandb agent`, take the settings from there, too",

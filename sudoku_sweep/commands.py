@@ -17,6 +17,7 @@ from .errors import BoardError, CheckpointError, ConfigError, SweepError
 from .files import write_atomically
 from .model import save_checkpoint
 
+GRID_RESULTS = data.DATA_DIR / "grid_240.csv"
 SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}
 
 
@@ -62,16 +63,20 @@ def _write_boards(path, boards):
 
 def train_net(args):
     """Train one net, score it, and save it with its card."""
-    config = train.Config.of({f.name: getattr(args, f.name) for f in fields(train.Config)})
+    recorded, sweep_config = (None, {}) if args.row is None else _row(args)
+    flags = {f.name: getattr(args, f.name) for f in fields(train.Config)}
+    config = train.Config.of(recorded.config if recorded else flags)
     save = _checked_save_path(args.save)
     device = _device(args)
-    boards, validation = data.training_boards(args.boards), data.load_split("validation")
+    boards, scored = data.training_boards(args.boards), _validation_boards(args, sweep_config)
     logged = _logged(config, device) if args.wandb else None
     with logged or contextlib.nullcontext((config, _print_epoch)) as (config, log):
-        scored = validation.first(args.validation_boards)
         result = train.fit(config, boards, scored, log=log, device=device)
         if result.interrupted:
             raise KeyboardInterrupt
+    if recorded:
+        for name, value in result.summary.items():
+            print(f"{name}: {value:.6g}, in the file {recorded.summary[name]:.6g}")
     scores = {}
     for name in ("validation", "test") if args.test else ("validation",):
         scores[name] = score = train.evaluate(result.model, data.load_split(name))
@@ -103,6 +108,24 @@ def _device(args):
         )
     torch.set_num_threads(args.threads)
     return device
+
+
+def _row(args):
+    """One run of a file of results, which is to be trained again as it was, and its sweep's configuration."""
+    from . import results  # with wandb, which takes a second to import
+
+    sweep_config, runs = results.load(args.results)
+    for run in runs:
+        if run.index == args.row:
+            return run, sweep_config
+    raise SweepError(f"{args.results} has no row with index {args.row}")
+
+
+def _validation_boards(args, sweep_config):
+    """The boards that score a run: as many as asked for, or as the preset says that a sweep is named after."""
+    preset = sweeps.PRESETS.get(sweep_config.get("name"))
+    n = args.validation_boards or (preset.validation_boards if preset else None)
+    return data.load_split("validation").first(n)
 
 
 def _hardware(device):
@@ -234,9 +257,8 @@ def _train_runs(sweep_id, args):
     from . import local
 
     device = _device(args)
-    boards, validation = data.training_boards(args.boards), data.load_split("validation")
-    preset = sweeps.PRESETS.get(local.sweep_config(sweep_id).get("name"))
-    validation = validation.first(args.validation_boards or (preset and preset.validation_boards))
+    boards = data.training_boards(args.boards)
+    validation = _validation_boards(args, local.sweep_config(sweep_id))
 
     def train_run():
         with _logged(train.Config(), device) as (config, log):

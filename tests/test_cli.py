@@ -1,4 +1,5 @@
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -233,3 +234,9 @@ def test_a_sweep_is_exported_and_resumed(folder, capsys, monkeypatch):
     for run in runs:
         assert "1 thread(s), torch" in run.summary["device"]
         assert run.summary["commit"] == _commit()  # empty outside of a checkout
+    assert main(["train", "--row", "1", "--results", "two.csv", *small]) == 0
+    out = capsys.readouterr().out
+    again = re.findall(r"^\w+: (\S+), in the file (\S+)$", out, re.M)
+    assert len(again) >= 6 and all(now == then for now, then in again)
+    assert main(["train", "--row", "2", "--results", "two.csv"]) == 2
+    assert "no row with index 2" in capsys.readouterr().err
