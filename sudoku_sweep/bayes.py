@@ -41,8 +41,10 @@ def suggest(points, scores, pending, seed, number, snap):
             qmc.Sobol(dimension, rng=seed).random(2 ** (number + 1).bit_length())[[number]]
         )[0]
     rng = np.random.default_rng([seed, number])
+    tried = np.vstack([points, pending])
     if len(points) > AT_MOST:
-        kept = np.r_[np.argmin(scores), rng.choice(len(points), AT_MOST - 1, replace=False)]
+        others = np.delete(np.arange(len(points)), np.argmin(scores))
+        kept = np.r_[np.argmin(scores), rng.choice(others, AT_MOST - 1, replace=False)]
         points, scores = points[kept], scores[kept]
     middle = np.median(scores)
     scores = np.minimum(scores, 2 * middle - scores.min())  # how bad a bad run is teaches nothing
@@ -66,9 +68,9 @@ def suggest(points, scores, pending, seed, number, snap):
     gain = process.predict(points).min() - mean
     ratio = gain / deviation
     improvement = gain * norm.cdf(ratio) + deviation * norm.pdf(ratio)  # [candidate], expected
-    tried = (candidates[:, None] == points).all(2).any(1)  # [candidate]
-    if not tried.all():
-        improvement[tried] = -1
+    known = (candidates[:, None] == tried).all(2).any(1)  # [candidate]
+    if not known.all():
+        improvement[known] = -1
     return candidates[np.argmax(improvement)]
 
 

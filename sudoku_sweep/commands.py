@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from . import data, sweeps, train
+from . import data, search, sweeps, train
 from .errors import BoardError, CheckpointError, ConfigError, SweepError
 from .files import write_atomically
 from .model import save_checkpoint
@@ -224,7 +224,10 @@ def set_up_sweep(args):
         sweep_id = results.resume(args.resume)
     else:
         config = _read_sweep(args.file) if args.file else sweeps.choose_preset(args.preset).sweep()
-        sweeps.check_sweep(config)
+        search.check(config)
+        sweeps.check_sweep(
+            config, count=1
+        )  # a sweep without an end is fine: `agent --count` ends it
         sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
     print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
 
@@ -302,10 +305,9 @@ def report(args):
     from . import analysis, local  # matplotlib and wandb take a while; only this command needs them
 
     sweep_id = args.sweep or local.latest_sweep()
-    metric = {"name": "val_accuracy", "goal": "maximize"} | local.sweep_config(sweep_id).get(
-        "metric", {}
-    )
+    config = local.sweep_config(sweep_id)
+    metric = config.get("metric") or {"name": "val_accuracy", "goal": "maximize"}
     frame = analysis.runs_frame(local.runs(sweep_id))
-    board = analysis.leaderboard(frame, metric["name"], metric["goal"])
+    board = analysis.leaderboard(frame, metric["name"], search.goal({"metric": metric}))
     print(f"local sweep {sweep_id}, {len(frame)} runs, by {metric['name']}, best first:")
     print(board.to_string(float_format="{:.4g}".format) if len(board) else "no runs yet")

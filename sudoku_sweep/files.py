@@ -1,5 +1,6 @@
 """Writing files so that nobody ever reads half of one."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -21,5 +22,8 @@ def write_atomically(path, content):
         os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(
+            FileNotFoundError
+        ):  # an interrupt may arrive just after the renaming
+            os.unlink(temporary)
         raise

@@ -25,8 +25,9 @@ def check(rules):
             raise SweepError(
                 f"early_terminate knows no {key!r}; there are min_iter or max_iter and s, eta, strict"
             )
-    if "min_iter" not in rules and not {"max_iter", "s"} <= set(rules):
-        raise SweepError("early_terminate needs min_iter, or both max_iter and s")
+    given = {"min_iter", "max_iter", "s"} & set(rules)
+    if given not in ({"min_iter"}, {"max_iter", "s"}):
+        raise SweepError("early_terminate needs either min_iter, or both max_iter and s")
     for key in ("min_iter", "max_iter", "s"):
         value = rules.get(key, 1)
         if type(value) is not int or value < 1:

@@ -16,6 +16,7 @@ import secrets
 import time
 import traceback
 from dataclasses import asdict, dataclass, field
+from numbers import Number
 from pathlib import Path
 
 import filelock
@@ -26,7 +27,7 @@ import yaml
 from . import hyperband, search
 from .errors import SweepError
 from .files import write_atomically
-from .recording import StoppedEarly, recording, session
+from .recording import StoppedEarly, recording, session, shut_down
 from .sweeps import grid_points, n_runs
 
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
@@ -58,11 +59,13 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
             "prior_runs need W&B's server: sync the runs, then use wandb.sweep(..., prior_runs=...)"
         )
     size = search.check(sweep)
+    project = project or sweep.get("project", "uncategorized")
+    _check_project(project)
     sweep_id = secrets.token_hex(4)
     folder = _store() / sweep_id
     about = {
         "id": sweep_id,
-        "project": project or sweep.get("project", "uncategorized"),
+        "project": project,
         "seed": secrets.randbits(32),
         "config": sweep,
     }
@@ -70,6 +73,13 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
     length = "no limit" if size is None else f"{size} runs"
     print(f"Local sweep {sweep_id}: {sweep['method']}, {length}, kept in {os.path.relpath(folder)}")
     return sweep_id
+
+
+def _check_project(project):
+    try:
+        wandb.Settings(project=project)
+    except wandb.errors.UsageError as error:
+        raise SweepError(str(error)) from error
 
 
 def agent(
@@ -155,7 +165,13 @@ def agent(
 def _check_metric_logged(sweep_config, record):
     """Say so at once if the sweep is judged by a metric that the training function does not log."""
     metric = sweep_config.get("metric", {}).get("name")
-    if metric is not None and record["state"] == "finished" and not search.known(metric, record):
+    if metric is None or record["state"] != "finished":
+        return
+    seen = [search.value(metric, values) for values in (*record["rows"], record["summary"])]
+    # not-a-number is a bad result, not a wrong name; wandb's summary holds it as text
+    if not any(
+        isinstance(value, Number) or value in ("NaN", "Infinity", "-Infinity") for value in seen
+    ):
         names = sorted({name for row in record["rows"] for name in row} - {"_step"})
         raise SweepError(
             f"the sweep's metric {metric!r} was not logged as a number by run {record['index'] + 1}, which logged: "
@@ -375,7 +391,10 @@ def _run_one(folder, about, record, function):
         with recording(record, shown, after_log=judge) as closed:
             function()
         if not closed:
-            raise SweepError("the training function never called wandb.init()")
+            raise SweepError(
+                "the training function opened no W&B run, or one of another id: call wandb.init() in it, "
+                "without id=... and reinit=..."
+            )
         record["state"] = "finished"
     except StoppedEarly as stop:
         record["state"], record["error"] = "stopped", str(stop)
@@ -383,17 +402,32 @@ def _run_one(folder, about, record, function):
         record["state"] = "killed"  # to be run again when the sweep goes on
         raise
     except (Exception, SystemExit) as error:  # whatever goes wrong in the reader's function
-        record["state"] = "failed"
+        if _interrupted(error):
+            record["state"] = "killed"
+            raise KeyboardInterrupt from error
+        record["state"] = "killed" if _lost_wandb(error) and not record["rows"] else "failed"
         record["error"] = f"{type(error).__name__}: {error}"
         if error not in shown:  # wandb prints what passes through `with wandb.init()`
             traceback.print_exc()
-        with contextlib.suppress(Exception):  # wandb's background process may be what failed:
-            wandb.teardown()  # the next run gets a new one
+        shut_down()  # wandb's background process may be what failed: the next run gets a new one
         failure = error
     finally:
         record["seconds"] = round(time.monotonic() - start, 3)
         _save(folder, record)
     return failure
+
+
+def _lost_wandb(error):
+    """Whether wandb's background process is gone, which is no fault of a run's configuration."""
+    module = type(error).__module__
+    return isinstance(error, ConnectionError) or module.startswith("wandb.sdk.mailbox")
+
+
+def _interrupted(error):
+    """Whether an error came up while a KeyboardInterrupt was on its way."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _judge(folder, sweep_config, record):
@@ -402,14 +436,17 @@ def _judge(folder, sweep_config, record):
         return None
     name = sweep_config["metric"]["name"]
 
+    rules = sweep_config["early_terminate"]
+
     def judge(data):
-        if name not in data:
+        mine = search.logged(name, record)
+        if name not in data or not hyperband.bands(rules, len(mine)):
             return
         _save(folder, record)  # the sweep's other agents compare their runs with it
         reason = hyperband.verdict(
-            sweep_config["early_terminate"],
+            rules,
             search.goal(sweep_config),
-            search.logged(name, record),
+            mine,
             [search.logged(name, other) for other in _records(folder, besides=record["index"])],
         )
         if reason:

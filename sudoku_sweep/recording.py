@@ -17,11 +17,18 @@ class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it sho
 @contextlib.contextmanager
 def session():
     """A while in which ``wandb.setup`` may change wandb's settings. Before and after, they are read anew."""
-    wandb.teardown()
+    shut_down()
     try:
         yield
     finally:
+        shut_down()
+
+
+def shut_down():
+    """End wandb's background process, dead or alive; the next use of wandb starts a new one."""
+    with contextlib.suppress(Exception):  # that of a process which is gone already
         wandb.teardown()
+    wandb.run = None  # a run that was left open cannot be finished any more
 
 
 @contextlib.contextmanager
@@ -47,8 +54,8 @@ def recording(record, shown, after_log=None):
         if run.id == record["id"] and run not in closed:
             closed.append(run)
             record["name"] = run.name or record["name"]
+            record["rows"] = history.in_order()  # first: for the rest, wandb is asked
             record["config"], record["summary"] = _plain(run.config), _plain(run.summary)
-            record["rows"] = history.in_order()
 
     def finish(run, *args, **kwargs):
         note(run)
@@ -99,7 +106,7 @@ def _plain(values):
     plain = {}
     for name in values.keys():  # noqa: SIM118  (wandb's configs and summaries are no iterables)
         value = values[name]
-        if hasattr(type(value), "keys"):
+        if hasattr(type(value), "keys") and not hasattr(type(value), "ndim"):  # tables have both
             value = _plain(value)
         elif getattr(value, "ndim", None) == 0:  # a number of numpy's or torch's
             value = value.item()

@@ -28,7 +28,7 @@ def check(config):
     if method not in ("grid", "random", "bayes"):
         raise SweepError(f"method {method!r}: choose 'grid', 'random' or 'bayes'")
     for path, entry in entries.items():
-        read(".".join(path), entry)
+        _check_range(".".join(path), entry)
     if "metric" in config:
         _check_metric(config["metric"])
     elif method == "bayes" or "early_terminate" in config:
@@ -43,6 +43,17 @@ def check(config):
     if "early_terminate" in config:
         hyperband.check(config["early_terminate"])
     return n_runs(config)
+
+
+def _check_range(name, entry):
+    kind, _ = read(name, entry)
+    try:
+        quantile(name, entry, 1 - 2**-53)
+    except OverflowError:
+        raise SweepError(
+            f"parameter {name}: {kind} wants natural logarithms as min and max; for the values themselves "
+            f"write {kind}_values"
+        ) from None
 
 
 def _check_metric(metric):
@@ -117,14 +128,23 @@ def _searched(config):
     return {path: entry for path, entry in leaves(config).items() if "value" not in entry}
 
 
+def value(name, values):
+    """What stands under a name; ``val.acc`` also finds ``{"val": {"acc": ...}}``, as in W&B. None if nothing does."""
+    if name in values:
+        return values[name]
+    for part in name.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values
+
+
 def logged(name, record):
     """The finite numbers that a run logged under a name, in order."""
-    return list(filter(is_number, (row.get(name) for row in record["rows"])))
+    return list(filter(is_number, (value(name, row) for row in record["rows"])))
 
 
 def known(name, record):
     """The same, and the one in the run's summary."""
-    return logged(name, record) + list(filter(is_number, [record["summary"].get(name)]))
+    return logged(name, record) + list(filter(is_number, [value(name, record["summary"])]))
 
 
 def scores(config, records):

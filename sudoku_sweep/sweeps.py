@@ -272,8 +272,9 @@ def choose_backend():
 
     from . import local
 
-    for name in _set_here:  # the reader may have logged in since
-        os.environ.pop(name, None)
+    for name, value in _set_here.items():  # the reader may have logged in since
+        if os.environ.get(name) == value:
+            del os.environ[name]
     mode = os.environ.get("WANDB_MODE") or "online"
     if mode != "online":
         print(f"WANDB_MODE is {mode}: no account is used. Unset it to use yours.")

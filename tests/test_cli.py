@@ -72,6 +72,7 @@ def test_train_saves_a_net_with_a_card_that_says_how_to_make_it_again(tmp_path, 
         (["agent", "00000000", "--workers", "2"], "no local sweep '00000000'"),
         (["sweep", "nowhere.yaml"], "nowhere.yaml"),
         (["sweep", "nowhere.yaml", "--preset", "quick"], "give one of"),
+        (["sweep", "--resume", "nowhere.csv"], "nowhere.csv is no file of results"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_2(
@@ -112,6 +113,13 @@ def test_report_prints_the_leaderboard_of_the_latest_sweep(tmp_path, monkeypatch
     lines = capsys.readouterr().out.splitlines()
     assert sweep_id in lines[0] and "2 runs" in lines[0]
     assert "run-1" in lines[2] and "run-2" in lines[3]  # the sweep asked for the lowest
+
+    metric = {"name": "val_accuracy"}  # W&B minimizes unless told otherwise
+    sweep_id = local.sweep({"method": "grid", "metric": metric, "parameters": parameters})
+    local.agent(sweep_id, function=log_accuracy)
+    capsys.readouterr()
+    assert main(["report"]) == 0
+    assert "run-1" in capsys.readouterr().out.splitlines()[2]
 
 
 def test_help_names_every_command(capsys):

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 import torch
@@ -259,14 +261,82 @@ def test_a_run_that_loses_wandb_s_background_process_fails_alone():
         with wandb.init() as run:
             run.log({"score": 1})
             if run.config.a == 2:
-                for child in psutil.Process().children(recursive=True):
-                    child.kill()
+                kill_wandb()
                 raise RuntimeError("lost")
 
     config = {"method": "grid", "parameters": {"a": {"values": [1, 2, 3]}}}
     sweep_id = local.sweep(config)
     local.agent(sweep_id, function=lose_it)
     assert [run.state for run in local.runs(sweep_id)] == ["finished", "failed", "finished"]
+
+
+def kill_wandb():
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+
+
+def test_a_configuration_that_met_a_dead_wandb_is_run_again():
+    def log_and_kill():
+        with wandb.init() as run:
+            run.log({"score": 1})
+            first = run.config.a == 1
+        if first and not killed:
+            killed.append(True)
+            kill_wandb()
+
+    killed = []
+    config = {"method": "grid", "parameters": {"a": {"values": [1, 2, 3]}}}
+    sweep_id = local.sweep(config)
+    local.agent(sweep_id, function=log_and_kill)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished", "killed", "finished"]
+    local.agent(sweep_id, function=log_and_kill)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 3
+
+
+def test_an_interrupt_is_one_even_if_wandb_dies_of_it():
+    def interrupted():
+        with wandb.init() as run:
+            run.log({"score": 1})
+            kill_wandb()
+            raise KeyboardInterrupt
+
+    sweep_id = local.sweep({"method": "grid", "parameters": {"a": {"values": [1, 2]}}})
+    with pytest.raises(KeyboardInterrupt):
+        local.agent(sweep_id, function=interrupted)
+    assert [run.state for run in local.runs(sweep_id)] == ["killed"]
+
+
+def test_a_table_in_the_log_is_left_to_wandb():
+    def log_table():
+        with wandb.init() as run:
+            run.log({"table": pd.DataFrame({"a": [1, 2]}, index=[0, 0]), "score": 1})
+
+    sweep_id = local.sweep({"method": "grid", "parameters": {"a": {"values": [1]}}})
+    local.agent(sweep_id, function=log_table)
+    assert local.runs(sweep_id)[0].rows == [{"_step": 0, "score": 1}]
+
+
+@pytest.mark.parametrize("logged", [{"score": math.nan}, {"score": math.inf}])
+def test_a_result_that_is_no_number_is_not_a_metric_that_was_never_logged(logged):
+    def log():
+        with wandb.init() as run:
+            run.log(logged)
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=log, count=2)
+    assert len(local.runs(sweep_id)) == 2
+
+
+def test_a_metric_inside_a_dict_has_a_dotted_name():
+    def log():
+        with wandb.init() as run:
+            run.log({"val": {"score": run.config.a}})
+
+    sweep_id = local.sweep(
+        GRID | {"metric": {"name": "val.score", "goal": "maximize", "target": 2}}
+    )
+    local.agent(sweep_id, function=log)
+    assert local.runs(sweep_id)[-1].config["a"] == 2
 
 
 def test_the_traceback_of_a_failure_is_shown_once(capsys):
@@ -342,7 +412,7 @@ def test_failures_in_a_row_can_end_the_agent_sooner():
 
 
 def test_a_function_that_never_calls_init_is_told_so():
-    with pytest.raises(SweepError, match=r"never called wandb\.init"):
+    with pytest.raises(SweepError, match=r"opened no W&B run"):
         local.agent(local.sweep(GRID), function=lambda: None, count=1)
 
 
@@ -447,6 +517,15 @@ RANDOM = {"method": "random", "run_cap": 2, "parameters": {"a": {"min": 1, "max"
         (GRID | {"early_terminate": {"type": "median"}}, "write {'type': 'hyperband'"),
         (RANDOM | {"early_terminate": {"type": "hyperband", "min_iter": 1}}, "needs a metric"),
         (RANDOM | {"method": "bayes"}, "method bayes needs a metric"),
+        (
+            RANDOM | {"parameters": {"a": {"distribution": "log_uniform", "min": 16, "max": 1024}}},
+            "log_uniform_values",
+        ),
+        (
+            GRID | {"early_terminate": {"type": "hyperband", "min_iter": 3, "max_iter": 27}},
+            "either min_iter",
+        ),
+        (GRID | {"project": "a/b"}, "Invalid project name"),
         (GRID | {"method": "bayes", "parameters": {"a": {"value": 1}}}, "nothing to search"),
         (RANDOM | {"parameters": {"a": {"min": "1e-5", "max": 1e-3}}}, "min is '1e-5'; .* 1.0e-5"),
         (RANDOM | {"parameters": {"a": {"parameters": {"b": {"max": 1}}}}}, r"parameter a\.b"),

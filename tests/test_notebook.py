@@ -125,7 +125,7 @@ def reader(tmp_path, monkeypatch):
 
 def test_the_snippets_of_cell_8_run(reader, capsys):
     after = run_blocks(CELLS[8].source, "Cell 8", reader)
-    assert [run.state for run in after["local"].runs(after["sweep_id"])] == ["finished"] * 3
+    assert [run.state for run in after["local"].runs(after["toy_id"])] == ["finished"] * 3
     assert "0.000333" in capsys.readouterr().out
 
 

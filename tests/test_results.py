@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import wandb
 
-from sudoku_sweep import analysis, local, results
+from sudoku_sweep import analysis, local, results, sweeps
+from sudoku_sweep.commands import GRID_RESULTS
 from sudoku_sweep.errors import SweepError
 
 GRID = {
@@ -86,3 +87,15 @@ def test_other_files_are_refused(tmp_path, content):
         results.load(path)
     with pytest.raises(SweepError, match="no file of results"):
         results.load(tmp_path / "missing.csv")
+
+
+def test_the_shipped_results_are_runs_of_the_full_grid_in_the_laptop_budget():
+    config, runs = results.load(GRID_RESULTS)
+    assert config == sweeps.PRESETS["laptop"].sweep()
+    points = sweeps.grid_points(config)
+    for run in runs:
+        assert points[run.index].items() <= run.config.items()
+        assert run.state == "finished" and run.summary["commit"] and run.summary["device"]
+        assert [row["epoch"] for row in run.rows] == list(range(1, run.config["epochs"] + 1))
+        assert run.rows[-1]["val_accuracy"] == run.summary["val_accuracy"]
+    assert f"# {len(runs)} runs" in GRID_RESULTS.read_text()

@@ -102,6 +102,23 @@ def test_bayes_tries_nothing_twice_while_something_is_left(x):
     assert search.propose(config, 0, 6, records)  # nothing new among six values: a repeat
 
 
+def test_bayes_remembers_more_runs_than_it_fits():
+    config = BAYES | {"parameters": {"x": {"values": list(range(400))}}}
+    records = [
+        {
+            "point": [(x + 0.5) / 400],
+            "state": "finished",
+            "rows": [{"loss": (x - 200) ** 2}],
+            "summary": {},
+        }
+        for x in range(170, 341)
+    ]
+    for number in range(171, 174):
+        point = search.propose(config, 0, number, records)
+        assert search.configuration(config, point)["x"] not in range(170, 341)
+        records.append(records[0] | {"point": point, "rows": [{"loss": 1e4}]})
+
+
 def test_agents_at_work_at_once_are_sent_to_different_places():
     config = BAYES | {"parameters": {"x": {"min": 0.0, "max": 1.0}}}
     records = searched(config, lambda point: (point["x"] - 0.3) ** 2, 6)

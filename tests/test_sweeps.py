@@ -214,6 +214,8 @@ def test_what_the_reader_has_set_stays(no_account, monkeypatch):
     monkeypatch.setattr(sweeps, "_why_not_online", lambda: None)
     sweeps.choose_backend()
     assert (os.environ["WANDB_SILENT"], os.environ["WANDB_FINISH_TIMEOUT"]) == ("false", "5")
+    no_account.setenv("WANDB_MODE", "disabled")
+    assert sweeps.choose_backend() is local and os.environ["WANDB_MODE"] == "disabled"
 
 
 def test_after_a_login_the_next_choice_takes_the_account(no_account, monkeypatch):
