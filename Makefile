@@ -30,6 +30,7 @@ bench: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.boards
 	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.bayes
 	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.agents
+	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.training
 
 # Ask W&B's own engine again what the tests hold against; it needs an environment of its own (numpy < 2).
 golden:

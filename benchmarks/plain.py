@@ -51,55 +51,19 @@ class PlainTransformer(nn.Module):
         return F.cross_entropy(self(quizzes)[blank], solutions[blank] - 1)
 
 
-def build(config):
-    """The net and the loader of a ``train.Config``."""
+def fit(config, boards):
+    """Train for ``steps_per_epoch`` steps of a ``train.Config``; returns what was logged, a dict per step."""
     torch.manual_seed(config.seed)
-    return PlainTransformer(config.attention_dim, config.n_heads, config.n_loops, config.mlp_ratio)
-
-
-def loader(config, boards):
-    """Shuffled batches, made in this process."""
-    return DataLoader(SudokuDataset(boards, config.seed), config.batch_size, shuffle=True)
-
-
-def fit(config, boards, device="cpu"):
-    """Train for ``steps_per_epoch`` steps; returns what was logged, a dict per step."""
-    model, log = build(config).to(device), []
+    model = PlainTransformer(config.attention_dim, config.n_heads, config.n_loops, config.mlp_ratio)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
-    for step, (quizzes, solutions) in enumerate(loader(config, boards), start=1):
+    loader = DataLoader(SudokuDataset(boards, config.seed), config.batch_size, shuffle=True)
+    log = []
+    for step, (quizzes, solutions) in enumerate(loader, start=1):
         optimizer.zero_grad()
-        loss = model.loss(quizzes.to(device), solutions.to(device))
+        loss = model.loss(quizzes, solutions)
         loss.backward()
         optimizer.step()
         log.append({"step": step, "train_loss": loss.item()})
         if step == config.steps_per_epoch:
             break
     return log
-
-
-def fit_with_lightning(config, boards, device="cpu"):
-    """The same net and batches under PyTorch Lightning's ``Trainer``; needs the package ``lightning``."""
-    import lightning
-
-    class Module(lightning.LightningModule):
-        def __init__(self):
-            super().__init__()
-            self.net = build(config)
-
-        def training_step(self, batch):
-            loss = self.net.loss(*batch)
-            self.log("train_loss", loss)
-            return loss
-
-        def configure_optimizers(self):
-            return torch.optim.AdamW(self.parameters(), lr=config.learning_rate)
-
-    trainer = lightning.Trainer(
-        accelerator="gpu" if device == "cuda" else "cpu",
-        max_steps=config.steps_per_epoch,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(Module(), loader(config, boards))
