@@ -24,3 +24,10 @@ def impossible():
     board = np.zeros((1, 81), np.uint8)
     board[0, [2, 7]] = 5
     return board
+
+
+@pytest.fixture
+def in_tmp_path(tmp_path, monkeypatch):
+    """The current folder, and wandb's, is one that the test has for itself."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))

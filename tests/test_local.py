@@ -19,6 +19,8 @@ import wandb
 from sudoku_sweep import local, sweeps
 from sudoku_sweep.errors import SweepError
 
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
+
 GRID = {
     "method": "grid",
     "metric": {"name": "score", "goal": "maximize"},
@@ -28,12 +30,6 @@ GRID = {
         "fixed": {"value": "x"},
     },
 }
-
-
-@pytest.fixture(autouse=True)
-def in_tmp_path(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
 
 
 def log_score():

@@ -9,18 +9,14 @@ from sudoku_sweep import analysis, local, results, sweeps
 from sudoku_sweep.commands import GRID_RESULTS
 from sudoku_sweep.errors import SweepError
 
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
+
 GRID = {
     "method": "grid",
     "name": "small",
     "metric": {"name": "score", "goal": "maximize"},
     "parameters": {"a": {"values": [1, 2, 3]}, "b": {"value": 0.1}},
 }
-
-
-@pytest.fixture(autouse=True)
-def in_tmp_path(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
 
 
 def log_score():
