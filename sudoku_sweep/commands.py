@@ -1,6 +1,7 @@
 """What ``python -m sudoku_sweep`` does, a function per subcommand; each takes the parsed flags."""
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import os
@@ -134,6 +135,7 @@ def _hardware(device):
     return f"{name}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
 
 
+@functools.cache  # asked once per run, and an agent runs one version of the code
 def _commit():
     """The commit of this checkout, ``-dirty`` added if it was changed since; empty outside of one."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
@@ -225,9 +227,8 @@ def set_up_sweep(args):
     else:
         config = _read_sweep(args.file) if args.file else sweeps.choose_preset(args.preset).sweep()
         search.check(config)
-        sweeps.check_sweep(
-            config, count=1
-        )  # a sweep without an end is fine: `agent --count` ends it
+        # count: a sweep without an end is fine, `agent --count` ends it
+        sweeps.check_sweep(config, count=1)
         sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
     print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
 

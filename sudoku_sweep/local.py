@@ -312,9 +312,8 @@ def _claims(folder, about, size):
             before = json.loads(path.read_text()) if path.exists() else None
             if before and before["state"] in DONE:
                 continue
-            with _lock(
-                folder / "sweep.json"
-            ):  # one at a time, so that each knows what the others try
+            # One agent at a time, so that each knows what the others try.
+            with _lock(folder / "sweep.json"):
                 record = _new_record(folder, about, index, before)
                 if record is None:
                     return
@@ -434,9 +433,7 @@ def _judge(folder, sweep_config, record):
     """What to do after each ``log`` of a run that may be stopped early; None if the sweep stops no runs."""
     if "early_terminate" not in sweep_config:
         return None
-    name = sweep_config["metric"]["name"]
-
-    rules = sweep_config["early_terminate"]
+    name, rules = sweep_config["metric"]["name"], sweep_config["early_terminate"]
 
     def judge(data):
         mine = search.logged(name, record)

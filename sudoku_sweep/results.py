@@ -10,7 +10,6 @@ from .errors import SweepError
 from .files import write_atomically
 
 TEXT = ("state", "error", "preset", "summary.device", "summary.commit")  # columns that hold no JSON
-ENDED = ("finished", "failed", "stopped")
 
 
 def save(path, sweep_id):
@@ -27,7 +26,7 @@ def save(path, sweep_id):
         | {f"summary.{name}": _cell(value) for name, value in sorted(run.summary.items())}
         | {"seconds": run.seconds, "error": run.error or "", "curve": _cell(run.rows)}
         for run in local.runs(sweep_id)
-        if run.state in ENDED
+        if run.state in local.DONE
     ]
     if not rows:
         raise SweepError(f"no run of sweep {sweep_id} has ended yet: there is nothing to write")
