@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -150,7 +151,8 @@ def _commit():
 def _logged(config, device):
     """A W&B run with ``config``, in which an agent's settings replace those given: yields its config and log.
 
-    Its summary notes on what, and with which commit, it was trained.
+    Its summary notes on what, with which commit, and for how many seconds of processor time it was trained: unlike
+    wall time, they do not depend on what else the machine has to do.
     """
     import wandb  # only here: it takes a second to import
 
@@ -158,7 +160,9 @@ def _logged(config, device):
     with wandb.init(config=train.as_dict(config)) as run:
         run.define_metric("*", step_metric="epoch")
         run.summary.update({"device": _hardware(device), "commit": _commit()})
+        start = time.process_time()
         yield train.Config.of(run.config), run.log
+        run.summary["cpu_seconds"] = round(time.process_time() - start, 3)
 
 
 def _checked_save_path(path):

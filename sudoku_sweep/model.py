@@ -16,6 +16,39 @@ from .files import write_atomically
 N_PLACE = 27  # one-hot row, column and box
 
 
+class Attention(torch.autograd.Function):
+    """Scaled dot-product attention for heads that are a few numbers wide.
+
+    The cells stand last, so that every matrix product has long rows: with narrow heads this is where the time goes.
+    Takes queries [n, head_dim, n_asked] and keys and values [2, n, head_dim, cell]; returns what the asked cells
+    take up, [n, head_dim, n_asked], and the weights [n, n_asked, cell], which are for looking at only.
+    """
+
+    @staticmethod
+    def forward(query, key_value):
+        key, value = key_value
+        weights = torch.bmm((query * query.shape[1] ** -0.5).transpose(1, 2), key).softmax(2)
+        return torch.bmm(value, weights.transpose(1, 2)), weights
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*inputs, *output)
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        query, key_value, mixed, weights = ctx.saved_tensors
+        key, value = key_value
+        scale = query.shape[1] ** -0.5
+        # Through the softmax: each score's gradient, less their weighted mean, times its weight.
+        grad_scores = torch.bmm(grad.transpose(1, 2), value)  # [n, n_asked, cell]
+        grad_scores.sub_((grad * mixed).sum(1)[..., None]).mul_(weights)
+        grad_query = torch.bmm(key, grad_scores.transpose(1, 2)).mul_(scale)
+        grad_key = torch.bmm(query, grad_scores).mul_(scale)
+        return grad_query, torch.stack([grad_key, torch.bmm(grad, weights)])
+
+
 class SudokuTransformer(nn.Module):
     """One pre-norm transformer block, applied ``n_loops`` times, from a board to nine scores per cell.
 
@@ -55,6 +88,7 @@ class SudokuTransformer(nn.Module):
         width = embedding_dim + N_PLACE
         place = [F.one_hot(torch.from_numpy(line.copy()), 9) for line in (ROW, COLUMN, BOX)]
         self.register_buffer("place", torch.cat(place, 1).float(), persistent=False)  # [cell, 27]
+        self.register_buffer("cell", torch.arange(81), persistent=False)
         self.token = nn.Embedding(10, embedding_dim)
         self.attention_norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * attention_dim, bias=False)
@@ -66,7 +100,7 @@ class SudokuTransformer(nn.Module):
         self.final_norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, 9)
 
-    def forward(self, quizzes, asked=None):
+    def forward(self, quizzes, asked=None, tables=None):
         """Scores of the digits 1-9 after every pass, the last pass last.
 
         Parameters
@@ -75,59 +109,71 @@ class SudokuTransformer(nn.Module):
         asked : int64 tensor [batch, n_asked], optional
             The cells to answer for; all 81 in order if left out. The answers are the same either way: the last
             pass, whose other cells nobody looks at, is then computed for these alone.
+        tables : list of tensors, optional
+            ``self.tables()``, where several calls with the same weights are to share them.
 
         Returns
         -------
         list of float tensors [batch, n_asked, 9], one per pass
         """
-        inputs = self.embed(quizzes)  # [batch, cell, width]
-        state, scores = inputs, []
+        pair = quizzes.long() * 81 + self.cell  # [batch, cell]
+        tables = self.tables() if tables is None else tables
+        inputs, query, key_value = (F.embedding(pair, table) for table in tables)
+        state, scores = inputs, []  # [batch, cell, width]
         for loop in range(self.n_loops):
+            last = loop == self.n_loops - 1
             if loop:
                 state = state + inputs
-            last = loop == self.n_loops - 1
-            state = self.block(state, asked if last else None)
+                query, key_value = self.project(state, asked if last else None)
+            elif last:
+                query = pick_cells(query, asked)
+            state = self.block(pick_cells(state, asked) if last else state, query, key_value)
             answers = state if last else pick_cells(state, asked)
             scores.append(self.head(self.final_norm(answers)))  # [batch, n_asked, 9]
         return scores
 
-    def embed(self, quizzes):
-        """Digit embedding and place of every cell: [batch, 81] -> [batch, 81, width]."""
-        place = self.place.expand(len(quizzes), -1, -1)
-        return torch.cat([self.token(quizzes.long()), place], 2)
+    def tables(self):
+        """The first pass's input, query, key and value, for each digit in each cell: [810, ...] each.
 
-    def block(self, state, asked=None):
-        """One pass, for the asked cells: [batch, 81, width] -> [batch, n_asked, width]."""
-        query, key, value = self.project(state, asked)
-        # [batch, head, n_asked, head_dim]
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        state = pick_cells(state, asked) + self.out(mixed.transpose(1, 2).flatten(2))
-        return state + self.mlp(self.mlp_norm(state))
+        They depend on nothing else, so they are computed once, not for every board.
+        """
+        digit = self.token.weight[:, None].expand(-1, 81, -1)
+        place = self.place.expand(10, -1, -1)
+        inputs = torch.cat([digit, place], 2).flatten(0, 1)  # [digit * cell, width]
+        return [inputs, *self.project(inputs)]
 
     def project(self, state, asked=None):
-        """Queries of the asked cells, keys and values of all: each [batch, head, cells, head_dim]."""
+        """Queries of the asked cells, [..., n_asked, attention_dim], keys and values of all, [..., cell, 2 * it]."""
         normed = self.attention_norm(state)
-        if asked is None:
-            parts = self.qkv(normed).chunk(3, 2)
-        else:
-            query, key_value = self.qkv.weight.tensor_split([self.out.in_features])
-            parts = (
-                F.linear(pick_cells(normed, asked), query),
-                *F.linear(normed, key_value).chunk(2, 2),
-            )
-        return [part.unflatten(2, (self.n_heads, -1)).transpose(1, 2) for part in parts]
+        query, key_value = self.qkv.weight.tensor_split([self.out.in_features])
+        return F.linear(pick_cells(normed, asked), query), F.linear(normed, key_value)
+
+    def block(self, state, query, key_value):
+        """One pass: the asked cells' state [batch, n_asked, width], and what ``project`` gives, to their next state."""
+        mixed, _ = self.attend(query, key_value)  # [batch * head, head_dim, n_asked]
+        mixed = mixed.unflatten(0, (-1, self.n_heads)).flatten(1, 2)
+        state = state + self.out(mixed.transpose(1, 2))
+        return state + self.mlp(self.mlp_norm(state))
+
+    def attend(self, query, key_value):
+        """What ``Attention`` gives, for all heads at once."""
+        return Attention.apply(self.split_heads(query, 1)[0], self.split_heads(key_value, 2))
+
+    def split_heads(self, part, n):
+        """[batch, cell, n * attention_dim] -> [n, batch * head, head_dim, cell]."""
+        return part.unflatten(2, (n, self.n_heads, -1)).permute(2, 0, 3, 4, 1).flatten(1, 2)
 
     @torch.no_grad()
     def attention_maps(self, quizzes):
         """Which cell looks at which: [batch, 81] -> [n_loops, batch, head, from cell, to cell], rows sum to 1."""
-        inputs = self.embed(quizzes)
+        inputs = self.tables()[0][quizzes.long() * 81 + self.cell]
         state, maps = inputs, []
         for loop in range(self.n_loops):
             if loop:
                 state = state + inputs
-            query, key, _ = self.project(state)
-            maps.append((query @ key.transpose(2, 3) * query.shape[3] ** -0.5).softmax(3))
-            state = self.block(state)
+            projected = self.project(state)
+            maps.append(self.attend(*projected)[1].unflatten(0, (-1, self.n_heads)))
+            state = self.block(state, *projected)
         return torch.stack(maps)
 
     def n_parameters(self):

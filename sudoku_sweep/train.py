@@ -11,7 +11,7 @@ from .data import augment
 from .errors import BoardError, ConfigError, DivergedError
 from .model import SudokuTransformer, check_positive, check_shape, solve
 
-CHUNK = 64  # boards whose loss is computed together
+CHUNK = 32  # boards whose loss is computed together
 
 
 @dataclass(frozen=True)
@@ -230,23 +230,27 @@ def training_step(model, optimizer, quizzes, solutions):
     order = n_blanks.argsort()
     all_blanks = n_blanks.sum().clamp(min=1)
     totals = torch.zeros(3, device=quizzes.device)
+    tables = model.tables()
+    shared = [table.detach().requires_grad_() for table in tables]  # gathers the chunks' gradients
     for rows in order.split(CHUNK):
-        sums = blank_cell_sums(model, quizzes[rows], solutions[rows], int(n_blanks[rows[-1]]))
+        n_asked = int(n_blanks[rows[-1]])
+        sums = blank_cell_sums(model, quizzes[rows], solutions[rows], n_asked, shared)
         (sums[0] / all_blanks).backward()
         totals += torch.stack(sums).detach()
+    torch.autograd.backward(tables, [table.grad for table in shared])
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return totals
 
 
-def blank_cell_sums(model, quizzes, solutions, n_asked):
+def blank_cell_sums(model, quizzes, solutions, n_asked, tables=None):
     """Loss (averaged over the passes), right answers of the last pass, and number, summed over blank cells."""
     blank = quizzes == 0
     # [batch, n_asked]: blanks first
     asked = blank.argsort(dim=1, descending=True, stable=True)[:, :n_asked]
     weight = blank.gather(1, asked)
     target = solutions.gather(1, asked).long() - 1
-    scores = model(quizzes, asked)
+    scores = model(quizzes, asked, tables)
     right = (scores[-1].argmax(2) == target) & weight
     return (cell_losses(scores, target) * weight).sum(), right.sum(), weight.sum()
 

@@ -55,7 +55,7 @@ def test_asking_about_some_cells_changes_no_answer(seed, n_asked, n_loops, n_hea
 
 
 def test_a_cell_enters_with_its_digit_and_its_row_column_and_box():
-    inputs = build(embedding_dim=6).embed(torch.zeros(1, 81, dtype=torch.uint8))[0]  # [cell, width]
+    inputs = build(embedding_dim=6).tables()[0][:81]  # [cell, width], all blank
     for cell in (0, 13, 40, 80):
         row, column = divmod(cell, 9)
         box = row // 3 * 3 + column // 3
@@ -67,14 +67,36 @@ def test_attention_maps_are_those_of_the_forward_pass(quizzes):
     maps = net.attention_maps(quizzes[:2])
     assert maps.shape == (2, 2, 3, 81, 81)
     assert torch.allclose(maps.sum(4), torch.ones(()))
-    inputs = state = net.embed(quizzes[:2])
+    pair = quizzes[:2].long() * 81 + torch.arange(81)
+    inputs = state = net.tables()[0][pair]  # [board, cell, width]
     for loop in range(2):
         state = state + inputs * loop
-        mixed = maps[loop] @ net.project(state)[2]  # [board, head, cell, head_dim]
+        value = net.project(state)[1].chunk(2, 2)[1].unflatten(2, (3, -1)).transpose(1, 2)
+        mixed = maps[loop] @ value  # [board, head, cell, head_dim]
         state = state + net.out(mixed.transpose(1, 2).flatten(2))
         state = state + net.mlp(net.mlp_norm(state))
         scores = net.head(net.final_norm(state))
         assert torch.allclose(scores, net(quizzes[:2])[loop], atol=1e-5)
+
+
+@pytest.mark.parametrize("head_dim, n_asked", [(1, 81), (4, 30), (12, 1), (3, 0)])
+def test_attention_is_that_of_pytorch_and_so_are_its_gradients(head_dim, n_asked):
+    numbers = torch.Generator().manual_seed(0)
+    query, key, value = (
+        torch.randn(6, head_dim, n, generator=numbers, dtype=torch.float64, requires_grad=True)
+        for n in (n_asked, 81, 81)
+    )
+    weight = torch.randn(6, n_asked, head_dim, generator=numbers, dtype=torch.float64)
+    mixed, weights = model.Attention.apply(query, torch.stack([key, value]))
+    wide = [part.transpose(1, 2) for part in (query, key, value)]  # [n, cell, head_dim]
+    expected = torch.nn.functional.scaled_dot_product_attention(*wide)
+    assert torch.allclose(mixed.transpose(1, 2), expected)
+    assert torch.allclose(weights @ wide[2], expected)
+    leaves = (query, key, value)
+    ours = torch.autograd.grad((mixed.transpose(1, 2) * weight).sum(), leaves)
+    theirs = torch.autograd.grad((expected * weight).sum(), leaves)
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.allclose(one, other, atol=1e-12)
 
 
 def test_the_number_of_heads_matters(quizzes):
