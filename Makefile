@@ -3,7 +3,7 @@ PYTHON ?= python3
 NOTEBOOK = llm_on_sudoku.ipynb
 JUPYTER = .venv/bin/jupyter
 
-.PHONY: run lab test refresh bench golden
+.PHONY: run lab test test-gpu refresh bench golden
 
 # Offline, so that it does the same for everybody; `make lab` uses your account if you are logged in.
 run: .venv/ready
@@ -18,6 +18,9 @@ test: .venv/ready
 	.venv/bin/ruff check --quiet .
 	.venv/bin/ruff format --quiet --check .
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -rs
+
+test-gpu: .venv/ready
+	SUDOKU_TEST_GPU=1 .venv/bin/python -m pytest -q -rs -m gpu tests
 
 # Execute the committed notebook again, in place, after a change of code or prose.
 refresh: .venv/ready

@@ -12,15 +12,18 @@ os.environ.update(
     WANDB_ERROR_REPORTING="false",
     WANDB_DIR=tempfile.mkdtemp(prefix="wandb-of-tests-"),  # the checkout stays clean
     OMP_NUM_THREADS="1",
-    CUDA_VISIBLE_DEVICES="",
     PYTHONHASHSEED="0",
 )
 os.environ.pop("WANDB_API_KEY", None)
+if not os.environ.get("SUDOKU_TEST_GPU"):  # what is committed was made without a GPU
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def pytest_collection_modifyitems(items):
-    """Refuse a notebook with cells that were never run: nbval would compare them with nothing."""
+    """Refuse a notebook with cells that were never run: nbval would compare them with nothing. Skip tests for a GPU."""
     for item in items:
+        if item.get_closest_marker("gpu") and not os.environ.get("SUDOKU_TEST_GPU"):
+            item.add_marker(pytest.mark.skip(reason="for machines with a CUDA GPU: make test-gpu"))
         cell = getattr(item, "cell", None)
         if cell is not None and cell.get("execution_count") is None:
             raise pytest.UsageError(

@@ -12,6 +12,8 @@ from .errors import BoardError, ConfigError, DivergedError
 from .model import SudokuTransformer, check_positive, check_shape, solve
 
 CHUNK = 32  # boards whose loss is computed together
+BETAS, WEIGHT_DECAY = (0.9, 0.99), 0.01  # of AdamW
+CLIP = 1.0  # the longest gradient; longer ones are shortened to it
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,17 @@ class Config:
 
 @dataclass
 class Result:
-    """A finished (or interrupted) run: the net on the CPU, one dict per epoch, and seconds of wall time."""
+    """A finished (or interrupted) run: the net on the CPU, one dict per epoch, and seconds of wall time.
+
+    ``error``: why it ended before its time, where that is no exception because other nets are trained with it.
+    """
 
     config: Config
     model: SudokuTransformer
     history: list = field(default_factory=list)
     seconds: float = 0.0
     interrupted: bool = False
+    error: DivergedError | None = None
 
     @property
     def summary(self):
@@ -156,43 +162,22 @@ def fit(config, train, validation, *, log=None, device=None):
     result = Result(config, build_model(config))
     model = result.model.to(device)
     quizzes, solutions = to_tensors(train, device)
+    # On a GPU, asking each batch for its number of blanks would make the host wait in every step.
+    n_asked = None if device == "cpu" else most_blanks(train)
     generator = torch.Generator(device).manual_seed(config.seed)
-    n_steps = steps_per_epoch(config, len(quizzes))
+    rates = learning_rates(config, config.epochs * steps_per_epoch(config, len(quizzes)))
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        config.learning_rate,
-        total_steps=config.epochs * n_steps + 1,
-        cycle_momentum=False,
+        model.parameters(), betas=BETAS, weight_decay=WEIGHT_DECAY, fused=True
     )
     try:
+        step = 0
         for epoch in range(1, config.epochs + 1):
-            order = torch.randperm(len(quizzes), generator=generator, device=device)
-            # loss, right answers, blank cells: read once per epoch
-            totals = torch.zeros(3, device=device)
-            for rows in order.split(config.batch_size)[:n_steps]:
-                batch = augment(quizzes[rows], solutions[rows], generator)
-                totals += training_step(model, optimizer, *batch)
-                schedule.step()
-            loss, right, blanks = totals.tolist()
-            metrics = {
-                "epoch": epoch,
-                "train_loss": loss / max(blanks, 1),
-                "train_accuracy": right / max(blanks, 1),
-                "learning_rate": schedule.get_last_lr()[0],
-            }
-            if epoch % config.validate_every == 0 or epoch == config.epochs:
-                scores = evaluate(model, validation)
-                metrics["val_loss"] = scores.loss
-                metrics["val_accuracy"] = scores.accuracy
-                metrics["val_solved"] = scores.solved
-            if not all(map(math.isfinite, metrics.values())):
-                raise DivergedError(
-                    f"the loss is no finite number any more in epoch {epoch}: a learning_rate of "
-                    f"{config.learning_rate} is too high for this net; try a third of it"
-                )
+            totals = torch.zeros(3, device=device)  # stays on the device until the epoch is over
+            for batch in epoch_batches(config, quizzes, solutions, generator):
+                optimizer.param_groups[0]["lr"] = rates[step]
+                totals += training_step(model, optimizer, *batch, n_asked)
+                step += 1
+            metrics = epoch_metrics(config, epoch, totals.tolist(), rates[step], model, validation)
             result.history.append(metrics)
             if log is not None:
                 log(dict(metrics))
@@ -201,7 +186,7 @@ def fit(config, train, validation, *, log=None, device=None):
     finally:
         result.model = model.cpu().eval()
         result.seconds = time.perf_counter() - start
-        del quizzes, solutions, optimizer, schedule
+        del quizzes, solutions, optimizer
         if device != "cpu":
             torch.cuda.empty_cache()
     return result
@@ -213,17 +198,72 @@ def steps_per_epoch(config, n_boards):
     return min(config.steps_per_epoch or available, available)
 
 
+def most_blanks(boards):
+    """The number of blanks of the emptiest board."""
+    return int((boards.quizzes == 0).sum(1).max())
+
+
+def learning_rates(config, n_steps):
+    """The learning rate of every step, and the one that would follow: PyTorch's one-cycle schedule, as a list."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=config.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.learning_rate, total_steps=n_steps + 1, cycle_momentum=False
+    )
+    rates = schedule.get_last_lr()
+    for _ in range(n_steps):
+        optimizer.step()
+        schedule.step()
+        rates += schedule.get_last_lr()
+    return rates
+
+
+def epoch_batches(config, quizzes, solutions, generator):
+    """The augmented batches of one epoch, the boards in random order: yields two tensors [batch, 81] each time."""
+    order = torch.randperm(len(quizzes), generator=generator, device=quizzes.device)
+    for rows in order.split(config.batch_size)[: steps_per_epoch(config, len(quizzes))]:
+        yield augment(quizzes[rows], solutions[rows], generator)
+
+
+def epoch_metrics(config, epoch, totals, rate, model, validation):
+    """What is logged after an epoch, from its sums [loss, right answers, cells] and the next learning rate.
+
+    Raises
+    ------
+    DivergedError
+        A number that is not finite.
+    """
+    loss, right, blanks = totals
+    metrics = {
+        "epoch": epoch,
+        "train_loss": loss / max(blanks, 1),
+        "train_accuracy": right / max(blanks, 1),
+        "learning_rate": rate,
+    }
+    if epoch % config.validate_every == 0 or epoch == config.epochs:
+        scores = evaluate(model, validation)
+        metrics["val_loss"] = scores.loss
+        metrics["val_accuracy"] = scores.accuracy
+        metrics["val_solved"] = scores.solved
+    if not all(map(math.isfinite, metrics.values())):
+        raise DivergedError(
+            f"the loss is no finite number any more in epoch {epoch}: a learning_rate of "
+            f"{config.learning_rate} is too high for this net; try a third of it"
+        )
+    return metrics
+
+
 def to_tensors(boards, device):
     """Quizzes and solutions as uint8 tensors [board, 81] on the device."""
     return [torch.from_numpy(part.copy()).to(device) for part in boards]
 
 
-def training_step(model, optimizer, quizzes, solutions):
+def training_step(model, optimizer, quizzes, solutions, n_asked=None):
     """One step of AdamW on a batch; returns sums over its blank cells: [loss, right answers, cells].
 
     The loss is the mean over the batch's blank cells and over the passes of the net. Boards are sorted by
     their number of blanks and taken in chunks, each padded to its own maximum, so that the net answers for
-    few cells that nobody asked about; the gradients are those of the whole batch.
+    few cells that nobody asked about; the gradients are those of the whole batch. With ``n_asked``, the most blanks
+    that a board can have, the batch is one chunk padded to that, and nothing is read from the device.
     """
     optimizer.zero_grad(set_to_none=True)
     n_blanks = (quizzes == 0).sum(1)
@@ -232,13 +272,13 @@ def training_step(model, optimizer, quizzes, solutions):
     totals = torch.zeros(3, device=quizzes.device)
     tables = model.tables()
     shared = [table.detach().requires_grad_() for table in tables]  # gathers the chunks' gradients
-    for rows in order.split(CHUNK):
-        n_asked = int(n_blanks[rows[-1]])
-        sums = blank_cell_sums(model, quizzes[rows], solutions[rows], n_asked, shared)
+    for rows in order.split(len(order) if n_asked else CHUNK):
+        most = n_asked or int(n_blanks[rows[-1]])
+        sums = blank_cell_sums(model, quizzes[rows], solutions[rows], most, shared)
         (sums[0] / all_blanks).backward()
         totals += torch.stack(sums).detach()
     torch.autograd.backward(tables, [table.grad for table in shared])
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
     optimizer.step()
     return totals
 

@@ -119,9 +119,9 @@ def test_every_batch_is_augmented_afresh(few, monkeypatch):
     seen = []
     real = train.training_step
 
-    def spy(model, optimizer, quizzes, solutions):
+    def spy(model, optimizer, quizzes, solutions, n_asked):
         seen.append((quizzes.clone(), solutions.clone()))
-        return real(model, optimizer, quizzes, solutions)
+        return real(model, optimizer, quizzes, solutions, n_asked)
 
     monkeypatch.setattr(train, "training_step", spy)
     one = few.first(1)
@@ -168,7 +168,7 @@ def test_no_boards_are_refused(few):
 
 
 def test_a_loss_that_is_no_number_stops_the_run_with_a_clear_error(few, monkeypatch):
-    def explodes(model, optimizer, quizzes, solutions):
+    def explodes(model, optimizer, quizzes, solutions, n_asked):
         optimizer.step()
         return torch.tensor([math.nan, 0.0, 10.0])
 
