@@ -42,6 +42,13 @@ def parser():
     command.add_argument(
         "--resume", metavar="FILE.csv", help="a sweep from `export`, with its runs done already"
     )
+    command.add_argument(
+        "--repeat",
+        metavar="FILE.csv",
+        help="the best and the worst runs of a file from `export`, again with other seeds",
+    )
+    command.set_defaults(workers=1)
+    _add_agent_flags(command)
 
     command = add("agent", commands.run_agent)
     command.add_argument("sweep", nargs="?", help="the id that `sweep` printed")
@@ -51,8 +58,7 @@ def parser():
         default=1,
         help="processes that share the work; on a CPU one per core, else one per GPU (default 1)",
     )
-    command.add_argument("--count", type=_positive, help="at most so many runs per worker")
-    _add_machine_flags(command)
+    _add_agent_flags(command)
 
     command = add("export", commands.export)
     command.add_argument("file", metavar="FILE.csv")
@@ -90,12 +96,6 @@ def _add_train_flags(command):
         "--row", type=int, help="train the run with this index of --results again, as it was"
     )
     command.add_argument(
-        "--results",
-        metavar="FILE.csv",
-        default=commands.GRID_RESULTS,
-        help="a file that `export` wrote (default: data/grid_240.csv)",
-    )
-    command.add_argument(
         "--wandb",
         action="store_true",
         help="log a W&B run; started by `wandb agent`, take the settings from there, too",
@@ -109,7 +109,24 @@ def _add_train_flags(command):
     _add_machine_flags(command)
 
 
+def _add_agent_flags(command):
+    command.add_argument(
+        "--stack",
+        type=_positive,
+        metavar="K",
+        help="train K runs as one network, where only learning rate or seed differ: for a GPU",
+    )
+    command.add_argument("--count", type=_positive, help="at most so many runs per worker")
+    _add_machine_flags(command)
+
+
 def _add_machine_flags(command):
+    command.add_argument(
+        "--results",
+        metavar="FILE.csv",
+        default=commands.GRID_RESULTS,
+        help="a file from `export`, for --row and for sweeps that --repeat set up (default: data/grid_240.csv)",
+    )
     command.add_argument(
         "--boards",
         type=_positive,

@@ -1,13 +1,11 @@
 """What ``python -m sudoku_sweep`` does, a function per subcommand; each takes the parsed flags."""
 
-import contextlib
 import functools
 import hashlib
 import itertools
 import os
 import subprocess
 import sys
-import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -71,11 +69,12 @@ def train_net(args):
     save = _checked_save_path(args.save)
     device = _device(args)
     boards, scored = data.training_boards(args.boards), _validation_boards(args, sweep_config)
-    logged = _logged(config, device) if args.wandb else None
-    with logged or contextlib.nullcontext((config, _print_epoch)) as (config, log):
-        result = train.fit(config, boards, scored, log=log, device=device)
-        if result.interrupted:
-            raise KeyboardInterrupt
+    if args.wandb:
+        result = _train_logged(train.fit, config, boards, scored, device)
+    else:
+        result = train.fit(config, boards, scored, log=_print_epoch, device=device)
+    if result.interrupted:
+        raise KeyboardInterrupt
     if recorded:
         for name, value in result.summary.items():
             print(f"{name}: {value:.6g}, in the file {recorded.summary[name]:.6g}")
@@ -86,10 +85,11 @@ def train_net(args):
         print(f"{name}: {solved:.1f} % of boards solved, {right:.1f} % of blank cells right")
     if save:
         about = {
-            "config": train.as_dict(config),
+            "config": train.as_dict(result.config),
             "parameters": result.model.n_parameters(),
             "training_boards": len(boards.quizzes),
-            "steps": config.epochs * train.steps_per_epoch(config, len(boards.quizzes)),
+            "steps": result.config.epochs
+            * train.steps_per_epoch(result.config, len(boards.quizzes)),
             "seconds": round(result.seconds),
             "device": _hardware(device),
             "scores": {name: train.as_dict(score) for name, score in scores.items()},
@@ -147,12 +147,11 @@ def _commit():
     return asked.stdout.strip()
 
 
-@contextlib.contextmanager
-def _logged(config, device):
-    """A W&B run with ``config``, in which an agent's settings replace those given: yields its config and log.
+def _train_logged(fit, config, boards, validation, device, rows=None):
+    """Train in a W&B run, in whose config an agent's settings replace those of ``config``; returns the result.
 
-    Its summary notes on what, with which commit, and for how many seconds of processor time it was trained: unlike
-    wall time, they do not depend on what else the machine has to do.
+    A setting ``row`` stands for all settings of that row but the seed. The run's summary notes on what, with which
+    commit and for how long it was trained.
     """
     import wandb  # only here: it takes a second to import
 
@@ -160,9 +159,16 @@ def _logged(config, device):
     with wandb.init(config=train.as_dict(config)) as run:
         run.define_metric("*", step_metric="epoch")
         run.summary.update({"device": _hardware(device), "commit": _commit()})
-        start = time.process_time()
-        yield train.Config.of(run.config), run.log
-        run.summary["cpu_seconds"] = round(time.process_time() - start, 3)
+        if "row" in run.config:
+            recorded = rows[run.config["row"]].config | {"seed": run.config["seed"]}
+            run.config.update(recorded, allow_val_change=True)
+        config = train.Config.of({k: v for k, v in run.config.items() if k != "row"})
+        result = fit(config, boards, validation, log=run.log, device=device)
+        if result.interrupted:
+            raise KeyboardInterrupt
+        for name in ("seconds", "cpu_seconds"):
+            run.summary[name] = round(getattr(result, name), 3)
+    return result
 
 
 def _checked_save_path(path):
@@ -221,20 +227,28 @@ def card_text(path, about):
 
 
 def set_up_sweep(args):
-    """Set up a local sweep, without an account: the notebook's, or one from a YAML file. Trains nothing yet."""
+    """Set up a local sweep, without an account: the notebook's, or one from a file. Only --stack trains it, too."""
     from . import local, results
 
-    if sum(map(bool, (args.file, args.preset, args.resume))) > 1:
-        raise SweepError("give one of: a file, --preset for the notebook's own sweep, --resume")
+    if sum(map(bool, (args.file, args.preset, args.resume, args.repeat))) > 1:
+        raise SweepError(
+            "give one of: a file, --preset for the notebook's own sweep, --resume, --repeat"
+        )
     if args.resume:
         sweep_id = results.resume(args.resume)
+    elif args.repeat:
+        sweep_id = results.repeat(args.repeat)
     else:
         config = _read_sweep(args.file) if args.file else sweeps.choose_preset(args.preset).sweep()
         search.check(config)
         # count: a sweep without an end is fine, `agent --count` ends it
         sweeps.check_sweep(config, count=1)
         sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
+    if args.stack:
+        args.sweep = sweep_id
+        return run_agent(args)
     print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
+    return 0
 
 
 def _read_sweep(path):
@@ -252,7 +266,7 @@ def run_agent(args):
     local.sweep_config(sweep_id)  # refuses an unknown id before any worker starts
     os.environ.setdefault("WANDB_SILENT", "true")  # else a dozen lines per run
     try:
-        if args.workers > 1:
+        if args.workers > 1 and not args.stack:
             return _run_workers(sweep_id, args)
         _train_runs(sweep_id, args)
     except KeyboardInterrupt:
@@ -262,24 +276,42 @@ def run_agent(args):
 
 
 def _train_runs(sweep_id, args):
-    from . import local
+    from . import local, results
 
-    device = _device(args)
+    device, config = _device(args), local.sweep_config(sweep_id)
     boards = data.training_boards(args.boards)
-    validation = _validation_boards(args, local.sweep_config(sweep_id))
+    validation = _validation_boards(args, config)
+    fit = _stacked_fit(sweep_id, args) if args.stack else train.fit
+    rows = None
+    if "row" in config["parameters"]:
+        rows = {run.index: run for run in results.load(args.results)[1]}
 
     def train_run():
-        with _logged(train.Config(), device) as (config, log):
-            if train.fit(config, boards, validation, log=log, device=device).interrupted:
-                raise KeyboardInterrupt
+        _train_logged(fit, train.Config(), boards, validation, device, rows)
 
     local.agent(sweep_id, function=train_run, count=args.count)
+
+
+def _stacked_fit(sweep_id, args):
+    """What trains the runs that are still to do, some at a time as one."""
+    from . import local, stack
+
+    config = local.sweep_config(sweep_id)
+    if config["method"] != "grid" or "row" in config["parameters"]:
+        raise SweepError("--stack needs a grid of settings: it has to know which runs are to come")
+    if args.workers > 1:
+        raise SweepError("--stack is for one worker: several would train the same runs")
+    done = {run.index for run in local.runs(sweep_id) if run.state in local.DONE}
+    points = sweeps.grid_points(config)[: sweeps.n_runs(config)]
+    to_do = [train.Config.of(point) for at, point in enumerate(points) if at not in done]
+    return stack.StackedFit(to_do[: args.count], args.stack)
 
 
 def _run_workers(sweep_id, args):
     """The exit status of several agents at once: a process each; with several GPUs, they take turns on them."""
     options = {"count": args.count, "boards": args.boards, "device": args.device}
     options |= {"threads": args.threads, "validation-boards": args.validation_boards}
+    options |= {"results": args.results}
     command = [sys.executable, "-m", "sudoku_sweep", "agent", sweep_id]
     command += [f"--{name}={value}" for name, value in options.items() if value is not None]
     workers = []

@@ -9,6 +9,10 @@ from . import local, sweeps
 from .errors import SweepError
 from .files import write_atomically
 
+REPEATED, SEEDS = (
+    10,
+    (1, 2),
+)  # how many runs from either end are trained again, and with which seeds
 TEXT = ("state", "error", "preset", "summary.device", "summary.commit")  # columns that hold no JSON
 
 
@@ -100,3 +104,18 @@ def resume(path):
     local.adopt(sweep_id, runs)
     print(f"{len(runs)} of them are done already")
     return sweep_id
+
+
+def repeat(path):
+    """Set up a local sweep that trains the best and the worst runs of a file again, with other seeds; returns its id.
+
+    Its parameters are the ``row`` (the run's index in the file), whose settings the agent looks up, and the ``seed``.
+    """
+    config, runs = load(path)
+    scored = [run for run in runs if run.state == "finished"]
+    ranked = sorted(scored, key=lambda run: run.summary["val_accuracy"])
+    rows = [run.index for run in ranked[:REPEATED] + ranked[REPEATED:][-REPEATED:]]
+    parameters = {"row": {"values": rows}, "seed": {"values": list(SEEDS)}}
+    again = {"method": "grid", "metric": config["metric"], "parameters": parameters}
+    again |= {"name": config.get("name", ""), "description": f"runs of {Path(path).name} again"}
+    return local.sweep(again, project=sweeps.PROJECT)

@@ -107,7 +107,7 @@ def fit_stack(configs, boards, validation, *, device=None):
     """Train some nets together: a list of ``train.Result``, one per config, as ``train.fit`` would return them.
 
     Each net sees the batches that it would see alone. Where ``fit`` raises ``DivergedError`` for a net, its result
-    has that as its ``error``, and the others go on undisturbed. ``seconds`` is each net's share of the time.
+    has that as its ``error``, and the others go on undisturbed. ``seconds`` are each net's share of the time.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ def fit_stack(configs, boards, validation, *, device=None):
     ConfigError
         Configs that differ in more.
     """
-    start, device = time.perf_counter(), device or train.default_device()
-    shared = configs[0]
+    start, cpu_start = time.perf_counter(), time.process_time()
+    device, shared = device or train.default_device(), configs[0]
     quizzes, solutions = train.to_tensors(boards, device)
     n_steps = train.steps_per_epoch(shared, len(quizzes))
     stack = Stack(configs, shared.epochs * n_steps, train.most_blanks(boards), device)
@@ -149,6 +149,7 @@ def fit_stack(configs, boards, validation, *, device=None):
     for at, result in enumerate(results):
         result.model.load_state_dict(stack.member(at).state_dict())
         result.seconds = (time.perf_counter() - start) / len(results)
+        result.cpu_seconds = (time.process_time() - cpu_start) / len(results)
     return results
 
 

@@ -87,8 +87,9 @@ class Config:
 
 @dataclass
 class Result:
-    """A finished (or interrupted) run: the net on the CPU, one dict per epoch, and seconds of wall time.
+    """A finished (or interrupted) run: the net on the CPU, one dict per epoch, and what it took.
 
+    ``seconds`` are wall time, ``cpu_seconds`` processor time, which does not depend on what else the machine does.
     ``error``: why it ended before its time, where that is no exception because other nets are trained with it.
     """
 
@@ -96,6 +97,7 @@ class Result:
     model: SudokuTransformer
     history: list = field(default_factory=list)
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     interrupted: bool = False
     error: DivergedError | None = None
 
@@ -158,7 +160,7 @@ def fit(config, train, validation, *, log=None, device=None):
             f"nothing to train on: {len(train.quizzes)} training, {len(validation.quizzes)} other boards"
         )
     device = device or default_device()
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     result = Result(config, build_model(config))
     model = result.model.to(device)
     quizzes, solutions = to_tensors(train, device)
@@ -186,6 +188,7 @@ def fit(config, train, validation, *, log=None, device=None):
     finally:
         result.model = model.cpu().eval()
         result.seconds = time.perf_counter() - start
+        result.cpu_seconds = time.process_time() - cpu_start
         del quizzes, solutions, optimizer
         if device != "cpu":
             torch.cuda.empty_cache()

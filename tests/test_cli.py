@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sudoku_sweep import data, local, results, sweeps
+from sudoku_sweep import data, local, results, stack, sweeps
 from sudoku_sweep.__main__ import main
 from sudoku_sweep.commands import _commit
 from sudoku_sweep.model import load_checkpoint
@@ -73,6 +73,8 @@ def test_train_saves_a_net_with_a_card_that_says_how_to_make_it_again(tmp_path, 
         (["sweep", "nowhere.yaml"], "nowhere.yaml"),
         (["sweep", "nowhere.yaml", "--preset", "quick"], "give one of"),
         (["sweep", "--resume", "nowhere.csv"], "nowhere.csv is no file of results"),
+        (["sweep", "--repeat", "nowhere.csv"], "nowhere.csv is no file of results"),
+        (["sweep", "--repeat", "nowhere.csv", "--resume", "other.csv"], "give one of"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_2(
@@ -248,3 +250,54 @@ def test_a_sweep_is_exported_and_resumed(folder, capsys, monkeypatch):
     assert len(again) >= 6 and all(now == then for now, then in again)
     assert main(["train", "--row", "2", "--results", "two.csv"]) == 2
     assert "no row with index 2" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_stacked_sweep_logs_every_run_to_a_run_of_its_own(folder, capsys, monkeypatch):
+    together, real = [], stack.fit_stack
+
+    def spy(configs, *args, **kwargs):
+        together.append([config.learning_rate for config in configs])
+        return real(configs, *args, **kwargs)
+
+    monkeypatch.setattr(stack, "fit_stack", spy)
+    small = ["--boards", "64", "--validation-boards", "4"]
+    assert main(["sweep", "small.yaml", "--stack", "3", "--count", "3", *small]) == 0
+    assert main(["agent", "--stack", "3", *small]) == 0
+    assert together == [[1e-3, 2e-3, 3e-3], [4e-3]]
+    stacked = local.runs(local.latest_sweep())
+    assert [run.state for run in stacked] == ["finished"] * 4
+    assert len(list(folder.glob("wandb/offline-run-*/run-*.wandb"))) == 4
+    assert main(["sweep", "small.yaml"]) == main(["agent", *small]) == 0
+    for one, other in zip(stacked, local.runs(local.latest_sweep()), strict=True):
+        assert one.config == other.config and len(one.rows) == len(other.rows) == 1
+        assert one.rows[0] == pytest.approx(other.rows[0], rel=1e-4)
+        assert one.summary["seconds"] > 0 and one.summary["cpu_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_what_cannot_be_stacked_is_refused(folder, capsys):
+    (folder / "random.yaml").write_text(SMALL.replace("grid", "random") + "run_cap: 2\n")
+    assert main(["sweep", "random.yaml", "--stack", "2"]) == 2
+    assert "needs a grid" in capsys.readouterr().err
+    assert main(["sweep", "small.yaml"]) == 0
+    assert main(["agent", "--stack", "2", "--workers", "2"]) == 2
+    assert "for one worker" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_best_and_worst_runs_are_trained_again_with_other_seeds(folder, capsys, monkeypatch):
+    monkeypatch.setattr(results, "REPEATED", 1)
+    small = ["--boards", "64", "--validation-boards", "4"]
+    assert main(["sweep", "small.yaml"]) == main(["agent", *small]) == 0
+    assert main(["export", "all.csv"]) == main(["sweep", "--repeat", "all.csv"]) == 0
+    assert main(["agent", "--results", "all.csv", *small]) == 0
+    _, runs = results.load("all.csv")
+    ranked = sorted(runs, key=lambda run: run.summary["val_accuracy"])
+    again = local.runs(local.latest_sweep())
+    assert [(run.config["row"], run.config["seed"]) for run in again] == [
+        (run.index, seed) for run in (ranked[0], ranked[-1]) for seed in (1, 2)
+    ]
+    for run in again:
+        settings = {"row": run.config["row"], "seed": run.config["seed"]}
+        assert run.state == "finished" and run.config == runs[run.config["row"]].config | settings
