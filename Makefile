@@ -27,7 +27,7 @@ refresh: .venv/ready
 	$(JUPYTER) nbconvert --to notebook --execute --inplace --log-level WARN \
 		--ExecutePreprocessor.record_timing=False $(NOTEBOOK)
 	$(JUPYTER) nbconvert --to markdown --output-dir build --log-level WARN $(NOTEBOOK)
-	cp build/llm_on_sudoku_files/llm_on_sudoku_26_1.png images/solved.png  # the README's picture
+	cp build/llm_on_sudoku_files/llm_on_sudoku_29_1.png images/solved.png  # the README's picture
 
 bench: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.boards

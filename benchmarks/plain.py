@@ -29,13 +29,19 @@ class SudokuDataset(Dataset):
 
 
 class PlainTransformer(nn.Module):
-    """Digit and position embeddings added, standard encoder layers, nine scores per cell."""
+    """Digit and position embeddings added, standard encoder layers (dropout and all), nine scores per cell."""
 
-    def __init__(self, width, n_heads, n_layers, mlp_ratio):
+    def __init__(self, width, n_heads, n_layers, mlp_ratio, dropout=0.1):
         super().__init__()
         self.digit, self.place = nn.Embedding(10, width), nn.Embedding(81, width)
         layer = nn.TransformerEncoderLayer(
-            width, n_heads, mlp_ratio * width, activation="gelu", batch_first=True, norm_first=True
+            width,
+            n_heads,
+            mlp_ratio * width,
+            dropout,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
         )
         self.encoder = nn.TransformerEncoder(layer, n_layers, enable_nested_tensor=False)
         self.scores = nn.Linear(width, 9)
@@ -51,19 +57,21 @@ class PlainTransformer(nn.Module):
         return F.cross_entropy(self(quizzes)[blank], solutions[blank] - 1)
 
 
-def fit(config, boards):
-    """Train for ``steps_per_epoch`` steps of a ``train.Config``; returns what was logged, a dict per step."""
+def fit(config, boards, dropout=0.1, log=None):
+    """Train for ``steps_per_epoch`` steps of a ``train.Config``; ``log`` takes a dict per step. Returns the net."""
     torch.manual_seed(config.seed)
-    model = PlainTransformer(config.attention_dim, config.n_heads, config.n_loops, config.mlp_ratio)
+    model = PlainTransformer(
+        config.attention_dim, config.n_heads, config.n_loops, config.mlp_ratio, dropout
+    )
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
     loader = DataLoader(SudokuDataset(boards, config.seed), config.batch_size, shuffle=True)
-    log = []
+    log = log or [].append
     for step, (quizzes, solutions) in enumerate(loader, start=1):
         optimizer.zero_grad()
         loss = model.loss(quizzes, solutions)
         loss.backward()
         optimizer.step()
-        log.append({"step": step, "train_loss": loss.item()})
+        log({"step": step, "train_loss": loss.item()})
         if step == config.steps_per_epoch:
             break
-    return log
+    return model

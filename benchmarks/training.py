@@ -1,106 +1,150 @@
-"""How fast one net trains, beside the loop of PyTorch tutorials: ``python -m benchmarks.training`` prints a table.
+"""How fast nets train here, beside what people use today: ``python -m benchmarks.training`` prints two tables.
 
-Both train the same number of steps on the same boards, in one thread, by turns, several times over. Memory is measured
-apart, in a process for each.
+All train the same number of steps on the same boards, in one thread (two processes of one thread for "two workers"),
+by turns, several times over.
 """
 
-import re
-import subprocess
-import sys
-import time
-from pathlib import Path
+import importlib.util
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from statistics import median
 
 import torch
 
 from benchmarks import plain
-from sudoku_sweep import data, train
+from benchmarks.logging_cost import milliseconds_per_log
+from benchmarks.measure import (
+    by_turns,
+    config_of,
+    flops,
+    matmul_rate,
+    nothing_to_solve,
+    peak_megabytes,
+    ratio,
+    table,
+)
+from sudoku_sweep import data, stack, train
 
-REPEATS = 5
-STEPS = {64: 40, 512: 5}  # per measurement, by batch size
-
-
-def fit_ours(config, boards):
-    """The project's own training; the validation at its end has one board."""
-    train.fit(config, boards, boards.first(1))
-
-
-CONTENDERS = {"this project": fit_ours, "plain PyTorch": plain.fit}
-
-
-def shapes():
-    """What is measured: a large net with one pass and with two, and the corners of the grid of 240."""
-    for batch_size in STEPS:
-        yield batch_size, 1, (30, 36, 9)
-        corners = [(e, a, h) for e in (10, 30) for a in (9, 36) for h in (1, 9)]
-        yield from ((batch_size, 2, corner) for corner in corners)
-
-
-def config_of(batch_size, n_loops, shape):
-    """The settings of one measurement."""
-    embedding_dim, attention_dim, n_heads = shape
-    return train.Config(
-        embedding_dim=embedding_dim,
-        attention_dim=attention_dim,
-        n_heads=n_heads,
-        n_loops=n_loops,
-        batch_size=batch_size,
-        epochs=1,
-        steps_per_epoch=STEPS[batch_size],
-    )
+STEPS = {64: 15, 512: 3}  # per measurement, by batch size
+STACKED = 5
+# batch size, passes, (embedding_dim, attention_dim, n_heads)
+POINTS = [(64, 2, (20, 27, 3)), (64, 2, (30, 36, 9)), (512, 1, (30, 36, 9)), (512, 2, (30, 36, 9))]
+CORNERS = [
+    (batch_size, 2, (embedding_dim, attention_dim, n_heads))
+    for batch_size in STEPS
+    for embedding_dim in (10, 30)
+    for attention_dim in (9, 36)
+    for n_heads in (1, 9)
+]
+OURS, PLAIN = "this project", "plain PyTorch"
 
 
-def boards_per_second(config, boards):
-    """The speeds of every contender, measured by turns: {name: [repeat]}."""
-    speeds = {name: [] for name in CONTENDERS}
-    for _ in range(REPEATS):
-        for name, fit in CONTENDERS.items():
-            start = time.perf_counter()
-            fit(config, boards)
-            seconds = time.perf_counter() - start
-            speeds[name].append(config.batch_size * config.steps_per_epoch / seconds)
-    return speeds
-
-
-def peak_megabytes(name, *point):
-    """What training takes at most beyond what Python, torch and the boards take; in a process of its own."""
-    code = f"from benchmarks import training; training.print_peak({name!r}, *{point!r})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout)
-
-
-def print_peak(name, *point):
-    """Train a little and print by how many megabytes the process grew at most (Linux only)."""
-    boards = data.load_split("train")
+@cache
+def boards():
+    """The training boards, read once per process."""
     torch.set_num_threads(1)
-    CONTENDERS[name](config_of(*point), boards.first(8))  # what is only set up once
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = _kilobytes("VmRSS")
-    CONTENDERS[name](config_of(*point), boards)
-    print((_kilobytes("VmHWM") - before) / 1024)
+    return data.load_split("train")
 
 
-def _kilobytes(name):
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(rf"{name}:\s*(\d+) kB", status)[1])
+def setting(batch_size, n_loops, shape, **others):
+    """The config of a point."""
+    return config_of(batch_size, n_loops, shape, STEPS.get(batch_size, 1), **others)
+
+
+def ours(*point):
+    """The project's own training."""
+    train.fit(setting(*point), boards(), nothing_to_solve(boards()))
+
+
+def stacked(*point):
+    """``STACKED`` seeds as one network."""
+    configs = [setting(*point, seed=seed) for seed in range(STACKED)]
+    stack.fit_stack(configs, boards(), nothing_to_solve(boards()))
+
+
+def plain_pytorch(*point):
+    """The loop of tutorials."""
+    plain.fit(setting(*point), boards())
+
+
+def plain_without_dropout(*point):
+    """The same, with PyTorch's faster attention, which it has for training without dropout only."""
+    plain.fit(setting(*point), boards(), dropout=0.0)
+
+
+def with_lightning(*point):
+    """The same net, trained by Lightning."""
+    from benchmarks import lightning_peer
+
+    lightning_peer.fit(setting(*point), boards())
+
+
+# What is measured: a function, how many nets it trains, and how often it logs per step.
+CONTENDERS = {
+    PLAIN: (plain_pytorch, 1, 1),
+    "plain, no dropout": (plain_without_dropout, 1, 1),
+    "PyTorch Lightning": (with_lightning, 1, 1),
+    OURS: (ours, 1, 1 / 40),  # an epoch of the full preset has 40 steps
+    f"stack of {STACKED}": (stacked, STACKED, 1 / 40),
+}
+
+
+def measure_point(point, pool, rate, ms_per_log):
+    """Rows of the table for one point: every contender, and two workers at once."""
+    batch_size = point[0]
+    contenders = dict(CONTENDERS)
+    if importlib.util.find_spec("lightning") is None:
+        print("PyTorch Lightning is not installed, its rows are left out: pip install lightning")
+        del contenders["PyTorch Lightning"]
+    functions = {name: lambda f=f: f(*point) for name, (f, _, _) in contenders.items()}
+    functions["two workers"] = lambda: list(pool.map(ours, *([part] * 2 for part in point)))
+    contenders["two workers"] = (ours, 2, 1 / 40)
+    seconds = by_turns(functions)
+    for name, (function, n_nets, logs_per_step) in contenders.items():
+        ms = 1e3 * median(seconds[name]) / STEPS[batch_size]
+        speed = n_nets * batch_size / ms * 1e3
+        # two workers share no memory and no core: their figures are those of one
+        share = flops(lambda f=function: f(*point)) / STEPS[batch_size] / ms * 1e3 / rate
+        calls = [f"{function.__name__}(*{where!r})" for where in (point, (8, *point[1:]))]
+        megabytes = peak_megabytes("training", *calls)
+        yield [
+            *(batch_size, point[1], ", ".join(map(str, point[2])), name, f"{speed:,.0f}"),
+            f"{n_nets * ratio(seconds, name, PLAIN):.2f}",
+            f"{ms:.1f}",
+            f"{100 * share:.0f} %",
+            f"{megabytes:.0f}" if name != "two workers" else f"2 x {megabytes:.0f}",
+            f"{100 * logs_per_step * n_nets * ms_per_log / ms:.2f} %",
+        ]
+
+
+def measure_corners():
+    """Rows of the second table: this project and plain PyTorch at the corners of the grid of 240."""
+    for point in CORNERS:
+        functions = {OURS: lambda p=point: ours(*p), PLAIN: lambda p=point: plain_pytorch(*p)}
+        seconds = by_turns(functions)
+        done = point[0] * STEPS[point[0]]
+        yield [
+            *(point[0], ", ".join(map(str, point[2]))),
+            *(f"{done / median(seconds[name]):,.0f}" for name in functions),
+            f"{ratio(seconds, OURS, PLAIN):.2f}",
+        ]
 
 
 def main():
-    """Print the table of ``benchmarks/README.md``."""
-    torch.set_num_threads(1)
-    boards = data.load_split("train")
-    print(
-        "| batch | passes | embedding, attention, heads | this project | plain PyTorch | ratio | MB | MB, plain |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for point in shapes():
-        ours, theirs = boards_per_second(config_of(*point), boards).values()
-        ratio = median(mine / other for mine, other in zip(ours, theirs, strict=True))
-        memory = [f"{peak_megabytes(name, *point):.0f}" for name in CONTENDERS]
-        batch_size, n_loops, shape = point
-        cells = [batch_size, n_loops, ", ".join(map(str, shape))]
-        cells += [f"{median(ours):,.0f}", f"{median(theirs):,.0f}", f"{ratio:.2f}", *memory]
-        print("|", " | ".join(map(str, cells)), "|", flush=True)
+    """Print both tables."""
+    boards()
+    rate, ms_per_log = matmul_rate(), milliseconds_per_log()
+    print(f"One matrix product of 512 x 512: {rate / 1e9:.0f} GFLOP/s in one thread.")
+    print(f"One `run.log` of an offline W&B run: {ms_per_log:.2f} ms.\n")
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn, initializer=boards) as pool:
+        rows = [row for point in POINTS for row in measure_point(point, pool, rate, ms_per_log)]
+    header = ["batch", "passes", "embedding, attention, heads", "", "boards/s", "x plain"]
+    print(table([*header, "ms/step", "of matmul rate", "MB", "W&B"], rows))
+    header = ["batch", "embedding, attention, heads", OURS, PLAIN, "ratio"]
+    print("\nThe corners of the grid of 240, two passes, boards/s:\n")
+    print(table(header, measure_corners()))
 
 
 if __name__ == "__main__":

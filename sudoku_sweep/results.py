@@ -19,9 +19,10 @@ TEXT = ("state", "error", "preset", "summary.device", "summary.commit")  # colum
 def save(path, sweep_id):
     """Write the ended runs of a local sweep, a row each; returns how many.
 
-    Above them, lines that begin with ``#`` say which sweep it is. Columns: ``index`` in the sweep, ``preset``,
-    ``state``, ``config.*``, ``summary.*`` (the last value of what was logged, and ``device`` and ``commit``, where
-    the run noted them), ``seconds`` of wall time, ``error``, and ``curve``: the logged rows, in JSON.
+    Above them, lines that begin with ``#`` say which sweep it is, and what it ran on. Columns: ``index`` in the
+    sweep, ``preset``, ``state``, ``config.*``, ``summary.*`` (the last value of what was logged, and ``device`` and
+    ``commit``, where the run noted them), ``seconds`` of wall time, ``error``, and ``curve``: the logged rows, in
+    JSON.
     """
     config = local.sweep_config(sweep_id)
     rows = [
@@ -40,6 +41,9 @@ def save(path, sweep_id):
         f"# {len(rows)} runs of this sweep, {sweeps.n_runs(config) or 'any number'} in all:\n"
     )
     text.write(f"# {json.dumps(config)}\n")
+    facts = ("summary.device", "summary.commit", "config.seed")
+    found = [sorted({str(row[fact]) for row in rows if fact in row}) for fact in facts]
+    text.write("# device: {}; commit: {}; seed: {}\n".format(*map(", ".join, found)))
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -68,7 +72,7 @@ def load(path):
     try:
         lines = Path(path).read_text().splitlines(keepends=True)
         config = json.loads(lines[1].removeprefix("# "))
-        runs = [_run(row) for row in csv.DictReader(lines[2:])]
+        runs = [_run(row) for row in csv.DictReader(lines[3:])]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise SweepError(
             f"{path} is no file of results that can be read ({type(error).__name__}: {error}): "

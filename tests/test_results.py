@@ -1,5 +1,6 @@
 import json
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -37,6 +38,8 @@ def test_what_is_saved_comes_back_as_it_was():
     sweep_id = local.sweep(GRID)
     local.agent(sweep_id, function=log_score)
     assert results.save("runs.csv", sweep_id) == 3
+    about = Path("runs.csv").read_text().splitlines()[:3]
+    assert "3 runs of this sweep, 3 in all" in about[0] and "commit: 1234567" in about[2]
     config, runs = results.load("runs.csv")
     assert config == GRID
     assert plain(runs) == plain(local.runs(sweep_id))
@@ -75,7 +78,9 @@ def test_a_sweep_without_ended_runs_is_not_written():
         results.save("runs.csv", local.sweep(GRID))
 
 
-@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "# 1\n# {}\nindex\nx\n", "# \n# {}\na\n1\n"])
+@pytest.mark.parametrize(
+    "content", ["", "a,b\n1,2\n", "# 1\n# {}\n#\nindex\nx\n", "# \n# {}\n#\na\n1\n"]
+)
 def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "other.csv"
     path.write_text(content)

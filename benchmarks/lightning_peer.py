@@ -1,0 +1,49 @@
+"""The plain net and its boards, trained by PyTorch Lightning: ``pip install -e ".[bench]"``."""
+
+import logging
+import warnings
+
+import lightning
+import torch
+from torch.utils.data import DataLoader
+
+from benchmarks.plain import PlainTransformer, SudokuDataset
+
+
+class LightningSudoku(lightning.LightningModule):
+    """The plain net with the steps that Lightning asks for; its loss is logged in every step."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.net = PlainTransformer(
+            config.attention_dim, config.n_heads, config.n_loops, config.mlp_ratio
+        )
+
+    def training_step(self, batch, _):
+        """The loss of one batch."""
+        loss = self.net.loss(*batch)
+        self.log("train_loss", loss)
+        return loss
+
+    def configure_optimizers(self):
+        """AdamW, as in the other loops."""
+        return torch.optim.AdamW(self.parameters(), lr=self.config.learning_rate)
+
+
+def fit(config, boards):
+    """Train for ``steps_per_epoch`` steps of a ``train.Config``."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    lightning.seed_everything(config.seed, verbose=False)
+    loader = DataLoader(SudokuDataset(boards, config.seed), config.batch_size, shuffle=True)
+    trainer = lightning.Trainer(
+        max_steps=config.steps_per_epoch,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice to use more workers for loading
+        trainer.fit(LightningSudoku(config), loader)
