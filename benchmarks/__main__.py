@@ -1,7 +1,17 @@
 """All benchmarks, one after the other: ``python -m benchmarks``. Needs a quiet machine and most of an hour."""
 
-from benchmarks import agents, bayes, boards, cost, growth, logging_cost, sweeps, training
+from benchmarks import (
+    agents,
+    bayes,
+    boards,
+    cost,
+    growth,
+    logging_cost,
+    profiling,
+    sweeps,
+    training,
+)
 
-for module in (boards, bayes, agents, training, logging_cost, sweeps, growth, cost):
+for module in (boards, bayes, agents, profiling, training, logging_cost, sweeps, growth, cost):
     print(f"\n## {module.__doc__.splitlines()[0]}\n", flush=True)
     module.main()

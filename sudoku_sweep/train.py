@@ -11,7 +11,7 @@ from .data import augment
 from .errors import BoardError, ConfigError, DivergedError
 from .model import SudokuTransformer, check_positive, check_shape, solve
 
-CHUNK = 32  # boards whose loss is computed together
+CHUNK = (32, 64)  # fewest and most boards whose loss is computed together, if the batch has so many
 BETAS, WEIGHT_DECAY = (0.9, 0.99), 0.01  # of AdamW
 CLIP = 1.0  # the longest gradient; longer ones are shortened to it
 
@@ -275,7 +275,7 @@ def training_step(model, optimizer, quizzes, solutions, n_asked=None):
     totals = torch.zeros(3, device=quizzes.device)
     tables = model.tables()
     shared = [table.detach().requires_grad_() for table in tables]  # gathers the chunks' gradients
-    for rows in order.split(len(order) if n_asked else CHUNK):
+    for rows in order.split(len(order) if n_asked else chunk_size(len(order))):
         most = n_asked or int(n_blanks[rows[-1]])
         sums = blank_cell_sums(model, quizzes[rows], solutions[rows], most, shared)
         (sums[0] / all_blanks).backward()
@@ -284,6 +284,12 @@ def training_step(model, optimizer, quizzes, solutions, n_asked=None):
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
     optimizer.step()
     return totals
+
+
+def chunk_size(batch_size):
+    """Half a batch, within the bounds of ``CHUNK``: small enough to pad little and to stay in a CPU's cache."""
+    fewest, most = CHUNK
+    return min(max(batch_size // 2, fewest), most)
 
 
 def blank_cell_sums(model, quizzes, solutions, n_asked, tables=None):

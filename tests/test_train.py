@@ -46,7 +46,7 @@ def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops):
     loss = dense_loss(dense, quizzes, solutions)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(dense.parameters(), 1.0)
-    assert len(boards.quizzes) > 3 * train.CHUNK  # several chunks
+    assert len(boards.quizzes) > 3 * train.chunk_size(len(boards.quizzes))  # several chunks
     assert sums[0] / sums[2] == pytest.approx(loss.item(), rel=1e-6)
     assert int(sums[2]) == int((quizzes == 0).sum())
     for one, other in zip(chunked.parameters(), dense.parameters(), strict=True):
