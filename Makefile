@@ -29,11 +29,10 @@ refresh: .venv/ready
 	$(JUPYTER) nbconvert --to markdown --output-dir build --log-level WARN $(NOTEBOOK)
 	cp build/llm_on_sudoku_files/llm_on_sudoku_29_1.png images/solved.png  # the README's picture
 
+# Most of an hour on a quiet machine. Lightning is one of the peers.
 bench: .venv/ready
-	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.boards
-	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.bayes
-	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.agents
-	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.training
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
+	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks
 
 # Ask W&B's own engine again what the tests hold against; it needs an environment of its own (numpy < 2).
 golden:
