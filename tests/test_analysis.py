@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from sudoku_sweep import analysis
+from sudoku_sweep import analysis, figures
 from sudoku_sweep.local import LocalRun
 
 matplotlib.use("Agg")
@@ -96,7 +96,7 @@ def test_settings_of_any_kind_are_told_apart_and_drawn():
         one.config["odd"] = value
     frame = analysis.runs_frame(mixed)
     assert analysis.varied(frame) == ["config.odd"]
-    axes = analysis.plot_parallel_coordinates(frame)
+    axes = figures.plot_parallel_coordinates(frame)
     assert {"adam", "[1, 2]", "3"} <= {text.get_text() for text in axes.texts}
 
 
@@ -109,16 +109,16 @@ def test_history_has_a_row_for_each_run_and_epoch(runs):
 
 
 def test_curves_show_every_run_and_mark_the_best(runs):
-    axes = analysis.plot_curves(
+    axes = figures.plot_curves(
         analysis.history_frame(runs, "train_loss"), "train_loss", best_id="best"
     )
     assert len(axes.lines) == len(runs)
     marked = [line for line in axes.lines if line.get_label() == "best run"]
-    assert len(marked) == 1 and marked[0].get_color() == analysis.FILLED
+    assert len(marked) == 1 and marked[0].get_color() == figures.FILLED
 
 
 def test_parallel_coordinates_have_a_line_for_each_scored_run(runs):
-    axes = analysis.plot_parallel_coordinates(analysis.runs_frame(runs))
+    axes = figures.plot_parallel_coordinates(analysis.runs_frame(runs))
     lines = [
         line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 2
     ]
@@ -133,7 +133,7 @@ def test_a_drawn_board_tells_clues_right_and_wrong_digits_apart():
     quiz[0] = 4
     board = quiz.copy()
     board[1], board[2] = 4, 5
-    axes = analysis.draw_boards([board], quiz, solution, ["one"])[0]
+    axes = figures.draw_boards([board], quiz, solution, ["one"])[0]
     shown = [(text.get_text(), text.get_color()) for text in axes.texts]
-    assert shown == [("4", analysis.CLUE), ("4", analysis.FILLED), ("5", analysis.WRONG)]
+    assert shown == [("4", figures.CLUE), ("4", figures.FILLED), ("5", figures.WRONG)]
     assert axes.get_title() == "one"

@@ -1,0 +1,132 @@
+"""Figures of runs and boards, for the notebook."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from . import analysis
+
+# Okabe-Ito: told apart by everyone
+GRID_LINE, CLUE, FILLED, WRONG = ("0.2", "black", "#0072B2", "#D55E00")
+FADED = "0.75"
+
+
+# --- runs --------------------------------------------------------------------------------------
+
+
+def plot_curves(history, metric, best_id=None):
+    """Learning curves of all runs over epochs, the best one in colour, the others grey. Returns the axes."""
+    figure, axes = plt.subplots(figsize=(7, 3.5))
+    for run_id, rows in history.groupby("id", sort=False):
+        best = run_id == best_id
+        axes.plot(
+            rows["epoch"],
+            rows[metric],
+            color=FILLED if best else FADED,
+            linewidth=2.5 if best else 1.2,
+            zorder=3 if best else 2,
+            label="best run" if best else None,
+        )
+    axes.set(xlabel="epoch", ylabel=metric.replace("_", " "))
+    axes.grid(alpha=0.3)
+    if best_id is not None:
+        axes.legend()
+    figure.tight_layout()
+    return axes
+
+
+def plot_parallel_coordinates(frame, metric="val_accuracy"):
+    """One line per scored run through the values of what varies, coloured by its score.
+
+    Each axis shows the values that were tried, evenly spaced, smallest below: a learning rate of 1e-4 is as
+    far from 5e-4 as that is from 1e-3.
+    """
+    columns = analysis.varied(frame)
+    score = (
+        analysis.scores(frame, metric).dropna().sort_values()
+    )  # the best runs are drawn last, on top
+    color = plt.matplotlib.colors.Normalize(score.min(), score.max())
+    height = np.empty((len(score), len(columns) + 1))  # [run, axis], 0 below, 1 above
+    figure, axes = plt.subplots(figsize=(8, 3.8))
+    label = dict(xytext=(-6, 0), textcoords="offset points", ha="right", va="center", zorder=4)
+    label["bbox"] = dict(facecolor="white", edgecolor="none", pad=1)
+    for at, column in enumerate(columns):
+        texts = dict.fromkeys(
+            str(value) for value in sorted(frame[column], key=analysis.numbers_first)
+        )
+        position = {text: (i + 0.5) / len(texts) for i, text in enumerate(texts)}
+        height[:, at] = frame.loc[score.index, column].astype(str).map(position)
+        for text, place in position.items():
+            axes.annotate(text, (at, place), **label)
+    height[:, -1] = 0.05 + 0.9 * color(score)
+    for value in (score.min(), score.max()):
+        axes.annotate(f"{value:.2f}", (len(columns), 0.05 + 0.9 * color(value)), **label)
+    for line, value in zip(height, score, strict=True):
+        axes.plot(range(len(line)), line, color=plt.cm.viridis(color(value)), linewidth=2)
+    for at in range(len(columns) + 1):
+        axes.axvline(at, color=GRID_LINE, linewidth=0.8)
+    names = [analysis.short_name(column) for column in columns]
+    axes.set(xticks=range(len(columns) + 1), xticklabels=[*names, metric], yticks=[], ylim=(0, 1))
+    axes.set_xlim(-0.35, len(columns) + 0.1)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(plt.cm.ScalarMappable(color, "viridis"), ax=axes, pad=0.02)
+    bar.set_label(metric.replace("_", " ") + " (share)")
+    figure.tight_layout()
+    return axes
+
+
+# --- boards -----------------------------------------------------------------------------------------------
+
+
+def draw_board(axes, board, clues=None, solution=None, title=None):
+    """Draw one board [81]: clues in black, other digits in blue, those that differ from the solution in red.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    board : array [81]
+        0 for a blank.
+    clues : array [81], optional
+        The quiz; every digit of ``board`` is a clue if left out.
+    solution : array [81], optional
+    title : str, optional
+    """
+    board = np.asarray(board)
+    clues = board if clues is None else np.asarray(clues)
+    for cell in np.flatnonzero(board):
+        wrong = solution is not None and board[cell] != solution[cell]
+        color = CLUE if clues[cell] else WRONG if wrong else FILLED
+        weight = "bold" if clues[cell] else "normal"
+        row, column = divmod(cell, 9)
+        axes.text(
+            column + 0.5,
+            row + 0.53,
+            board[cell],
+            ha="center",
+            va="center",
+            color=color,
+            weight=weight,
+        )
+    for line in range(10):
+        width = 1.8 if line % 3 == 0 else 0.5
+        axes.plot([line, line], [0, 9], color=GRID_LINE, linewidth=width)
+        axes.plot([0, 9], [line, line], color=GRID_LINE, linewidth=width)
+    axes.set(xlim=(-0.1, 9.1), ylim=(9.1, -0.1), aspect="equal", xticks=[], yticks=[], title=title)
+    axes.spines[:].set_visible(False)
+
+
+def draw_steps(found, at, quiz, solution, n_boards=4):
+    """Draw how board ``at`` of a ``model.Solution`` was filled in: the quiz, some looks between, the end."""
+    step = found.step[at].numpy()
+    looks = np.unique(np.linspace(0, step.max(), n_boards).round().astype(int))
+    states = [np.where(step <= look, found.boards[at], 0) for look in looks]
+    titles = ["the quiz", *(f"after look {look}" for look in looks[1:])]
+    return draw_boards(states, quiz, solution, titles)
+
+
+def draw_boards(boards, clues=None, solution=None, titles=None):
+    """Draw boards [n, 81] side by side, as ``draw_board`` does."""
+    figure, row = plt.subplots(1, len(boards), figsize=(3.1 * len(boards), 3.3), squeeze=False)
+    for at, (axes, board) in enumerate(zip(row[0], boards, strict=True)):
+        draw_board(axes, board, clues, solution, titles and titles[at])
+    figure.tight_layout()
+    return row[0]
