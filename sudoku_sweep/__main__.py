@@ -4,7 +4,7 @@ import argparse
 import sys
 from dataclasses import fields
 
-from . import commands, sweeps, train
+from . import commands, solving, sweeps, train
 from .errors import SudokuError
 
 
@@ -66,6 +66,18 @@ def parser():
 
     command = add("report", commands.report)
     command.add_argument("sweep", nargs="?", help="the id that `sweep`, or the notebook, printed")
+
+    command = add("replay", commands.replay_methods)
+    command.add_argument("--out", metavar="FILE.csv", required=True)
+    command.add_argument("--repetitions", type=_positive, default=200, help="default 200")
+    command.add_argument("--epochs", type=_positive, default=400, help="to spend (default 400)")
+    _add_results_flag(command)
+
+    command = add("solve", solving.solve)
+    command.add_argument("board", nargs="?", help="81 digits, 0 or . for a blank")
+    command.add_argument("--file", metavar="IN.csv", help="a file with a column quizzes")
+    command.add_argument("--out", metavar="OUT.csv", help="with --file: where the solutions go")
+    command.add_argument("--net", default=solving.WINNER, help="default: data/winner.pt")
     return top
 
 
@@ -120,13 +132,17 @@ def _add_agent_flags(command):
     _add_machine_flags(command)
 
 
-def _add_machine_flags(command):
+def _add_results_flag(command):
     command.add_argument(
         "--results",
         metavar="FILE.csv",
         default=commands.GRID_RESULTS,
-        help="a file from `export`, for --row and for sweeps that --repeat set up (default: data/grid_240.csv)",
+        help="a file from `export`, for rows, repeats and replays (default: data/grid_240.csv)",
     )
+
+
+def _add_machine_flags(command):
+    _add_results_flag(command)
     command.add_argument(
         "--boards",
         type=_positive,

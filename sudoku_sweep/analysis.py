@@ -82,6 +82,80 @@ def best_run(runs, metric="val_accuracy", goal="maximize"):
     return runs[found.idxmin() if goal == "minimize" else found.idxmax()]
 
 
+def outcomes(frame, metric="val_accuracy"):
+    """How many runs ended how, in words: none is left out of a figure in silence."""
+    states = frame["state"].value_counts()
+    counted = [f"{n} {state}" for state, n in states.items()]
+    return f"{', '.join(counted)}; {scores(frame, metric).notna().sum()} with a score"
+
+
+def importance(frame, score, trees=100):
+    """How much each setting says about a score, as W&B's "parameter importance" panel computes it.
+
+    A random forest is fitted from the settings to the score; ``importance`` is its feature importance, which adds up
+    to 1, ``correlation`` the linear one, from -1 to 1. Source: docs.wandb.ai, "Parameter importance".
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From ``runs_frame``.
+    score : Series
+        One number per run, such as ``scores(frame)`` or ``frame["summary.cpu_seconds"]``; runs without one are
+        left out.
+    trees : int
+    """
+    from sklearn.ensemble import RandomForestRegressor  # a second to import, and only here
+
+    settings = frame.loc[score.notna(), varied(frame)]
+    settings = settings.apply(_as_numbers).rename(columns=short_name)
+    score = score.dropna()
+    forest = RandomForestRegressor(trees, random_state=0).fit(settings, score)
+    table = {
+        "importance": forest.feature_importances_,
+        "correlation": settings.corrwith(score).to_numpy(),
+    }
+    return pd.DataFrame(table, index=settings.columns).sort_values("importance", ascending=False)
+
+
+def _as_numbers(column):
+    """Numbers as they are, anything else as the place of its text in the alphabet."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype(float)
+    return column.astype(str).rank(method="dense")
+
+
+def main_effects(frame, score):
+    """How the score is spread among the runs with one value of one setting, all others varying.
+
+    A row per setting and value: ``runs`` with a score, ``lower`` quartile, ``median``, ``upper`` quartile, ``best``.
+    """
+    rows = []
+    for column in varied(frame):
+        for value, group in score.dropna().groupby(frame[column]):
+            lower, median, upper = group.quantile([0.25, 0.5, 0.75])
+            row = {"setting": short_name(column), "value": value, "runs": len(group)}
+            rows.append(row | dict(lower=lower, median=median, upper=upper, best=group.max()))
+    return pd.DataFrame(rows)
+
+
+def best_so_far(score, cost):
+    """What the best score was after each run, in the order of the frame: DataFrame with ``cost`` in all, ``best``."""
+    return pd.DataFrame({"cost": cost.cumsum(), "best": score.cummax().ffill()})
+
+
+def seed_spread(repeats, metric="val_accuracy"):
+    """Runs that repeat rows with several seeds: per ``row`` mean, standard deviation, lowest, highest, best first.
+
+    Parameters
+    ----------
+    repeats : DataFrame
+        From ``runs_frame``, with ``config.row``.
+    """
+    groups = scores(repeats, metric).groupby(repeats["config.row"])
+    table = groups.agg(["mean", "std", "min", "max", "count"])
+    return table.sort_values("mean", ascending=False)
+
+
 def short_name(column):
     """A column's name without ``config.`` or ``summary.``."""
     return column.removeprefix("config.").removeprefix("summary.")

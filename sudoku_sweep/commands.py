@@ -348,3 +348,17 @@ def report(args):
     board = analysis.leaderboard(frame, metric["name"], search.goal({"metric": metric}))
     print(f"local sweep {sweep_id}, {len(frame)} runs, by {metric['name']}, best first:")
     print(board.to_string(float_format="{:.4g}".format) if len(board) else "no runs yet")
+
+
+def replay_methods(args):
+    """Replay search methods on the results of a whole grid; write what each would have found as CSV."""
+    from . import replay, results
+
+    config, runs = results.load(args.results)
+    rows = replay.compare(config, runs, args.repetitions, args.epochs)
+    about = f"{Path(args.results).name}, {args.repetitions} repetitions, seeds from 0"
+    replay.save(args.out, rows, about)
+    last = max(row["epochs"] for row in rows)
+    for row in rows:
+        if row["epochs"] == last:
+            print(f"{row['method']}: {row['median']:.3f} after {last} epochs (median)")

@@ -244,6 +244,31 @@ def _load_any_csv(path):
     return Boards(*columns), table.index.to_numpy() + 2
 
 
+def load_quizzes(path):
+    """The quizzes of a CSV file with a column of that name, whatever else it holds: uint8 [board, 81].
+
+    Raises
+    ------
+    BoardError
+        No such file or column, or a quiz that is no board; the message names the line.
+    """
+    import pandas as pd  # half a second to import, and seldom needed
+
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=["quizzes"])
+    except (OSError, ValueError, UnicodeError) as error:
+        raise BoardError(f"{path} is no CSV file with a column quizzes: {error}") from error
+    boards = []
+    for line, text in enumerate(table["quizzes"], start=2):
+        try:
+            boards.append(parse_board(text))
+        except BoardError as error:
+            raise BoardError(f"{path}, line {line}: {error}") from error
+    if not boards:
+        raise BoardError(f"{path} holds no boards")
+    return np.stack(boards)
+
+
 def check_boards(boards, source="boards", lines=None):
     """Raise ``BoardError`` unless every quiz fits its solution and every solution obeys the rules.
 

@@ -74,6 +74,94 @@ def plot_parallel_coordinates(frame, metric="val_accuracy"):
     return axes
 
 
+def plot_importance(tables):
+    """Bars of ``analysis.importance`` tables, a panel each: {title: table}. The hatched bars lower the score."""
+    figure, row = plt.subplots(1, len(tables), figsize=(4 * len(tables), 2.6), squeeze=False)
+    for axes, (title, table) in zip(row[0], tables.items(), strict=True):
+        table = table[::-1]
+        hatches = ["///" if correlation < 0 else "" for correlation in table["correlation"]]
+        axes.barh(table.index, table["importance"], color=FADED, edgecolor=FILLED, hatch=hatches)
+        axes.set(title=title, xlabel="importance (share)", xlim=(0, 1))
+    figure.tight_layout()
+    return row[0]
+
+
+def plot_main_effects(effects, metric="val_accuracy"):
+    """A panel per setting of ``analysis.main_effects``: median and middle half of the runs, and the best one."""
+    settings = effects["setting"].unique()
+    figure, row = plt.subplots(
+        1, len(settings), figsize=(2.7 * len(settings), 3), sharey=True, squeeze=False
+    )
+    for axes, setting in zip(row[0], settings, strict=True):
+        part = effects[effects["setting"] == setting]
+        places = range(len(part))
+        spread = [part["median"] - part["lower"], part["upper"] - part["median"]]
+        axes.errorbar(
+            places,
+            part["median"],
+            spread,
+            fmt="o",
+            color=FILLED,
+            capsize=4,
+            label="median, quartiles",
+        )
+        axes.plot(places, part["best"], "x", color=WRONG, label="best")
+        axes.set(
+            xticks=places, xticklabels=[f"{value:g}" for value in part["value"]], xlabel=setting
+        )
+        axes.margins(x=0.15)
+        axes.grid(axis="y", alpha=0.3)
+    row[0][0].set_ylabel(metric.replace("_", " ") + " (share)")
+    row[0][0].legend(fontsize="small")
+    figure.tight_layout()
+    return row[0]
+
+
+def plot_heat_map(frame, down, across, metric="val_accuracy"):
+    """The mean score for each pair of values of two settings, written into the cells."""
+    scored = frame.assign(score=analysis.scores(frame, metric))
+    means = scored.pivot_table("score", f"config.{down}", f"config.{across}")
+    figure, axes = plt.subplots(figsize=(1.1 * means.shape[1] + 1.8, 0.7 * means.shape[0] + 1.2))
+    image = axes.imshow(means, cmap="viridis", aspect="auto")
+    middle = np.nanmean(image.get_clim())
+    for (i, j), value in np.ndenumerate(means.to_numpy()):
+        axes.text(
+            j,
+            i,
+            f"{value:.2f}",
+            ha="center",
+            va="center",
+            color="white" if value < middle else "black",
+        )
+    axes.set(
+        xticks=range(means.shape[1]),
+        xticklabels=[f"{value:g}" for value in means.columns],
+        yticks=range(means.shape[0]),
+        yticklabels=[f"{value:g}" for value in means.index],
+        xlabel=across,
+        ylabel=down,
+    )
+    figure.colorbar(image, label=f"mean {metric.replace('_', ' ')} (share)")
+    figure.tight_layout()
+    return axes
+
+
+def plot_replay(rows):
+    """What search methods found in a replay, a line each with its quartiles: rows of ``replay.compare``."""
+    figure, axes = plt.subplots(figsize=(7, 3.8))
+    styles = ("-", "--", "-.", ":")
+    for style, (method, part) in zip(styles, rows.groupby("method", sort=False), strict=False):
+        (line,) = axes.plot(part["epochs"], part["median"], style, linewidth=2, label=method)
+        axes.fill_between(
+            part["epochs"], part["lower"], part["upper"], color=line.get_color(), alpha=0.15
+        )
+    axes.set(xlabel="epochs spent, all runs together", ylabel="best val accuracy found (share)")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    return axes
+
+
 # --- boards -----------------------------------------------------------------------------------------------
 
 

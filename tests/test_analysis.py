@@ -2,6 +2,7 @@ import math
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 from sudoku_sweep import analysis, figures
@@ -84,6 +85,59 @@ def test_goal_and_metric_decide_what_is_best(runs):
     assert "learning_rate" in analysis.leaderboard(frame, metric="learning_rate")
 
 
+@pytest.fixture
+def grid():
+    """A grid in which the rate decides, the heads do a little, and one run failed."""
+    kept = [
+        run(f"{rate}-{heads}", rate=rate, heads=heads, val_accuracy=rate + heads / 100)
+        for rate in (0.1, 0.2, 0.3)
+        for heads in (1, 3)
+    ]
+    kept[0].state = "failed"
+    return analysis.runs_frame(kept)
+
+
+def test_runs_without_a_score_are_counted(grid):
+    assert analysis.outcomes(grid) == "5 finished, 1 failed; 5 with a score"
+
+
+def test_importance_finds_what_decides(grid):
+    table = analysis.importance(grid, analysis.scores(grid))
+    assert table.index.tolist() == ["learning_rate", "n_heads"]
+    assert table["importance"].sum() == pytest.approx(1) and table["importance"].iloc[0] > 0.8
+    assert table["correlation"].iloc[0] > 0.9
+    falling = analysis.importance(grid, -analysis.scores(grid))
+    assert falling["correlation"].iloc[0] == pytest.approx(-table["correlation"].iloc[0])
+
+
+def test_main_effects_are_quartiles_over_everything_else(grid):
+    effects = analysis.main_effects(grid, analysis.scores(grid)).set_index(["setting", "value"])
+    assert len(effects) == 5
+    assert effects.loc[("learning_rate", 0.1), "runs"] == 1  # the other one failed
+    assert effects.loc[("learning_rate", 0.3), "median"] == pytest.approx(0.32)
+    assert effects.loc[("n_heads", 3), "best"] == pytest.approx(0.33)
+
+
+def test_the_best_so_far_never_falls_and_survives_failures(grid):
+    score = analysis.scores(grid)[::-1]
+    course = analysis.best_so_far(score, score.notna().astype(float))
+    assert course["best"].tolist() == pytest.approx([0.33] * 6)
+    assert course["cost"].tolist() == [1, 2, 3, 4, 5, 5]
+
+
+def test_the_spread_over_seeds_is_per_row():
+    again = [
+        run(f"{row}-{seed}", val_accuracy=row / 10 + seed / 100)
+        for row in (1, 2)
+        for seed in (1, 2)
+    ]
+    for one in again:
+        one.config["row"] = int(one.name[0])
+    table = analysis.seed_spread(analysis.runs_frame(again))
+    assert table.index.tolist() == [2, 1] and table["count"].tolist() == [2, 2]
+    assert table.loc[1, "max"] - table.loc[1, "min"] == pytest.approx(0.01)
+
+
 def test_no_runs_are_an_empty_table():
     frame = analysis.runs_frame([])
     assert len(analysis.leaderboard(frame)) == 0
@@ -137,3 +191,23 @@ def test_a_drawn_board_tells_clues_right_and_wrong_digits_apart():
     shown = [(text.get_text(), text.get_color()) for text in axes.texts]
     assert shown == [("4", figures.CLUE), ("4", figures.FILLED), ("5", figures.WRONG)]
     assert axes.get_title() == "one"
+
+
+def test_figures_of_settings_show_every_value(grid):
+    table = analysis.importance(grid, analysis.scores(grid))
+    (bars,) = figures.plot_importance({"accuracy": table})
+    assert [text.get_text() for text in bars.get_yticklabels()] == ["n_heads", "learning_rate"]
+    panels = figures.plot_main_effects(analysis.main_effects(grid, analysis.scores(grid)))
+    assert [axes.get_xlabel() for axes in panels] == ["learning_rate", "n_heads"]
+    assert [text.get_text() for text in panels[0].get_xticklabels()] == ["0.1", "0.2", "0.3"]
+    axes = figures.plot_heat_map(grid, "learning_rate", "n_heads")
+    written = [text.get_text() for text in axes.texts]
+    assert written == ["nan", "0.13", "0.21", "0.23", "0.31", "0.33"]
+
+
+def test_a_replay_is_drawn_as_a_line_per_method():
+    rows = pd.DataFrame(
+        {"method": ["grid", "bayes"], "epochs": [10, 10], "lower": 0.1, "median": 0.2, "upper": 0.3}
+    )
+    axes = figures.plot_replay(rows)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["grid", "bayes"]
