@@ -6,15 +6,14 @@ from statistics import median
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 
 from benchmarks.measure import by_turns, config_of, nothing_to_solve, peak_megabytes, table
 from benchmarks.training import boards
 from sudoku_sweep import stack, train
 
 FIGURE = Path(__file__).parent / "growth.png"
-STEPS = 4
-BASE = dict(n_boards=20_000, batch=64, width=47, passes=2, members=1)
+STEPS = 8
+BASE = dict(n_boards=20_000, batch=64, width=47, passes=2)
 SIZES = {
     "n_boards": [5_000, 10_000, 20_000],
     "batch": [32, 64, 128, 256],
@@ -24,19 +23,21 @@ SIZES = {
 }
 
 
-def steps_of(n_boards, batch, width, passes, members):
-    """Train a few steps; ``width`` is embedding_dim + 27, more than one of ``members`` make a stack."""
+def steps_of(n_boards, batch, width, passes, members=1, stacked=False):
+    """Train a few steps; ``width`` is embedding_dim + 27, ``members`` are those of a stack."""
     some, shape = boards().first(n_boards), (width - 27, 27, 3)
     configs = [config_of(batch, passes, shape, STEPS, seed=seed) for seed in range(members)]
-    if members == 1:
-        train.fit(configs[0], some, nothing_to_solve(some))
-    else:
+    if stacked:
         stack.fit_stack(configs, some, nothing_to_solve(some))
+    else:
+        train.fit(configs[0], some, nothing_to_solve(some))
 
 
 def measure(what):
     """Seconds per step and peak megabytes at every size of one thing."""
     points = {size: BASE | {what: size} for size in SIZES[what]}
+    if what == "members":
+        points = {size: point | {"stacked": True} for size, point in points.items()}
     seconds = by_turns({size: lambda p=point: steps_of(**p) for size, point in points.items()})
     warm_up = f"steps_of(**{BASE | dict(batch=8)!r})"
     megabytes = [
@@ -53,6 +54,7 @@ def exponent(sizes, values):
 def main():
     """Print sizes, milliseconds, megabytes and exponents; write the figure."""
     boards()
+    plt.style.use("tableau-colorblind10")
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
     rows, markers = [], itertools.cycle("osD^v")
     for what, sizes in SIZES.items():
@@ -84,6 +86,4 @@ def main():
 
 
 if __name__ == "__main__":
-    plt.style.use("tableau-colorblind10")
-    torch.set_num_threads(1)
     main()

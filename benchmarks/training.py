@@ -104,9 +104,10 @@ def measure_point(point, pool, rate, ms_per_log):
     for name, (function, n_nets, logs_per_step) in contenders.items():
         ms = 1e3 * median(seconds[name]) / STEPS[batch_size]
         speed = n_nets * batch_size / ms * 1e3
-        # two workers share no memory and no core: their figures are those of one
+        # of the rate of one core, and logging at the same time, where there are two workers
         share = flops(lambda f=function: f(*point)) / STEPS[batch_size] / ms * 1e3 / rate
         calls = [f"{function.__name__}(*{where!r})" for where in (point, (8, *point[1:]))]
+        n_logging = 1 if name == "two workers" else n_nets
         megabytes = peak_megabytes("training", *calls)
         yield [
             *(batch_size, point[1], ", ".join(map(str, point[2])), name, f"{speed:,.0f}"),
@@ -114,7 +115,7 @@ def measure_point(point, pool, rate, ms_per_log):
             f"{ms:.1f}",
             f"{100 * share:.0f} %",
             f"{megabytes:.0f}" if name != "two workers" else f"2 x {megabytes:.0f}",
-            f"{100 * logs_per_step * n_nets * ms_per_log / ms:.2f} %",
+            f"{100 * logs_per_step * n_logging * ms_per_log / ms:.2f} %",
         ]
 
 

@@ -107,6 +107,7 @@ def _add_train_flags(command):
     command.add_argument(
         "--row", type=int, help="train the run with this index of --results again, as it was"
     )
+    _add_results_flag(command)
     command.add_argument(
         "--wandb",
         action="store_true",
@@ -137,12 +138,11 @@ def _add_results_flag(command):
         "--results",
         metavar="FILE.csv",
         default=commands.GRID_RESULTS,
-        help="a file from `export`, for rows, repeats and replays (default: data/grid_240.csv)",
+        help="a file that `export` wrote (default: data/grid_240.csv)",
     )
 
 
 def _add_machine_flags(command):
-    _add_results_flag(command)
     command.add_argument(
         "--boards",
         type=_positive,

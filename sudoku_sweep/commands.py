@@ -65,7 +65,7 @@ def train_net(args):
     """Train one net, score it, and save it with its card."""
     recorded, sweep_config = (None, {}) if args.row is None else _row(args)
     flags = {f.name: getattr(args, f.name) for f in fields(train.Config)}
-    config = train.Config.of(recorded.config if recorded else flags)
+    config = _hyperparameters(recorded.config if recorded else flags)
     save = _checked_save_path(args.save)
     device = _device(args)
     boards, scored = data.training_boards(args.boards), _validation_boards(args, sweep_config)
@@ -147,11 +147,16 @@ def _commit():
     return asked.stdout.strip()
 
 
-def _train_logged(fit, config, boards, validation, device, rows=None):
+def _hyperparameters(values):
+    """A run's settings as a ``Config``, without what `sweep --repeat` notes beside them."""
+    return train.Config.of({k: v for k, v in values.items() if k not in ("settings", "row")})
+
+
+def _train_logged(fit, config, boards, validation, device):
     """Train in a W&B run, in whose config an agent's settings replace those of ``config``; returns the result.
 
-    A setting ``row`` stands for all settings of that row but the seed. The run's summary notes on what, with which
-    commit and for how long it was trained.
+    A parameter ``settings``, a dict, stands for all its entries. The run's summary notes on what, with which commit
+    and for how long it was trained.
     """
     import wandb  # only here: it takes a second to import
 
@@ -159,10 +164,9 @@ def _train_logged(fit, config, boards, validation, device, rows=None):
     with wandb.init(config=train.as_dict(config)) as run:
         run.define_metric("*", step_metric="epoch")
         run.summary.update({"device": _hardware(device), "commit": _commit()})
-        if "row" in run.config:
-            recorded = rows[run.config["row"]].config | {"seed": run.config["seed"]}
-            run.config.update(recorded, allow_val_change=True)
-        config = train.Config.of({k: v for k, v in run.config.items() if k != "row"})
+        if "settings" in run.config:
+            run.config.update(dict(run.config["settings"]), allow_val_change=True)
+        config = _hyperparameters(run.config)
         result = fit(config, boards, validation, log=run.log, device=device)
         if result.interrupted:
             raise KeyboardInterrupt
@@ -234,6 +238,11 @@ def set_up_sweep(args):
         raise SweepError(
             "give one of: a file, --preset for the notebook's own sweep, --resume, --repeat"
         )
+    if args.stack and args.repeat:
+        raise SweepError("--repeat sets up a sweep whose runs cannot be stacked")
+    agent_flags = (args.count, args.boards, args.validation_boards, args.device)
+    if not args.stack and any(flag is not None for flag in agent_flags):
+        raise SweepError("these flags are for training: give them to `agent`, or --stack here")
     if args.resume:
         sweep_id = results.resume(args.resume)
     elif args.repeat:
@@ -243,6 +252,8 @@ def set_up_sweep(args):
         search.check(config)
         # count: a sweep without an end is fine, `agent --count` ends it
         sweeps.check_sweep(config, count=1)
+        if args.stack:
+            _check_stackable(config, args.workers)
         sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
     if args.stack:
         args.sweep = sweep_id
@@ -263,10 +274,12 @@ def run_agent(args):
     from . import local
 
     sweep_id = args.sweep or local.latest_sweep()
-    local.sweep_config(sweep_id)  # refuses an unknown id before any worker starts
+    config = local.sweep_config(sweep_id)  # refuses an unknown id before any worker starts
+    if args.stack:
+        _check_stackable(config, args.workers)
     os.environ.setdefault("WANDB_SILENT", "true")  # else a dozen lines per run
     try:
-        if args.workers > 1 and not args.stack:
+        if args.workers > 1:
             return _run_workers(sweep_id, args)
         _train_runs(sweep_id, args)
     except KeyboardInterrupt:
@@ -276,20 +289,29 @@ def run_agent(args):
 
 
 def _train_runs(sweep_id, args):
-    from . import local, results
+    from . import local
 
     device, config = _device(args), local.sweep_config(sweep_id)
     boards = data.training_boards(args.boards)
     validation = _validation_boards(args, config)
     fit = _stacked_fit(sweep_id, args) if args.stack else train.fit
-    rows = None
-    if "row" in config["parameters"]:
-        rows = {run.index: run for run in results.load(args.results)[1]}
 
     def train_run():
-        _train_logged(fit, train.Config(), boards, validation, device, rows)
+        _train_logged(fit, train.Config(), boards, validation, device)
 
     local.agent(sweep_id, function=train_run, count=args.count)
+
+
+def _check_stackable(config, workers):
+    """Refuse a sweep that cannot be trained in stacks."""
+    if config["method"] != "grid" or "settings" in config["parameters"]:
+        raise SweepError("--stack needs a grid of settings: it has to know which runs are to come")
+    if "early_terminate" in config:
+        raise SweepError(
+            "--stack and early_terminate do not go together: stacked runs end together"
+        )
+    if workers > 1:
+        raise SweepError("--stack is for one worker: several would train the same runs")
 
 
 def _stacked_fit(sweep_id, args):
@@ -297,10 +319,6 @@ def _stacked_fit(sweep_id, args):
     from . import local, stack
 
     config = local.sweep_config(sweep_id)
-    if config["method"] != "grid" or "row" in config["parameters"]:
-        raise SweepError("--stack needs a grid of settings: it has to know which runs are to come")
-    if args.workers > 1:
-        raise SweepError("--stack is for one worker: several would train the same runs")
     done = {run.index for run in local.runs(sweep_id) if run.state in local.DONE}
     points = sweeps.grid_points(config)[: sweeps.n_runs(config)]
     to_do = [train.Config.of(point) for at, point in enumerate(points) if at not in done]
@@ -311,7 +329,6 @@ def _run_workers(sweep_id, args):
     """The exit status of several agents at once: a process each; with several GPUs, they take turns on them."""
     options = {"count": args.count, "boards": args.boards, "device": args.device}
     options |= {"threads": args.threads, "validation-boards": args.validation_boards}
-    options |= {"results": args.results}
     command = [sys.executable, "-m", "sudoku_sweep", "agent", sweep_id]
     command += [f"--{name}={value}" for name, value in options.items() if value is not None]
     workers = []

@@ -2,10 +2,11 @@
 
 import csv
 import io
+import itertools
 import json
 from pathlib import Path
 
-from . import local, sweeps
+from . import local, search, sweeps
 from .errors import SweepError
 from .files import write_atomically
 
@@ -20,9 +21,9 @@ def save(path, sweep_id):
     """Write the ended runs of a local sweep, a row each; returns how many.
 
     Above them, lines that begin with ``#`` say which sweep it is, and what it ran on. Columns: ``index`` in the
-    sweep, ``preset``, ``state``, ``config.*``, ``summary.*`` (the last value of what was logged, and ``device`` and
-    ``commit``, where the run noted them), ``seconds`` of wall time, ``error``, and ``curve``: the logged rows, in
-    JSON.
+    sweep, ``preset``, ``state``, ``config.*``, ``summary.*``, ``seconds`` of wall time, ``error``, and ``curve``: the
+    logged rows, in JSON. A summary holds the last value of what was logged, and what the run noted besides: here
+    ``device``, ``commit``, and ``seconds`` and ``cpu_seconds`` of training.
     """
     config = local.sweep_config(sweep_id)
     rows = [
@@ -72,7 +73,8 @@ def load(path):
     try:
         lines = Path(path).read_text().splitlines(keepends=True)
         config = json.loads(lines[1].removeprefix("# "))
-        runs = [_run(row) for row in csv.DictReader(lines[3:])]
+        table = itertools.dropwhile(lambda line: line.startswith("#"), lines)
+        runs = [_run(row) for row in csv.DictReader(table)]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise SweepError(
             f"{path} is no file of results that can be read ({type(error).__name__}: {error}): "
@@ -113,13 +115,28 @@ def resume(path):
 def repeat(path):
     """Set up a local sweep that trains the best and the worst runs of a file again, with other seeds; returns its id.
 
-    Its parameters are the ``row`` (the run's index in the file), whose settings the agent looks up, and the ``seed``.
+    Best is by the metric of the file's sweep. Of the new sweep's two parameters one is the ``seed``, the other holds
+    all ``settings`` of a run, and its ``row`` in the file.
     """
     config, runs = load(path)
-    scored = [run for run in runs if run.state == "finished"]
-    ranked = sorted(scored, key=lambda run: run.summary["val_accuracy"])
-    rows = [run.index for run in ranked[:REPEATED] + ranked[REPEATED:][-REPEATED:]]
-    parameters = {"row": {"values": rows}, "seed": {"values": list(SEEDS)}}
-    again = {"method": "grid", "metric": config["metric"], "parameters": parameters}
+    metric = config.get("metric") or {"name": "val_accuracy", "goal": "maximize"}
+    scored = [
+        run
+        for run in runs
+        if run.state == "finished" and search.known(metric["name"], _record(run))
+    ]
+    if not scored:
+        raise SweepError(f"{path}: no run has finished with a number for {metric['name']!r}")
+    ranked = sorted(scored, key=lambda run: search.known(metric["name"], _record(run))[-1])
+    settings = [
+        {"row": run.index} | {name: value for name, value in run.config.items() if name != "seed"}
+        for run in ranked[:REPEATED] + ranked[REPEATED:][-REPEATED:]
+    ]
+    parameters = {"settings": {"values": settings}, "seed": {"values": list(SEEDS)}}
+    again = {"method": "grid", "metric": metric, "parameters": parameters}
     again |= {"name": config.get("name", ""), "description": f"runs of {Path(path).name} again"}
     return local.sweep(again, project=sweeps.PROJECT)
+
+
+def _record(run):
+    return {"rows": run.rows, "summary": run.summary}

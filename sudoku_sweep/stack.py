@@ -4,6 +4,7 @@ On a GPU the kernels of one tiny net are too short to keep the device busy; thos
 CPU it does not pay: use several agents there.
 """
 
+import itertools
 import time
 import warnings
 from dataclasses import replace
@@ -98,7 +99,7 @@ class Stack:
         self.weights.mul_(1 - rate * train.WEIGHT_DECAY).sub_(rate * mean / spread)
 
     def member(self, at):
-        """The net of one member, for use: its weights as they are now."""
+        """The net of one member with its weights as they are now, until the next call: it is the same module then."""
         vector_to_parameters(self.weights[at].detach().clone(), self.net.parameters())
         return self.net
 
@@ -107,7 +108,8 @@ def fit_stack(configs, boards, validation, *, device=None):
     """Train some nets together: a list of ``train.Result``, one per config, as ``train.fit`` would return them.
 
     Each net sees the batches that it would see alone. Where ``fit`` raises ``DivergedError`` for a net, its result
-    has that as its ``error``, and the others go on undisturbed. ``seconds`` are each net's share of the time.
+    has that as its ``error``, and the others go on undisturbed. ``seconds`` are each net's share of the time. An
+    interrupt ends all; what was reached until then is returned, ``interrupted`` set.
 
     Parameters
     ----------
@@ -115,13 +117,16 @@ def fit_stack(configs, boards, validation, *, device=None):
         Alike but for learning rate and seed.
     boards, validation : Boards
     device : str, optional
-        Default: the GPU if there is one.
+        ``cpu`` or ``cuda``; default: the GPU if there is one.
 
     Raises
     ------
     ConfigError
         Configs that differ in more.
+    BoardError
+        No training or no validation boards.
     """
+    train.check_not_empty(boards, validation)
     start, cpu_start = time.perf_counter(), time.process_time()
     device, shared = device or train.default_device(), configs[0]
     quizzes, solutions = train.to_tensors(boards, device)
@@ -143,6 +148,8 @@ def fit_stack(configs, boards, validation, *, device=None):
             for at, sums in enumerate(totals.tolist()):
                 rate = stack.schedules[at][epoch * n_steps]
                 _note(results[at], epoch, sums, rate, stack.member(at), validation)
+            if all(result.error for result in results):
+                break
     except KeyboardInterrupt:
         for result in results:
             result.interrupted = True
@@ -160,38 +167,42 @@ def _note(result, epoch, sums, rate, net, validation):
             metrics = train.epoch_metrics(result.config, epoch, sums, rate, net, validation)
             result.history.append(metrics)
         except DivergedError as error:
-            result.error = error
+            result.error = error.with_traceback(None)  # it would keep the whole stack in memory
 
 
 class StackedFit:
     """A stand-in for ``train.fit`` that trains the runs of a sweep some at a time, and keeps what it is not asked for.
 
     The first call trains its config together with others that are alike; the calls for those then only hand over
-    what came of them. So a sweep's agent works as always, each run logging to its own W&B run.
+    what came of them. So a sweep's agent works as always, each run logging to its own W&B run. What was trained ahead
+    is in memory only: an interrupt or an error loses it.
 
     Parameters
     ----------
     configs : list of Config
-        All that will be asked for, once each, in any order.
+        All that will be asked for, in any order.
     size : int
         How many to train together at most.
     """
 
     def __init__(self, configs, size):
         train.check_positive("size", size)
-        self.waiting, self.size, self.results = list(configs), size, {}
+        self.waiting, self.size, self.results = dict.fromkeys(configs), size, {}
 
     def __call__(self, config, boards, validation, *, log=None, device=None):
-        """As ``train.fit``; a config that nobody announced is trained alone. An interrupted stack is not kept."""
+        """As ``train.fit``. A config that is not waiting, or whose stack has failed, is trained alone."""
         if config in self.results:
             result = self.results.pop(config)
         else:
-            others = [other for other in self.waiting if alike(config, other) and other != config]
-            members = [config, *others[: self.size - 1]]
-            result, *neighbours = fit_stack(members, boards, validation, device=device)
+            members = [config]
+            if config in self.waiting:
+                others = (c for c in self.waiting if c != config and alike(c, config))
+                members += itertools.islice(others, self.size - 1)
+            for member in members:
+                self.waiting.pop(member, None)
+            result, *others = fit_stack(members, boards, validation, device=device)
             if not result.interrupted:
-                self.results.update(zip(members[1:], neighbours, strict=True))
-                self.waiting = [other for other in self.waiting if other not in members]
+                self.results.update(zip(members[1:], others, strict=True))
         for metrics in result.history:
             if log is not None:
                 log(dict(metrics))
@@ -208,13 +219,14 @@ class Captured:
     """
 
     def __init__(self, function):
-        self.function, self.n_calls = function, 0
+        self.function, self.n_calls, self.eager = function, 0, False
         self.inputs = self.output = self.graph = None
 
     def __call__(self, *inputs):
         if self.inputs is None:
             self.inputs = [part.clone() for part in inputs]
-        if self.function is self.graph or any(
+            self.stream = torch.cuda.Stream()
+        if self.eager or any(
             part.shape != held.shape for part, held in zip(inputs, self.inputs, strict=True)
         ):
             return self.function(*inputs)
@@ -224,28 +236,32 @@ class Captured:
         if self.n_calls <= WARM_UP:
             return self._warm_up()
         if self.graph is None:
-            self.graph = self._capture()
-        if self.graph is self.function:  # could not be captured
+            self._capture()
+        if self.eager:
             return self.function(*inputs)
         self.graph.replay()
         return self.output
 
     def _warm_up(self):
         """A call on a stream of its own, as PyTorch wants the calls before a capture."""
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
             output = self.function(*self.inputs)
-        torch.cuda.current_stream().wait_stream(stream)
+        torch.cuda.current_stream().wait_stream(self.stream)
         return output
 
     def _capture(self):
-        """The function as a graph, or the function itself if that can't be."""
-        graph = torch.cuda.CUDAGraph()
+        before, graph = torch.cuda.current_stream(), torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph):
                 self.output = self.function(*self.inputs)
+            self.graph = graph
         except RuntimeError as error:
-            warnings.warn(f"capturing the step failed, it runs eagerly: {error}", stacklevel=3)
-            return self.function
-        return graph
+            torch.cuda.set_stream(
+                before
+            )  # PyTorch leaves its own in place where ending a capture fails
+            cause = error.__context__ or error  # what went wrong first
+            if not isinstance(cause, Exception):  # an interrupt
+                raise cause from None
+            self.eager = True
+            warnings.warn(f"capturing the step failed, it runs eagerly: {cause}", stacklevel=3)

@@ -89,7 +89,7 @@ class Config:
 class Result:
     """A finished (or interrupted) run: the net on the CPU, one dict per epoch, and what it took.
 
-    ``seconds`` are wall time, ``cpu_seconds`` processor time, which does not depend on what else the machine does.
+    ``seconds`` are wall time, ``cpu_seconds`` this process's processor time: waiting for a busy core is not in it.
     ``error``: why it ended before its time, where that is no exception because other nets are trained with it.
     """
 
@@ -155,10 +155,7 @@ def fit(config, train, validation, *, log=None, device=None):
     BoardError
         No training or no validation boards.
     """
-    if not len(train.quizzes) or not len(validation.quizzes):
-        raise BoardError(
-            f"nothing to train on: {len(train.quizzes)} training, {len(validation.quizzes)} other boards"
-        )
+    check_not_empty(train, validation)
     device = device or default_device()
     start, cpu_start = time.perf_counter(), time.process_time()
     result = Result(config, build_model(config))
@@ -193,6 +190,14 @@ def fit(config, train, validation, *, log=None, device=None):
         if device != "cpu":
             torch.cuda.empty_cache()
     return result
+
+
+def check_not_empty(train, validation):
+    """Raise ``BoardError`` unless there are boards of both kinds."""
+    if not len(train.quizzes) or not len(validation.quizzes):
+        raise BoardError(
+            f"nothing to train on: {len(train.quizzes)} training, {len(validation.quizzes)} other boards"
+        )
 
 
 def steps_per_epoch(config, n_boards):
@@ -270,13 +275,13 @@ def training_step(model, optimizer, quizzes, solutions, n_asked=None):
     """
     optimizer.zero_grad(set_to_none=True)
     n_blanks = (quizzes == 0).sum(1)
-    order = n_blanks.argsort()
     all_blanks = n_blanks.sum().clamp(min=1)
     totals = torch.zeros(3, device=quizzes.device)
     tables = model.tables()
     shared = [table.detach().requires_grad_() for table in tables]  # gathers the chunks' gradients
-    for rows in order.split(len(order) if n_asked else chunk_size(len(order))):
-        most = n_asked or int(n_blanks[rows[-1]])
+    size = chunk_size(len(quizzes)) if n_asked is None else len(quizzes)
+    for rows in n_blanks.argsort().split(size):
+        most = int(n_blanks[rows[-1]]) if n_asked is None else n_asked
         sums = blank_cell_sums(model, quizzes[rows], solutions[rows], most, shared)
         (sums[0] / all_blanks).backward()
         totals += torch.stack(sums).detach()

@@ -278,8 +278,16 @@ def test_a_stacked_sweep_logs_every_run_to_a_run_of_its_own(folder, capsys, monk
 @pytest.mark.slow
 def test_what_cannot_be_stacked_is_refused(folder, capsys):
     (folder / "random.yaml").write_text(SMALL.replace("grid", "random") + "run_cap: 2\n")
-    assert main(["sweep", "random.yaml", "--stack", "2"]) == 2
-    assert "needs a grid" in capsys.readouterr().err
+    (folder / "stops.yaml").write_text(SMALL + "early_terminate: {type: hyperband, min_iter: 3}\n")
+    for arguments, word in (
+        (["random.yaml", "--stack", "2"], "needs a grid"),
+        (["stops.yaml", "--stack", "2"], "do not go together"),
+        (["--repeat", "x.csv", "--stack", "2"], "cannot be stacked"),
+        (["small.yaml", "--count", "2"], "give them to `agent`"),
+    ):
+        assert main(["sweep", *arguments]) == 2
+        assert word in capsys.readouterr().err
+    assert not list(folder.glob("wandb/*"))  # nothing was set up
     assert main(["sweep", "small.yaml"]) == 0
     assert main(["agent", "--stack", "2", "--workers", "2"]) == 2
     assert "for one worker" in capsys.readouterr().err
@@ -291,13 +299,29 @@ def test_best_and_worst_runs_are_trained_again_with_other_seeds(folder, capsys, 
     small = ["--boards", "64", "--validation-boards", "4"]
     assert main(["sweep", "small.yaml"]) == main(["agent", *small]) == 0
     assert main(["export", "all.csv"]) == main(["sweep", "--repeat", "all.csv"]) == 0
-    assert main(["agent", "--results", "all.csv", *small]) == 0
+    assert main(["agent", *small]) == 0
     _, runs = results.load("all.csv")
     ranked = sorted(runs, key=lambda run: run.summary["val_accuracy"])
     again = local.runs(local.latest_sweep())
     assert [(run.config["row"], run.config["seed"]) for run in again] == [
-        (run.index, seed) for run in (ranked[0], ranked[-1]) for seed in (1, 2)
+        (run.index, seed) for seed in (1, 2) for run in (ranked[0], ranked[-1])
     ]
     for run in again:
-        settings = {"row": run.config["row"], "seed": run.config["seed"]}
-        assert run.state == "finished" and run.config == runs[run.config["row"]].config | settings
+        expected = runs[run.config["row"]].config | {"seed": run.config["seed"]}
+        assert run.state == "finished"
+        assert {name: run.config[name] for name in expected} == expected
+    assert main(["export", "again.csv"]) == 0
+    assert main(["train", "--row", "0", "--results", "again.csv", *small]) == 0
+    out = capsys.readouterr().out
+    assert all(now == then for now, then in re.findall(r": (\S+), in the file (\S+)$", out, re.M))
+
+
+@pytest.mark.slow
+def test_repeats_are_ranked_by_the_sweep_s_own_metric(folder, capsys):
+    assert main(["sweep", "small.yaml"]) == 0
+    small = ["--boards", "64", "--validation-boards", "4"]
+    assert main(["agent", "--count", "1", *small]) == main(["export", "one.csv"]) == 0
+    text = Path("one.csv").read_text()
+    Path("one.csv").write_text(text.replace('"name": "val_accuracy"', '"name": "nonsense"'))
+    assert main(["sweep", "--repeat", "one.csv"]) == 2
+    assert "no run has finished with a number for 'nonsense'" in capsys.readouterr().err

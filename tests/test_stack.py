@@ -1,10 +1,13 @@
 """Nets trained as one are the nets trained alone."""
 
 import contextlib
+import gc
 import math
 import statistics
 import warnings
+import weakref
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import torch
@@ -12,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sudoku_sweep import data, stack, train
-from sudoku_sweep.errors import ConfigError, DivergedError
+from sudoku_sweep.errors import BoardError, ConfigError, DivergedError
 from sudoku_sweep.train import Config
 
 SMALL = dict(
@@ -122,6 +125,30 @@ def test_a_member_that_diverges_is_marked_and_its_neighbours_do_not_notice(few, 
             assert torch.equal(weight, same)
 
 
+def test_a_stack_in_which_all_have_diverged_ends_and_is_let_go(few, monkeypatch):
+    kept, steps = [], []
+
+    class Remembered(stack.Stack):
+        def __init__(self, *args):
+            super().__init__(*args)
+            kept.append(weakref.ref(self))
+
+        def step(self, *batch):
+            steps.append(1)
+            return super().step(*batch)
+
+    monkeypatch.setattr(stack, "Stack", Remembered)
+    results = stack.fit_stack(configs_of([(1e30, 0), (1e30, 1)], epochs=50), few, few)
+    assert all(result.error for result in results) and len(steps) < 10
+    gc.collect()
+    assert kept[0]() is None  # the results, errors included, do not hold on to it
+
+
+def test_no_boards_are_refused(few):
+    with pytest.raises(BoardError, match="nothing to train on"):
+        stack.fit_stack(configs_of(), few.first(0), few)
+
+
 def test_only_runs_that_are_alike_can_be_stacked(few):
     one, other = configs_of()[0], configs_of(n_heads=1)[0]
     assert stack.alike(*configs_of()[:2]) and not stack.alike(one, other)
@@ -158,6 +185,31 @@ def test_every_config_gets_its_own_result_whatever_is_trained_together(few, stac
     assert stacks[4:] == [configs[:1]]
 
 
+def test_nobody_is_trained_with_a_config_that_was_not_announced(few, stacks):
+    one, *others = configs_of()
+    fit = stack.StackedFit(others, size=3)
+    fit(one, few, few)
+    fit(others[0], few, few)
+    assert stacks == [[one], others]
+
+
+def test_members_of_a_stack_that_failed_are_trained_alone(few, stacks, monkeypatch):
+    real = train.learning_rates
+
+    def out_of_memory(*args):
+        raise RuntimeError("out of memory")
+
+    configs = configs_of()
+    fit = stack.StackedFit(configs, size=3)
+    monkeypatch.setattr(train, "learning_rates", out_of_memory)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        fit(configs[0], few, few)
+    monkeypatch.setattr(train, "learning_rates", real)
+    for config in configs[1:]:
+        assert len(fit(config, few, few).history) == 2
+    assert [len(members) for members in stacks] == [3, 1, 1] and not fit.results
+
+
 def test_a_diverged_run_raises_after_its_rows_were_logged(few):
     good, bad = configs_of()[0], configs_of([(1e30, 0)])[0]
     fit = stack.StackedFit([good, bad], size=2)
@@ -178,7 +230,7 @@ def test_an_interrupted_stack_is_not_taken_for_a_finished_one(few, stacks, monke
     assert fit(configs[0], few, few).interrupted
     monkeypatch.setattr(train, "epoch_metrics", real)
     assert len(fit(configs[1], few, few).history) == 2
-    assert [len(configs) for configs in stacks] == [3, 3]
+    assert [len(members) for members in stacks] == [3, 1]
 
 
 @pytest.mark.parametrize("size", [0, 1.5, None])
@@ -197,6 +249,7 @@ def no_cuda_needed(monkeypatch):
     monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
     monkeypatch.setattr(torch.cuda, "stream", contextlib.nullcontext)
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: None)
     graph = SimpleNamespace(replays=0)
 
     def replay():
@@ -225,19 +278,44 @@ def test_a_captured_step_reads_its_inputs_from_fixed_places(no_cuda_needed):
     assert no_cuda_needed.replays == 2 * stack.WARM_UP
 
 
-def test_a_step_that_cannot_be_captured_runs_eagerly(no_cuda_needed, monkeypatch):
-    def refuses(graph):
-        raise RuntimeError("operation not permitted when stream is capturing")
+class Refusal(contextlib.ExitStack):
+    """A capture that goes as PyTorch's does when the step did something forbidden: ending it fails as well."""
 
-    monkeypatch.setattr(torch.cuda, "graph", refuses)
-    captured = stack.Captured(lambda a: a + 1)
+    def __init__(self, graph):
+        super().__init__()
+
+    def __exit__(self, *_):
+        raise RuntimeError("operation failed due to a previous error during capture")
+
+
+def test_a_step_that_cannot_be_captured_runs_eagerly(no_cuda_needed, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "graph", Refusal)
+    calls = []
+
+    def step(a):
+        calls.append(1)
+        if len(calls) == stack.WARM_UP + 1:  # the capture
+            raise RuntimeError("not permitted when stream is capturing")
+        return a + 1
+
+    captured = stack.Captured(step)
     for at in range(stack.WARM_UP):
         assert captured(torch.tensor(at)) == at + 1
-    with pytest.warns(UserWarning, match="it runs eagerly: operation not permitted"):
+    with pytest.warns(UserWarning, match="it runs eagerly: not permitted"):
         assert captured(torch.tensor(7)) == 8
     with warnings.catch_warnings(action="error"):  # said once
         assert captured(torch.tensor(8)) == 9
     assert no_cuda_needed.replays == 0
+
+
+def test_an_interrupt_during_the_capture_stays_one(no_cuda_needed, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "graph", Refusal)
+    captured = stack.Captured(lambda a: a + 1)
+    for at in range(stack.WARM_UP):
+        captured(torch.tensor(at))
+    captured.function = mock.Mock(side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        captured(torch.tensor(7))
 
 
 # --- on a GPU ---------------------------------------------------------------------------------------------
@@ -267,8 +345,25 @@ def test_a_stack_on_the_gpu_agrees_with_the_cpu(few):
 
 
 @pytest.mark.gpu
-def test_a_run_on_the_gpu_agrees_with_the_cpu(few):
+def test_a_step_on_the_gpu_agrees_with_the_cpu(few):
     config = configs_of()[0]
-    on_gpu, on_cpu = (train.fit(config, few, few, device=name) for name in ("cuda", "cpu"))
-    for name in ("train_loss", "val_loss"):  # the batches differ: each device draws its own
-        assert on_gpu.summary[name] == pytest.approx(on_cpu.summary[name], rel=0.2)
+    batch, sums = train.to_tensors(few, "cpu"), []
+    for device in ("cuda", "cpu"):
+        net = train.build_model(config).to(device)
+        optimizer = torch.optim.AdamW(net.parameters(), betas=train.BETAS, fused=True)
+        for _ in range(3):
+            parts = [part.to(device) for part in batch]
+            totals = train.training_step(net, optimizer, *parts, n_asked=train.most_blanks(few))
+        sums.append(totals.cpu())
+    assert torch.allclose(*sums, rtol=1e-4)
+
+
+@pytest.mark.gpu
+def test_stacked_runs_on_the_gpu_learn_what_they_learn_alone(few):
+    # 64 boards in batches of 24: the last batch of each epoch is smaller than what was captured
+    changes = dict(epochs=6, batch_size=24, steps_per_epoch=None)
+    configs = configs_of(**changes)
+    for result in stack.fit_stack(configs, few, few, device="cuda"):
+        alone = train.fit(result.config, few, few, device="cuda")
+        for one, other in zip(result.history, alone.history, strict=True):
+            assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-3)

@@ -34,14 +34,15 @@ def dense_loss(net, quizzes, solutions):
 
 
 @pytest.mark.parametrize("n_loops", [1, 2])
-def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops):
+@pytest.mark.parametrize("n_asked", [None, 60])  # in chunks; as on a GPU, in one piece
+def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops, n_asked):
     quizzes, solutions = data.augment(
         *train.to_tensors(boards, "cpu"), torch.Generator().manual_seed(0)
     )
     config = Config(**SMALL | dict(n_loops=n_loops))
     chunked, dense = (train.build_model(config).double() for _ in range(2))
     sums = train.training_step(
-        chunked, torch.optim.SGD(chunked.parameters(), lr=0.0), quizzes, solutions
+        chunked, torch.optim.SGD(chunked.parameters(), lr=0.0), quizzes, solutions, n_asked
     )
     loss = dense_loss(dense, quizzes, solutions)
     loss.backward()
