@@ -109,6 +109,7 @@ def plot_main_effects(effects, metric="val_accuracy"):
         axes.set(
             xticks=places, xticklabels=[f"{value:g}" for value in part["value"]], xlabel=setting
         )
+        axes.tick_params(axis="x", rotation=45 if len(part) > 4 else 0)
         axes.margins(x=0.15)
         axes.grid(axis="y", alpha=0.3)
     row[0][0].set_ylabel(metric.replace("_", " ") + " (share)")
@@ -160,6 +161,32 @@ def plot_replay(rows):
     axes.legend()
     figure.tight_layout()
     return axes
+
+
+# --- inside a net ---
+
+
+def plot_attention(maps, board, cell):
+    """Where each head looks from one blank cell: a panel per head, the board's digits on top.
+
+    Parameters
+    ----------
+    maps : tensor [head, from cell, to cell]
+        One pass, one board.
+    board : array [81]
+    cell : int
+        The cell that looks; it is framed.
+    """
+    figure, row = plt.subplots(1, len(maps), figsize=(3.1 * len(maps), 3.4), squeeze=False)
+    for head, (axes, weights) in enumerate(zip(row[0], maps, strict=True), start=1):
+        weights = weights[cell].reshape(9, 9)
+        # pale enough for black digits
+        axes.imshow(weights, cmap="Blues", extent=(0, 9, 9, 0), vmin=0, vmax=1.6 * weights.max())
+        draw_board(axes, board, title=f"head {head}")
+        y, x = divmod(cell, 9)
+        axes.add_patch(plt.Rectangle((x, y), 1, 1, fill=False, edgecolor=WRONG, linewidth=3))
+    figure.tight_layout()
+    return row[0]
 
 
 # --- boards -----------------------------------------------------------------------------------------------
