@@ -1,0 +1,45 @@
+"""How hard a board is: whether singles solve it, as they solve those of ``data.make_boards``, or more is needed."""
+
+import numpy as np
+
+from . import data
+
+DIGIT_BITS = 1 << np.arange(9)
+
+
+def solved_by_singles(quizzes):
+    """Which boards [board, 81] can be solved by naked and hidden singles alone: bool [board].
+
+    A *naked single* is a blank cell for which the rules leave one digit; a *hidden single* is a digit for which
+    they leave one cell of a row, column or box.
+    """
+    boards = np.array(quizzes, dtype=np.uint8)
+    while True:
+        bits = np.where(boards > 0, 1 << (boards.astype(int) - 1).clip(0), 0)  # [board, cell]
+        held = np.bitwise_or.reduce(bits[:, data.UNITS], axis=2)  # [board, unit]
+        taken = np.bitwise_or.reduce(held[:, data.UNITS_OF], axis=2)  # [board, cell]
+        possible = (taken[..., None] & DIGIT_BITS) == 0  # [board, cell, digit]
+        possible &= (boards == 0)[..., None]
+        only = possible[:, data.UNITS].sum(2) == 1  # [board, unit, digit]: in one cell of the unit
+        hidden = possible & only[:, data.UNITS_OF].any(2)
+        naked = possible & (possible.sum(2) == 1)[..., None]
+        found = hidden | naked
+        if not found.any():
+            return (boards > 0).all(1)
+        boards = np.where(found.any(2), found.argmax(2).astype(np.uint8) + 1, boards)
+
+
+def thin(boards, seed):
+    """The same boards with so few clues that none can be left out: each keeps exactly one solution.
+
+    Clues are taken away in random order, wherever ``data.count_solutions`` still finds one solution only. That needs a
+    search, so it takes some tenths of a second for a board.
+    """
+    rng = np.random.default_rng(seed)
+    quizzes = boards.quizzes.copy()
+    for quiz in quizzes:
+        for cell in rng.permutation(np.flatnonzero(quiz)):
+            digit, quiz[cell] = quiz[cell], 0
+            if data.count_solutions(quiz) > 1:
+                quiz[cell] = digit
+    return data.Boards(quizzes, boards.solutions)
