@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 import wandb
 
 from sudoku_sweep import analysis, local, results, sweeps
+from sudoku_sweep.__main__ import main
 from sudoku_sweep.commands import GRID_RESULTS
 from sudoku_sweep.errors import SweepError
 
@@ -100,3 +102,36 @@ def test_the_shipped_results_are_runs_of_the_full_grid_in_the_laptop_budget():
         assert [row["epoch"] for row in run.rows] == list(range(1, run.config["epochs"] + 1))
         assert run.rows[-1]["val_accuracy"] == run.summary["val_accuracy"]
     assert f"# {len(runs)} runs" in GRID_RESULTS.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [0, 9, 12])  # small nets: on the plateau, just off it, further
+def test_a_row_of_the_shipped_results_can_be_trained_again(at, capsys):
+    assert main(["train", "--row", str(at)]) == 0
+    out = capsys.readouterr().out
+    again = {
+        name: (float(now), float(then))
+        for name, now, then in re.findall(r"^(\w+): (\S+), in the file (\S+)$", out, re.M)
+    }
+    assert set(again) >= {"epoch", "train_loss", "val_loss", "val_accuracy", "val_solved"}
+    assert again["epoch"] == (10, 10)
+    # Equal on the same machine; rounding differs between processors, and a thousand steps make more of it.
+    for name in ("train_loss", "val_loss", "val_accuracy"):
+        now, then = again[name]
+        assert now == pytest.approx(then, rel=0.15), name
+
+
+def test_the_repeats_are_runs_of_the_best_and_worst_rows():
+    _, repeats = results.load(GRID_RESULTS.with_name("grid_240_seeds.csv"))
+    _, runs = results.load(GRID_RESULTS)
+    ranked = sorted(runs, key=lambda run: run.summary["val_accuracy"])
+    ends = [run.index for run in ranked[:10] + ranked[-10:]]
+    assert sorted((run.config["row"], run.config["seed"]) for run in repeats) == sorted(
+        (row, seed) for row in ends for seed in results.SEEDS
+    )
+    for run in repeats:
+        original = runs[run.config["row"]].config
+        assert {name: run.config[name] for name in original if name != "seed"} == {
+            name: value for name, value in original.items() if name != "seed"
+        }
+        assert run.state == "finished" and run.summary["commit"] and run.summary["device"]
