@@ -95,5 +95,14 @@ def _kilobytes(name):
 
 def table(header, rows):
     """A Markdown table as text."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return "\n".join([table_head(header), *map(table_row, rows)])
+
+
+def table_head(header):
+    """The two lines that begin a Markdown table."""
+    return f"{table_row(header)}\n{table_row(['---'] * len(header))}"
+
+
+def table_row(cells):
+    """A line of a Markdown table."""
+    return f"| {' | '.join(map(str, cells))} |"

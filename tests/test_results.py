@@ -119,19 +119,3 @@ def test_a_row_of_the_shipped_results_can_be_trained_again(at, capsys):
     for name in ("train_loss", "val_loss", "val_accuracy"):
         now, then = again[name]
         assert now == pytest.approx(then, rel=0.15), name
-
-
-def test_the_repeats_are_runs_of_the_best_and_worst_rows():
-    _, repeats = results.load(GRID_RESULTS.with_name("grid_240_seeds.csv"))
-    _, runs = results.load(GRID_RESULTS)
-    ranked = sorted(runs, key=lambda run: run.summary["val_accuracy"])
-    ends = [run.index for run in ranked[:10] + ranked[-10:]]
-    assert sorted((run.config["row"], run.config["seed"]) for run in repeats) == sorted(
-        (row, seed) for row in ends for seed in results.SEEDS
-    )
-    for run in repeats:
-        original = runs[run.config["row"]].config
-        assert {name: run.config[name] for name in original if name != "seed"} == {
-            name: value for name, value in original.items() if name != "seed"
-        }
-        assert run.state == "finished" and run.summary["commit"] and run.summary["device"]
