@@ -27,7 +27,7 @@ refresh: .venv/ready
 	$(JUPYTER) nbconvert --to notebook --execute --inplace --log-level WARN \
 		--ExecutePreprocessor.record_timing=False $(NOTEBOOK)
 	$(JUPYTER) nbconvert --to markdown --output-dir build --log-level WARN $(NOTEBOOK)
-	cp build/llm_on_sudoku_files/llm_on_sudoku_29_1.png images/solved.png  # the README's picture
+	cp build/llm_on_sudoku_files/llm_on_sudoku_37_1.png images/solved.png  # the README's picture
 
 # Most of an hour on a quiet machine. Lightning is one of the peers.
 bench: .venv/ready

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from snippets import NEEDS_ACCOUNT, blocks, namespace, run_blocks
 
-from sudoku_sweep import sweeps
+from sudoku_sweep import exercises, sweeps
 
 matplotlib.use("Agg")
 PATH = Path(__file__).resolve().parent.parent / "llm_on_sudoku.ipynb"
@@ -95,7 +95,7 @@ def test_every_figure_stands_in_the_file_as_a_picture():
 
 def test_the_picture_in_the_readme_is_the_notebook_s():
     picture = next(
-        o.data["image/png"] for o in CELLS[29].outputs if "image/png" in o.get("data", {})
+        o.data["image/png"] for o in CELLS[37].outputs if "image/png" in o.get("data", {})
     )
     assert base64.b64decode(picture) == (PATH.parent / "images" / "solved.png").read_bytes()
 
@@ -137,6 +137,12 @@ def test_the_snippets_of_cell_11_run(reader):
         assert isinstance(tried["embedding_dim"], int)
     assert after["best"] == 0.8
     assert after["refined_id"] != after["sweep_id"]
+
+
+def test_the_solutions_of_the_exercises_are_right(reader, capsys):
+    (text,) = (cell.source for cell in CELLS if "Exercises" in cell.source.splitlines()[0])
+    run_blocks(text, "the exercises", reader | {"exercises": exercises})
+    assert capsys.readouterr().out == "right\n" * 6
 
 
 def test_there_are_snippets_to_run():

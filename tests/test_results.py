@@ -119,3 +119,12 @@ def test_a_row_of_the_shipped_results_can_be_trained_again(at, capsys):
     for name in ("train_loss", "val_loss", "val_accuracy"):
         now, then = again[name]
         assert now == pytest.approx(then, rel=0.15), name
+
+
+def test_what_the_readme_says_of_the_laptop_preset_was_measured():
+    _, runs = results.load(GRID_RESULTS)
+    seconds = [run.summary["cpu_seconds"] for run in runs]
+    readme = (Path(GRID_RESULTS).parent.parent / "README.md").read_text()
+    said = re.search(r"`laptop` \| .* \| (\d+) s \| (\d+) hours \|", readme)
+    assert int(said[1]) == round(sum(seconds) / len(seconds))
+    assert int(said[2]) == round(sum(seconds) / 3600)
