@@ -113,8 +113,10 @@ def plot_main_effects(effects, metric="val_accuracy"):
         axes.margins(x=0.15)
         axes.grid(axis="y", alpha=0.3)
     row[0][0].set_ylabel(metric.replace("_", " ") + " (share)")
-    row[0][0].legend(fontsize="small")
-    figure.tight_layout()
+    figure.tight_layout(
+        rect=(0, 0, 1, 0.92)
+    )  # room for the legend, which would cover a bar elsewhere
+    figure.legend(*row[0][0].get_legend_handles_labels(), loc="upper center", ncols=2)
     return row[0]
 
 
