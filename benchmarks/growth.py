@@ -28,9 +28,9 @@ def steps_of(n_boards, batch, width, passes, members=1, stacked=False):
     some, shape = boards().first(n_boards), (width - 27, 27, 3)
     configs = [config_of(batch, passes, shape, STEPS, seed=seed) for seed in range(members)]
     if stacked:
-        stack.fit_stack(configs, some, nothing_to_solve(some))
+        stack.fit_stack(configs, some, nothing_to_solve(some), device="cpu")
     else:
-        train.fit(configs[0], some, nothing_to_solve(some))
+        train.fit(configs[0], some, nothing_to_solve(some), device="cpu")
 
 
 def measure(what):

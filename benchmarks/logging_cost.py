@@ -49,7 +49,9 @@ def main():
         seconds = by_turns(
             {
                 "W&B": logged_run,
-                "training": lambda: train.fit(config, boards, nothing_to_solve(boards)),
+                "training": lambda: train.fit(
+                    config, boards, nothing_to_solve(boards), device="cpu"
+                ),
             }
         )
     logging = median(seconds["W&B"])

@@ -59,7 +59,7 @@ def local_seconds(flags):
         file.write_text(yaml.safe_dump(SWEEP))
         command("sweep", str(file))
         start = time.perf_counter()
-        command("agent", *flags, "--validation-boards", "8")
+        command("agent", *flags, "--validation-boards", "8", "--device", "cpu")
         return time.perf_counter() - start
 
 

@@ -55,13 +55,13 @@ def setting(batch_size, n_loops, shape, **others):
 
 def ours(*point):
     """The project's own training."""
-    train.fit(setting(*point), boards(), nothing_to_solve(boards()))
+    train.fit(setting(*point), boards(), nothing_to_solve(boards()), device="cpu")
 
 
 def stacked(*point):
     """``STACKED`` seeds as one network."""
     configs = [setting(*point, seed=seed) for seed in range(STACKED)]
-    stack.fit_stack(configs, boards(), nothing_to_solve(boards()))
+    stack.fit_stack(configs, boards(), nothing_to_solve(boards()), device="cpu")
 
 
 def plain_pytorch(*point):
