@@ -7,6 +7,13 @@ from . import data
 DIGIT_BITS = 1 << np.arange(9)
 
 
+def taken_digits(boards):
+    """The digits that stand in a cell's row, column or box, as bits: int [board, 81] of boards [board, 81]."""
+    bits = np.where(boards > 0, 1 << (boards.astype(int) - 1).clip(0), 0)  # [board, cell]
+    held = np.bitwise_or.reduce(bits[:, data.UNITS], axis=2)  # [board, unit]
+    return np.bitwise_or.reduce(held[:, data.UNITS_OF], axis=2)
+
+
 def solved_by_singles(quizzes):
     """Which boards [board, 81] can be solved by naked and hidden singles alone: bool [board].
 
@@ -15,10 +22,7 @@ def solved_by_singles(quizzes):
     """
     boards = np.array(quizzes, dtype=np.uint8)
     while True:
-        bits = np.where(boards > 0, 1 << (boards.astype(int) - 1).clip(0), 0)  # [board, cell]
-        held = np.bitwise_or.reduce(bits[:, data.UNITS], axis=2)  # [board, unit]
-        taken = np.bitwise_or.reduce(held[:, data.UNITS_OF], axis=2)  # [board, cell]
-        possible = (taken[..., None] & DIGIT_BITS) == 0  # [board, cell, digit]
+        possible = (taken_digits(boards)[..., None] & DIGIT_BITS) == 0  # [board, cell, digit]
         possible &= (boards == 0)[..., None]
         only = possible[:, data.UNITS].sum(2) == 1  # [board, unit, digit]: in one cell of the unit
         hidden = possible & only[:, data.UNITS_OF].any(2)

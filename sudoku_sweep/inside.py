@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 
 from . import data, train
+from .difficulty import taken_digits
 
 LINES = {"row": data.ROW, "column": data.COLUMN, "box": data.BOX}
 CLUE_BANDS = (30, 34, 37, 40, 45, 50, 61)
@@ -45,10 +46,7 @@ def head_scores(maps):
 
 def candidates(quizzes):
     """How many digits the rules leave for every cell of boards [board, 81]: int [board, 81], 0 for filled cells."""
-    bits = np.where(quizzes > 0, 1 << (quizzes.astype(int) - 1).clip(0), 0)  # [board, cell]
-    units = np.bitwise_or.reduce(bits[:, data.UNITS], axis=2)  # [board, unit]: digits that it holds
-    taken = np.bitwise_or.reduce(units[:, data.UNITS_OF], axis=2)  # [board, cell]
-    left = data.N_DIGITS[data.ALL_DIGITS & ~taken]
+    left = data.N_DIGITS[data.ALL_DIGITS & ~taken_digits(quizzes)]
     return np.where(quizzes > 0, 0, left)
 
 

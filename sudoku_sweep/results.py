@@ -4,16 +4,15 @@ import csv
 import io
 import itertools
 import json
+import operator
 from pathlib import Path
 
 from . import local, search, sweeps
 from .errors import SweepError
 from .files import write_atomically
 
-REPEATED, SEEDS = (
-    10,
-    (1, 2),
-)  # how many runs from either end are trained again, and with which seeds
+# how many runs from either end are trained again, and with which seeds
+REPEATED, SEEDS = 10, (1, 2)
 TEXT = ("state", "error", "preset", "summary.device", "summary.commit")  # columns that hold no JSON
 
 
@@ -120,14 +119,12 @@ def repeat(path):
     """
     config, runs = load(path)
     metric = config.get("metric") or {"name": "val_accuracy", "goal": "maximize"}
-    scored = [
-        run
-        for run in runs
-        if run.state == "finished" and search.known(metric["name"], _record(run))
-    ]
-    if not scored:
+    finished = [run for run in runs if run.state == "finished"]
+    known = [(search.known(metric["name"], vars(run)), run) for run in finished]
+    scores = [(values[-1], run) for values, run in known if values]
+    if not scores:
         raise SweepError(f"{path}: no run has finished with a number for {metric['name']!r}")
-    ranked = sorted(scored, key=lambda run: search.known(metric["name"], _record(run))[-1])
+    ranked = [run for _, run in sorted(scores, key=operator.itemgetter(0))]
     settings = [
         {"row": run.index} | {name: value for name, value in run.config.items() if name != "seed"}
         for run in ranked[:REPEATED] + ranked[REPEATED:][-REPEATED:]
@@ -136,7 +133,3 @@ def repeat(path):
     again = {"method": "grid", "metric": metric, "parameters": parameters}
     again |= {"name": config.get("name", ""), "description": f"runs of {Path(path).name} again"}
     return local.sweep(again, project=sweeps.PROJECT)
-
-
-def _record(run):
-    return {"rows": run.rows, "summary": run.summary}

@@ -257,9 +257,8 @@ class Captured:
                 self.output = self.function(*self.inputs)
             self.graph = graph
         except RuntimeError as error:
-            torch.cuda.set_stream(
-                before
-            )  # PyTorch leaves its own in place where ending a capture fails
+            # PyTorch leaves its own stream in place where ending a capture fails
+            torch.cuda.set_stream(before)
             cause = error.__context__ or error  # what went wrong first
             if not isinstance(cause, Exception):  # an interrupt
                 raise cause from None
