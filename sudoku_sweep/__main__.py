@@ -101,9 +101,17 @@ def _add_train_flags(command):
         command.add_argument(
             f"--{f.name.replace('_', '-')}",
             type=kind,
-            default=f.default,
             help=f"default {f.default}",
         )
+    command.add_argument(
+        "--preset", choices=["final"], help="start from the settings of data/winner.pt"
+    )
+    command.add_argument(
+        "--thin",
+        type=_positive,
+        metavar="N",
+        help="take so many of the training boards without a clue to spare; made on first use",
+    )
     command.add_argument(
         "--row", type=int, help="train the run with this index of --results again, as it was"
     )

@@ -12,12 +12,23 @@ from pathlib import Path
 import torch
 import yaml
 
-from . import data, search, sweeps, train
+from . import data, difficulty, search, sweeps, train
 from .errors import BoardError, CheckpointError, ConfigError, SweepError
 from .files import write_atomically
 from .model import save_checkpoint
 
 GRID_RESULTS = data.DATA_DIR / "grid_240.csv"
+FINAL = {  # `train --preset final`: the shape that won the grid, more passes, and harder boards
+    "learning_rate": 4e-3,
+    "embedding_dim": 30,
+    "attention_dim": 27,
+    "n_heads": 3,
+    "n_loops": 4,
+    "epochs": 48,
+    "batch_size": 64,
+    "thin": 10_000,
+}
+THINNED = 500  # boards of a split that are thinned to see how a net does beyond singles
 SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}
 
 
@@ -64,11 +75,11 @@ def _write_boards(path, boards):
 def train_net(args):
     """Train one net, score it, and save it with its card."""
     recorded, sweep_config = (None, {}) if args.row is None else _row(args)
-    flags = {f.name: getattr(args, f.name) for f in fields(train.Config)}
-    config = _hyperparameters(recorded.config if recorded else flags)
+    config, n_thin = _settings(args, recorded)
     save = _checked_save_path(args.save)
     device = _device(args)
-    boards, scored = data.training_boards(args.boards), _validation_boards(args, sweep_config)
+    boards = difficulty.training_boards(args.boards, n_thin)
+    scored = _validation_boards(args, sweep_config)
     if args.wandb:
         result = _train_logged(train.fit, config, boards, scored, device)
     else:
@@ -78,27 +89,54 @@ def train_net(args):
     if recorded:
         for name, value in result.summary.items():
             print(f"{name}: {value:.6g}, in the file {recorded.summary[name]:.6g}")
-    scores = {}
-    for name in ("validation", "test") if args.test else ("validation",):
-        scores[name] = score = train.evaluate(result.model, data.load_split(name))
-        solved, right = 100 * score.solved, 100 * score.accuracy
-        print(f"{name}: {solved:.1f} % of boards solved, {right:.1f} % of blank cells right")
+    scores = _final_scores(result.model, test=args.test, thinned=n_thin > 0)
     if save:
         about = {
             "config": train.as_dict(result.config),
             "parameters": result.model.n_parameters(),
             "training_boards": len(boards.quizzes),
+            "thinned": n_thin,
             "steps": result.config.epochs
             * train.steps_per_epoch(result.config, len(boards.quizzes)),
             "seconds": round(result.seconds),
             "device": _hardware(device),
-            "scores": {name: train.as_dict(score) for name, score in scores.items()},
+            "scores": scores,
         }
         save_checkpoint(save, result.model, about)
         card = save.with_suffix(".md")
         write_atomically(card, card_text(args.save, about).encode())
         print(f"saved {save} and its card {card}")
     return 0
+
+
+def _settings(args, recorded):
+    """What to train, and how many boards to thin: from a row of results, or from flags on top of a preset."""
+    given = {f.name: getattr(args, f.name) for f in fields(train.Config)} | {"thin": args.thin}
+    given = {name: value for name, value in given.items() if value is not None}
+    if recorded:
+        if given or args.preset:
+            raise ConfigError("--row trains a run as it was: give no other settings")
+        return _hyperparameters(recorded.config), 0
+    settings = (FINAL if args.preset else {}) | given
+    n_thin = settings.pop("thin", 0)
+    return _hyperparameters(settings), n_thin
+
+
+def _final_scores(net, test, thinned):
+    """Score a net on whole splits, and, if it has trained on thinned boards, on such boards, too; print as well."""
+    scores = {}
+    for split in ("validation", "test") if test else ("validation",):
+        boards = data.load_split(split)
+        parts = {split: boards}
+        if thinned:
+            kinds = (f"{split}, thinned: singles do", f"{split}, thinned: more is needed")
+            parts |= zip(kinds, difficulty.thinned_by_kind(boards.first(THINNED)), strict=True)
+        for name, part in parts.items():
+            score = train.evaluate(net, part)
+            scores[name] = {"boards": len(part.quizzes)} | train.as_dict(score)
+            solved, right = 100 * score.solved, 100 * score.accuracy
+            print(f"{name}: {solved:.1f} % of boards solved, {right:.1f} % of blank cells right")
+    return scores
 
 
 def _device(args):
@@ -198,13 +236,16 @@ def card_text(path, about):
         for f in fields(train.Config)
         if config[f.name] is not None
     )
+    if about["thinned"]:
+        flags += f" --thin {about['thinned']}"
     if "test" in about["scores"]:
         flags += " --test"
     lines = [
         f"# {Path(path).name}",
         "",
         f"A `SudokuTransformer` with {about['parameters']:,} parameters, trained on the first "
-        f"{about['training_boards']:,} boards of `sudoku_train.csv` with relabelled digits and revealed blanks.",
+        f"{about['training_boards']:,} boards of `sudoku_train.csv`, {about['thinned']:,} of them thinned out until no "
+        "clue could be spared, with relabelled digits and revealed blanks.",
         "",
         "```",
         f"python -m sudoku_sweep train {flags} --boards {about['training_boards']} --save {path}",
@@ -213,18 +254,18 @@ def card_text(path, about):
         f"{about['steps']:,} steps of {config['batch_size']} boards, {about['seconds']:,} s, seed {config['seed']}, "
         f"on: {about['device']}. Loading it needs no code from the file (`weights_only=True`).",
         "",
-        "| boards | solved step by step | solved in one shot | blank cells right | loss (nats) |",
-        "|---|---|---|---|---|",
+        "| boards | how many | solved step by step | solved in one shot | blank cells right | loss (nats) |",
+        "|---|---|---|---|---|---|",
     ]
-    for split, score in about["scores"].items():
+    for name, score in about["scores"].items():
         lines.append(
-            f"| {split} | {100 * score['solved']:.1f} % | {100 * score['solved_one_shot']:.1f} % "
+            f"| {name} | {score['boards']:,} | {100 * score['solved']:.1f} % | {100 * score['solved_one_shot']:.1f} % "
             f"| {100 * score['accuracy']:.1f} % | {score['loss']:.4f} |"
         )
     lines += [
         "",
-        "Limits: it knows boards like those it saw, which hidden singles solve; it takes nothing back, so one",
-        "wrong digit spoils a board; and its confidence is no proof.",
+        "*Singles do*: no more than naked and hidden singles are needed. Limits: it knows boards like those it saw; it",
+        "takes nothing back, so one wrong digit spoils a board; and its confidence is no proof.",
         "",
     ]
     return "\n".join(lines)

@@ -149,12 +149,17 @@ def _make_chunk(seed, chunk, low, high):
 
 
 def made_boards(n, seed, clues=(30, 60), folder=DATA_DIR / "made"):
-    """``make_boards``, kept in a file: made on first use, read afterwards.
+    """``make_boards``, kept in a file: see ``kept``."""
+    name = f"boards_seed{seed}_n{n}_clues{clues[0]}-{clues[1]}.csv"
+    return kept(Path(folder) / name, lambda: make_boards(n, seed, clues))
+
+
+def kept(path, make):
+    """The boards in a file, which ``make()`` gives if it is not there: made on first use, read afterwards.
 
     The file has its SHA-256 beside it. A file that does not match (cut short, edited) is made again, with a
     line that says so. Several processes may ask at once: each file is renamed into place whole.
     """
-    path = Path(folder) / f"boards_seed{seed}_n{n}_clues{clues[0]}-{clues[1]}.csv"
     checksum = path.with_suffix(".sha256")
     if path.exists():
         if (
@@ -163,7 +168,7 @@ def made_boards(n, seed, clues=(30, 60), folder=DATA_DIR / "made"):
         ):
             return load_boards(path)
         print(f"{path.name} does not match its checksum: making it again")
-    boards = make_boards(n, seed, clues)
+    boards = make()
     content = boards_to_csv(boards)
     # The checksum first: whoever finds the file finds what to compare it with.
     write_atomically(checksum, hashlib.sha256(content).hexdigest().encode())
@@ -317,7 +322,8 @@ def obeys_rules(grids):
 
 def repeated_cells(board):
     """The cells of one board [81] whose digit stands again in their row, column or box: a list of indices."""
-    return [int(cell) for cell in CELL if board[cell] and (board[PEERS[cell]] == board[cell]).any()]
+    board = np.asarray(board)
+    return np.flatnonzero((board[PEERS] == board[:, None]).any(1) & (board > 0)).tolist()
 
 
 def parse_board(text):
@@ -342,25 +348,30 @@ def count_solutions(board, limit=2):
     if repeated_cells(board):
         return 0
     board = [int(digit) for digit in board]
-    seen = [0] * 27
-    for cell in CELL:
-        if board[cell]:
-            for unit in UNITS_OF[cell]:
-                seen[unit] |= 1 << (board[cell] - 1)
-    units_of = UNITS_OF.tolist()
+    seen, units_of = [0] * 27, UNITS_OF.tolist()
+    for digit, units in zip(board, units_of, strict=True):
+        if digit:
+            for unit in units:
+                seen[unit] |= 1 << (digit - 1)
+
+    def most_constrained(blanks):
+        best, best_free, fewest = None, None, 10
+        for cell in blanks:
+            a, b, c = units_of[cell]
+            free = ALL_DIGITS & ~(seen[a] | seen[b] | seen[c])
+            if free.bit_count() < fewest:
+                best, best_free, fewest = cell, free, free.bit_count()
+                if fewest < 2:
+                    break
+        return best, best_free
 
     def search(blanks, found):
         if not blanks:
             return found + 1
-        free = {
-            cell: ALL_DIGITS & ~(seen[a] | seen[b] | seen[c])
-            for cell in blanks
-            for a, b, c in [units_of[cell]]
-        }
-        cell = min(blanks, key=lambda blank: free[blank].bit_count())
+        cell, free = most_constrained(blanks)
         for digit in range(9):
             bit = 1 << digit
-            if free[cell] & bit and found < limit:
+            if free & bit and found < limit:
                 for unit in units_of[cell]:
                     seen[unit] |= bit
                 found = search(blanks - {cell}, found)

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sudoku_sweep import data, local, results, stack, sweeps
+from sudoku_sweep import commands, data, difficulty, local, results, stack, sweeps
 from sudoku_sweep.__main__ import main
-from sudoku_sweep.commands import _commit
 from sudoku_sweep.model import load_checkpoint
 
 
@@ -54,6 +53,23 @@ def test_train_saves_a_net_with_a_card_that_says_how_to_make_it_again(tmp_path, 
     assert "validation: " in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_the_final_preset_thins_boards_and_is_scored_on_such_boards_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "THINNED", 8)
+    monkeypatch.setattr(difficulty.training_boards, "__defaults__", (tmp_path,))
+    path = tmp_path / "net.pt"
+    few = "--epochs 1 --batch-size 32 --steps-per-epoch 2 --boards 100 --thin 4"
+    assert main(["train", "--preset", "final", *few.split(), "--save", str(path)]) == 0
+    net, about = load_checkpoint(path)
+    assert net.shape["n_loops"] == commands.FINAL["n_loops"] and about["thinned"] == 4
+    kinds = ["validation, thinned: singles do", "validation, thinned: more is needed"]
+    assert list(about["scores"]) == ["validation", *kinds]
+    assert sum(about["scores"][kind]["boards"] for kind in kinds) == 8
+    card = path.with_suffix(".md").read_text()
+    assert "--thin 4 --boards 100" in card
+    assert all(kind in card for kind in kinds)
+
+
 @pytest.mark.parametrize(
     "arguments, word",
     [
@@ -64,6 +80,9 @@ def test_train_saves_a_net_with_a_card_that_says_how_to_make_it_again(tmp_path, 
         (["data", "--out", "x.csv", "--folder", "y"], "not both"),
         (["data", "--out", "x.csv", "--seed", "-1"], "seed -1"),
         (["train", "--save", "net.md"], "ends in .pt"),
+        (["train", "--row", "0", "--n-heads", "3"], "no other settings"),
+        (["train", "--row", "0", "--preset", "final"], "no other settings"),
+        (["train", "--thin", "30", "--boards", "20"], "thin 30 of 20"),
         (["train", "--save", "."], "ends in .pt"),
         (["train", "--device", "cuda"], "no GPU"),
         (["report", "../../x"], "no local sweep"),
@@ -243,7 +262,7 @@ def test_a_sweep_is_exported_and_resumed(folder, capsys, monkeypatch):
     assert [run.config["n_heads"] for run in runs] == [1, 3]
     for run in runs:
         assert "1 thread(s), torch" in run.summary["device"]
-        assert run.summary["commit"] == _commit()  # empty outside of a checkout
+        assert run.summary["commit"] == commands._commit()  # empty outside of a checkout
     assert main(["train", "--row", "1", "--results", "two.csv", *small]) == 0
     out = capsys.readouterr().out
     again = re.findall(r"^\w+: (\S+), in the file (\S+)$", out, re.M)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from sudoku_sweep import data, difficulty
+from sudoku_sweep.errors import BoardError
 
 
 def test_boards_made_here_are_solved_by_singles(boards):
@@ -39,3 +40,25 @@ def test_the_board_given_is_left_as_it_was(boards):
     before = boards.quizzes[:2].copy()
     difficulty.solved_by_singles(before)
     assert (before == boards.quizzes[:2]).all()
+
+
+def test_thinned_training_boards_are_the_first_ones_with_fewer_clues(tmp_path):
+    boards = data.training_boards(6)
+    mixed = difficulty.training_boards(6, 3, folder=tmp_path)
+    assert (mixed.solutions == boards.solutions).all()
+    fewer = (mixed.quizzes > 0).sum(1) < (boards.quizzes > 0).sum(1)
+    assert fewer.tolist() == [True] * 3 + [False] * 3
+    again = difficulty.training_boards(8, 3, folder=tmp_path)  # read from the file
+    assert (again.quizzes[:6] == mixed.quizzes).all() and len(list(tmp_path.iterdir())) == 2
+
+
+def test_no_more_boards_are_thinned_than_there_are(tmp_path):
+    with pytest.raises(BoardError, match="thin 7 of 6"):
+        difficulty.training_boards(6, 7, folder=tmp_path)
+
+
+def test_thinned_boards_are_sorted_by_what_they_need(boards, thinned):
+    easy, hard = difficulty.thinned_by_kind(boards.first(6))
+    assert difficulty.solved_by_singles(easy.quizzes).all()
+    assert not difficulty.solved_by_singles(hard.quizzes).any()
+    assert {*map(bytes, easy.quizzes), *map(bytes, hard.quizzes)} == {*map(bytes, thinned.quizzes)}
