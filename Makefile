@@ -27,7 +27,12 @@ refresh: .venv/ready
 	$(JUPYTER) nbconvert --to notebook --execute --inplace --log-level WARN \
 		--ExecutePreprocessor.record_timing=False $(NOTEBOOK)
 	$(JUPYTER) nbconvert --to markdown --output-dir build --log-level WARN $(NOTEBOOK)
-	cp build/llm_on_sudoku_files/llm_on_sudoku_37_1.png images/solved.png  # the README's picture
+	# The pictures of README and guide: cell and output.
+	cd build/llm_on_sudoku_files && \
+		cp llm_on_sudoku_29_0.png ../../images/curves.png && \
+		cp llm_on_sudoku_29_1.png ../../images/parallel.png && \
+		cp llm_on_sudoku_31_0.png ../../images/importance.png && \
+		cp llm_on_sudoku_45_1.png ../../images/solved.png
 
 # Most of an hour on a quiet machine. Lightning is one of the peers.
 bench: .venv/ready

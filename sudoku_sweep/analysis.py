@@ -101,12 +101,14 @@ def importance(frame, score, trees=100):
         From ``runs_frame``.
     score : Series
         One number per run, such as ``scores(frame)`` or ``frame["summary.cpu_seconds"]``; runs without one are
-        left out.
+        left out. With fewer than two of them, or settings that never differ, the table is empty.
     trees : int
     """
     from sklearn.ensemble import RandomForestRegressor  # a second to import, and only here
 
     settings = frame.loc[score.notna(), varied(frame)]
+    if len(settings) < 2 or settings.empty:
+        return pd.DataFrame(columns=["importance", "correlation"], dtype=float)
     settings = settings.apply(_as_numbers).rename(columns=short_name)
     score = score.dropna()
     forest = RandomForestRegressor(trees, random_state=0).fit(settings, score)
@@ -135,7 +137,8 @@ def main_effects(frame, score):
             lower, median, upper = group.quantile([0.25, 0.5, 0.75])
             row = {"setting": short_name(column), "value": value, "runs": len(group)}
             rows.append(row | dict(lower=lower, median=median, upper=upper, best=group.max()))
-    return pd.DataFrame(rows)
+    columns = ["setting", "value", "runs", "lower", "median", "upper", "best"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def best_so_far(score, cost):

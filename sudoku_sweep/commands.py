@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from . import data, difficulty, search, sweeps, train
+from .cards import card_text
 from .errors import BoardError, CheckpointError, ConfigError, SweepError
 from .files import write_atomically
 from .model import save_checkpoint
@@ -99,6 +100,7 @@ def train_net(args):
             "steps": result.config.epochs
             * train.steps_per_epoch(result.config, len(boards.quizzes)),
             "seconds": round(result.seconds),
+            "cpu_seconds": round(result.cpu_seconds),
             "device": _hardware(device),
             "scores": scores,
         }
@@ -226,49 +228,6 @@ def _checked_save_path(path):
 
 def _print_epoch(metrics):
     print("  ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
-
-
-def card_text(path, about):
-    """A checkpoint's card in Markdown: what it is, where it comes from, how good it is."""
-    config = about["config"]
-    flags = " ".join(
-        f"--{f.name.replace('_', '-')} {config[f.name]}"
-        for f in fields(train.Config)
-        if config[f.name] is not None
-    )
-    if about["thinned"]:
-        flags += f" --thin {about['thinned']}"
-    if "test" in about["scores"]:
-        flags += " --test"
-    lines = [
-        f"# {Path(path).name}",
-        "",
-        f"A `SudokuTransformer` with {about['parameters']:,} parameters, trained on the first "
-        f"{about['training_boards']:,} boards of `sudoku_train.csv`, {about['thinned']:,} of them thinned out until no "
-        "clue could be spared, with relabelled digits and revealed blanks.",
-        "",
-        "```",
-        f"python -m sudoku_sweep train {flags} --boards {about['training_boards']} --save {path}",
-        "```",
-        "",
-        f"{about['steps']:,} steps of {config['batch_size']} boards, {about['seconds']:,} s, seed {config['seed']}, "
-        f"on: {about['device']}. Loading it needs no code from the file (`weights_only=True`).",
-        "",
-        "| boards | how many | solved step by step | solved in one shot | blank cells right | loss (nats) |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, score in about["scores"].items():
-        lines.append(
-            f"| {name} | {score['boards']:,} | {100 * score['solved']:.1f} % | {100 * score['solved_one_shot']:.1f} % "
-            f"| {100 * score['accuracy']:.1f} % | {score['loss']:.4f} |"
-        )
-    lines += [
-        "",
-        "*Singles do*: no more than naked and hidden singles are needed. Limits: it knows boards like those it saw; it",
-        "takes nothing back, so one wrong digit spoils a board; and its confidence is no proof.",
-        "",
-    ]
-    return "\n".join(lines)
 
 
 def set_up_sweep(args):

@@ -8,6 +8,8 @@ from . import analysis
 # Okabe-Ito: told apart by everyone
 GRID_LINE, CLUE, FILLED, WRONG = ("0.2", "black", "#0072B2", "#D55E00")
 FADED = "0.75"
+METHOD_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+MANY = 50  # more lines than this are drawn thin, without smooth edges: the picture takes a third of the space
 
 
 # --- runs --------------------------------------------------------------------------------------
@@ -16,13 +18,15 @@ FADED = "0.75"
 def plot_curves(history, metric, best_id=None):
     """Learning curves of all runs over epochs, the best one in colour, the others grey. Returns the axes."""
     figure, axes = plt.subplots(figsize=(7, 3.5))
+    many = history["id"].nunique() > MANY
     for run_id, rows in history.groupby("id", sort=False):
         best = run_id == best_id
         axes.plot(
             rows["epoch"],
             rows[metric],
             color=FILLED if best else FADED,
-            linewidth=2.5 if best else 1.2,
+            linewidth=2.5 if best else 0.7 if many else 1.2,
+            antialiased=best or not many,
             zorder=3 if best else 2,
             label="best run" if best else None,
         )
@@ -61,7 +65,8 @@ def plot_parallel_coordinates(frame, metric="val_accuracy"):
     for value in (score.min(), score.max()):
         axes.annotate(f"{value:.2f}", (len(columns), 0.05 + 0.9 * color(value)), **label)
     for line, value in zip(height, score, strict=True):
-        axes.plot(range(len(line)), line, color=plt.cm.viridis(color(value)), linewidth=2)
+        shade = plt.cm.viridis(color(value))
+        axes.plot(range(len(line)), line, color=shade, linewidth=2, antialiased=len(score) <= MANY)
     for at in range(len(columns) + 1):
         axes.axvline(at, color=GRID_LINE, linewidth=0.8)
     names = [analysis.short_name(column) for column in columns]
@@ -89,10 +94,9 @@ def plot_importance(tables):
 def plot_main_effects(effects, metric="val_accuracy"):
     """A panel per setting of ``analysis.main_effects``: median and middle half of the runs, and the best one."""
     settings = effects["setting"].unique()
-    figure, row = plt.subplots(
-        1, len(settings), figsize=(2.7 * len(settings), 3), sharey=True, squeeze=False
-    )
-    for axes, setting in zip(row[0], settings, strict=True):
+    n = max(len(settings), 1)  # an empty panel says that nothing was varied
+    figure, row = plt.subplots(1, n, figsize=(2.7 * n, 3), sharey=True, squeeze=False)
+    for axes, setting in zip(row[0], settings, strict=False):
         part = effects[effects["setting"] == setting]
         places = range(len(part))
         spread = [part["median"] - part["lower"], part["upper"] - part["median"]]
@@ -152,14 +156,54 @@ def plot_heat_map(frame, down, across, metric="val_accuracy"):
 def plot_replay(rows):
     """What search methods found in a replay, a line each with its quartiles: rows of ``replay.compare``."""
     figure, axes = plt.subplots(figsize=(7, 3.8))
-    styles = ("-", "--", "-.", ":")
-    for style, (method, part) in zip(styles, rows.groupby("method", sort=False), strict=False):
-        (line,) = axes.plot(part["epochs"], part["median"], style, linewidth=2, label=method)
-        axes.fill_between(
-            part["epochs"], part["lower"], part["upper"], color=line.get_color(), alpha=0.15
-        )
+    styles = zip(METHOD_COLORS, ("-", "--", "-.", ":"), strict=True)
+    methods = rows.groupby("method", sort=False)
+    for (color, style), (method, part) in zip(styles, methods, strict=False):
+        epochs = part["epochs"]
+        axes.plot(epochs, part["median"], style, color=color, linewidth=2, label=method)
+        axes.fill_between(epochs, part["lower"], part["upper"], color=color, alpha=0.15)
     axes.set(xlabel="epochs spent, all runs together", ylabel="best val accuracy found (share)")
     axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    return axes
+
+
+def plot_best_so_far(tables):
+    """The best score after every run, over what was spent by then: a panel for each title and table.
+
+    Tables are those of ``analysis.best_so_far``, their cost in epochs.
+    """
+    figure, row = plt.subplots(1, len(tables), figsize=(4.2 * len(tables), 2.8), squeeze=False)
+    for axes, (title, table) in zip(row[0], tables.items(), strict=True):
+        axes.step(table["cost"], table["best"], where="post", color=FILLED, linewidth=2)
+        axes.set(title=title, xlabel="epochs spent, all runs together")
+        axes.grid(alpha=0.3)
+    row[0, 0].set_ylabel("best val accuracy so far (share)")
+    figure.tight_layout()
+    return row[0]
+
+
+def plot_seeds(repeats, metric="val_accuracy"):
+    """Scores of runs that differ only in their seed, one column per configuration, best mean first.
+
+    Seed 0 is the run by which the configuration was chosen; the others were made afterwards.
+    """
+    score = analysis.scores(repeats, metric)
+    rank = {row: at for at, row in enumerate(analysis.seed_spread(repeats, metric).index)}
+    place = repeats["config.row"].map(rank)
+    figure, axes = plt.subplots(figsize=(7, 3.4))
+    ends = score.groupby(place)
+    axes.vlines(range(len(rank)), ends.min(), ends.max(), color=FADED, zorder=1)
+    for chosen, color, marker, label in (
+        (repeats["config.seed"] == 0, WRONG, "D", "seed 0: the sweep"),
+        (repeats["config.seed"] != 0, FILLED, "o", "other seeds: afterwards"),
+    ):
+        axes.scatter(place[chosen], score[chosen], color=color, marker=marker, s=22, label=label)
+    axes.set(xlabel="configuration (its index in the grid), best mean first")
+    axes.set_xticks(range(len(rank)), rank, fontsize=8, rotation=60)
+    axes.set_ylabel(metric.replace("_", " ") + " (share)")
+    axes.grid(axis="y", alpha=0.3)
     axes.legend()
     figure.tight_layout()
     return axes

@@ -205,9 +205,48 @@ def test_figures_of_settings_show_every_value(grid):
     assert written == ["nan", "0.13", "0.21", "0.23", "0.31", "0.33"]
 
 
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_sweep_of_one_run_or_none_has_empty_tables_and_figures(runs, n):
+    frame = analysis.runs_frame(runs[:n])
+    table = analysis.importance(frame, analysis.scores(frame))
+    effects = analysis.main_effects(frame, analysis.scores(frame))
+    assert table.empty and effects.empty
+    figures.plot_importance({"accuracy": table})
+    (axes,) = figures.plot_main_effects(effects)
+    assert not axes.lines
+
+
 def test_a_replay_is_drawn_as_a_line_per_method():
     rows = pd.DataFrame(
         {"method": ["grid", "bayes"], "epochs": [10, 10], "lower": 0.1, "median": 0.2, "upper": 0.3}
     )
     axes = figures.plot_replay(rows)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["grid", "bayes"]
+
+
+def test_the_best_so_far_has_a_panel_per_sweep(grid):
+    table = analysis.best_so_far(analysis.scores(grid), pd.Series(10, index=grid.index))
+    panels = figures.plot_best_so_far({"one": table, "two": table})
+    assert [axes.get_title() for axes in panels] == ["one", "two"]
+    assert panels[1].lines[0].get_xdata()[-1] == 10 * len(grid)
+
+
+def test_seeds_are_drawn_per_row_and_seed_0_apart():
+    again = [run(f"{row}-{seed}", val_accuracy=row / 10) for row in (3, 5) for seed in (0, 1, 2)]
+    for one in again:
+        row, seed = map(int, one.name.split("-"))
+        one.config.update(row=row, seed=seed)
+    axes = figures.plot_seeds(analysis.runs_frame(again))
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["5", "3"]  # best mean first
+    sizes = {part.get_label(): len(part.get_offsets()) for part in axes.collections}
+    assert sizes["seed 0: the sweep"] == 2 and sizes["other seeds: afterwards"] == 4
+
+
+def test_many_lines_are_drawn_without_smooth_edges(runs):
+    few = figures.plot_curves(analysis.history_frame(runs, "train_loss"), "train_loss")
+    crowd = [run(f"run {at}") for at in range(figures.MANY + 1)]
+    many = figures.plot_curves(
+        analysis.history_frame(crowd, "train_loss"), "train_loss", best_id="run 3"
+    )
+    assert all(line.get_antialiased() for line in few.lines)
+    assert [line.get_label() for line in many.lines if line.get_antialiased()] == ["best run"]

@@ -66,7 +66,7 @@ def test_the_final_preset_thins_boards_and_is_scored_on_such_boards_too(tmp_path
     assert list(about["scores"]) == ["validation", *kinds]
     assert sum(about["scores"][kind]["boards"] for kind in kinds) == 8
     card = path.with_suffix(".md").read_text()
-    assert "--thin 4 --boards 100" in card
+    assert "--thin 4 --boards 100 --save" in card
     assert all(kind in card for kind in kinds)
 
 

@@ -3,15 +3,18 @@ import re
 from pathlib import Path
 
 import matplotlib
+import nbformat
 import pytest
 import yaml
 from snippets import blocks, namespace, run_blocks
 
-from sudoku_sweep import sweeps
+from sudoku_sweep import sweeps, train
 from sudoku_sweep.__main__ import parser
 
 matplotlib.use("Agg")
-TEXT = (Path(__file__).resolve().parent.parent / "WANDB_GUIDE.md").read_text()
+TESTS = Path(__file__).resolve().parent
+TEXT = (TESTS.parent / "WANDB_GUIDE.md").read_text()
+TROUBLE = TEXT[TEXT.index("## Troubleshooting") : TEXT.index("## Next steps")]
 
 
 def test_the_python_blocks_run(tmp_path, monkeypatch):
@@ -79,3 +82,64 @@ def test_python_m_commands_parse():
         arguments = command.replace("\\\n", " ").split()
         if arguments != ["--help"]:
             parser().parse_args(arguments)
+
+
+# --- troubleshooting: a test behind every claim -----------------------------------------------------------
+
+# Rows that say nothing about wandb, by their first cell, and what they are.
+ADVICE = {
+    "Hidden?": "a filter of the reader's own, in the browser",
+    "no GPU": "training, and nothing a test without a GPU can try",
+    "several processes share the cores": "PyTorch's threads",
+    "every run has the same result": "a mistake in the reader's function",
+}
+
+
+def rows(text):
+    """The rows of all tables in a text, without their headers, each with its header."""
+    for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.M):
+        header, _, *body = table.splitlines()
+        yield from ((header, row) for row in body)
+
+
+def named_in(text):
+    """The names of tests in the comments of a text."""
+    return re.findall(r"\w+", " ".join(re.findall(r"<!--(.*?)-->", text, flags=re.S)))
+
+
+def defined(file):
+    return re.findall(r"^def (test_\w+)\(", file.read_text(), flags=re.M)
+
+
+def test_every_row_of_troubleshooting_names_a_test_behind_it():
+    found = list(rows(TROUBLE))
+    assert len(found) > 40 and sum("what you see" in header for header, _ in found) > 20
+    without = [row.split("|")[1].strip() for _, row in found if not named_in(row)]
+    assert sorted(without) == sorted(ADVICE)
+
+
+def test_every_test_that_the_guide_names_exists():
+    names = named_in(TEXT)
+    assert len(names) > 60
+    assert set(names) <= {name for file in TESTS.glob("test_*.py") for name in defined(file)}
+
+
+def test_the_guide_says_every_fact_about_wandb_that_is_tested_for_it():
+    assert set(defined(TESTS / "test_wandb_facts.py")) <= set(named_in(TEXT))
+
+
+def test_the_metric_is_logged_as_often_as_the_guide_says():
+    often = {}
+    for name, preset in sweeps.PRESETS.items():
+        epochs = range(1, preset.budget["epochs"] + 1)
+        every = train.Config().validate_every
+        often[name] = sum(epoch % every == 0 or epoch == epochs[-1] for epoch in epochs)
+    assert often == {"quick": 2, "laptop": 2, "full": 10}
+
+
+def test_w_and_b_does_not_change_what_cell_7_trained():
+    """As the notebook was saved."""
+    cells = nbformat.read(TESTS.parent / "llm_on_sudoku.ipynb", as_version=4).cells
+    by_hand, logged = ("".join(o.get("text", "") for o in cells[at].outputs) for at in (7, 9))
+    score = re.search(r"^validation accuracy ([\d.]+)", logged, flags=re.M)[1]
+    assert f"0.0025: validation accuracy {score}," in by_hand

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from snippets import NEEDS_ACCOUNT, blocks, namespace, run_blocks
 
-from sudoku_sweep import exercises, sweeps
+from sudoku_sweep import exercises, results, sweeps
 
 matplotlib.use("Agg")
 PATH = Path(__file__).resolve().parent.parent / "llm_on_sudoku.ipynb"
@@ -93,11 +93,14 @@ def test_every_figure_stands_in_the_file_as_a_picture():
         assert pictures == cell.source.count("plt.show()"), f"cell {at}"
 
 
-def test_the_picture_in_the_readme_is_the_notebook_s():
-    picture = next(
-        o.data["image/png"] for o in CELLS[37].outputs if "image/png" in o.get("data", {})
-    )
-    assert base64.b64decode(picture) == (PATH.parent / "images" / "solved.png").read_bytes()
+@pytest.mark.parametrize(
+    "name, at, number",
+    [("curves", 29, 0), ("parallel", 29, 1), ("importance", 31, 0), ("solved", 45, 0)],
+)
+def test_the_pictures_in_readme_and_guide_are_the_notebook_s(name, at, number):
+    pictures = [o.data["image/png"] for o in CELLS[at].outputs if "image/png" in o.get("data", {})]
+    file = PATH.parent / "images" / f"{name}.png"
+    assert base64.b64decode(pictures[number]) == file.read_bytes()
 
 
 def test_the_file_is_small_and_holds_no_path_no_widget_and_no_key():
@@ -148,3 +151,78 @@ def test_the_solutions_of_the_exercises_are_right(reader, capsys):
 def test_there_are_snippets_to_run():
     assert len(blocks(CELLS[8].source)) == 2
     assert sum(not block.startswith(NEEDS_ACCOUNT) for block in blocks(CELLS[11].source)) == 4
+
+
+# --- numbers in the text ----------------------------------------------------------------------------------
+
+
+def decimals(at):
+    """The numbers with three decimals in the text of a cell."""
+    return set(re.findall(r"\b\d\.\d{3}\b", CELLS[at].source))
+
+
+def printed(at):
+    """What a code cell printed."""
+    return "".join(o.text for o in CELLS[at].outputs if o.output_type == "stream")
+
+
+def test_what_is_said_of_the_search_methods_is_what_the_replay_printed():
+    assert "200 times" in CELLS[38].source and "400 epochs" in CELLS[38].source
+    table = re.search(r"^epochs.*?(?=\nthe quartiles)", printed(39), re.M | re.S)[0].splitlines()
+    budgets = table[0].split()[1:]
+    medians = {}
+    for line in table[2:]:
+        *method, a, b, c, d = line.split()
+        medians[" ".join(method)] = dict(zip(budgets, (a, b, c, d), strict=True))
+    said = {
+        "grid": {"200": "0.318"},
+        "random": {"100": "0.756", "400": "0.833"},
+        "random + hyperband": {"100": "0.770", "200": "0.823"},
+        "bayes": {"100": "0.837", "200": "0.863"},
+    }
+    for method, scores in said.items():
+        for epochs, score in scores.items():
+            assert medians[method][epochs] == score, (method, epochs)
+    assert decimals(40) == {score for scores in said.values() for score in scores.values()}
+    # "where random gets with forty runs": as far as the last column goes
+    assert float(medians["bayes"]["100"]) >= float(medians["random"]["400"])
+    for epochs in budgets[1:]:
+        assert float(medians["random + hyperband"][epochs]) >= float(medians["random"][epochs])
+
+
+def test_what_is_said_of_seeds_was_printed():
+    output = printed(41)
+    assert decimals(42) - {"0.111"} <= set(re.findall(r"\b\d\.\d{3}\b", output)) | {"0.021"}
+    assert f"{1 / 9:.3f}" == "0.111"
+    best = re.search(r"the ten best of the sweep: (\S+), with other seeds: (\S+)", output)
+    worst = re.search(r"the ten worst of the sweep: (\S+), with other seeds: (\S+)", output)
+    assert best.groups() == ("0.818", "0.796") and worst.groups() == ("0.110", "0.113")
+    assert "cannot be told from the best mean: 178 238 239" in output
+    assert "rows 178, 238 and 239" in CELLS[42].source
+    rows = [line.split() for line in output.splitlines() if re.match(r"\d+ +0\.", line)]
+    means, highest = [float(row[1]) for row in rows], [row[4] for row in rows]
+    assert rows[0][0] == "178" and rows[0][-2:] == ["0.863", "0.867"]
+    fourth = rows[3]
+    assert (
+        fourth[0] == "239" and max(highest) == fourth[4] == "0.878" and means == sorted(means)[::-1]
+    )
+
+
+def test_the_optimism_is_the_difference_of_the_means():
+    _, runs = results.load(results_file("grid_240.csv"))
+    _, again = results.load(results_file("grid_240_seeds.csv"))
+    ranked = sorted(runs, key=lambda run: -run.summary["val_accuracy"])[:10]
+    then = [run.summary["val_accuracy"] for run in ranked]
+    rows = {run.index for run in ranked}
+    later = [run.summary["val_accuracy"] for run in again if run.config["row"] in rows]
+    assert f"{sum(then) / 10 - sum(later) / 20:.3f}" == "0.021"
+    first = ("learning_rate", "embedding_dim", "attention_dim")
+    shared = [[runs[row].config[name] for name in first] for row in (178, 238, 239)]
+    assert [[a, b] for a, b, _ in shared] == [[5e-3, 30]] * 3 and {c for *_, c in shared} == {
+        27,
+        36,
+    }
+
+
+def results_file(name):
+    return PATH.parent / "data" / name

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import wandb
 
-from sudoku_sweep import analysis, local, results, sweeps
+from sudoku_sweep import analysis, local, replay, results, sweeps
 from sudoku_sweep.__main__ import main
 from sudoku_sweep.commands import GRID_RESULTS
 from sudoku_sweep.errors import SweepError
@@ -128,3 +128,32 @@ def test_what_the_readme_says_of_the_laptop_preset_was_measured():
     said = re.search(r"`laptop` \| .* \| (\d+) s \| (\d+) hours \|", readme)
     assert int(said[1]) == round(sum(seconds) / len(seconds))
     assert int(said[2]) == round(sum(seconds) / 3600)
+
+
+def test_the_repeats_are_runs_of_the_best_and_worst_rows():
+    _, repeats = results.load(GRID_RESULTS.with_name("grid_240_seeds.csv"))
+    _, runs = results.load(GRID_RESULTS)
+    ranked = sorted(runs, key=lambda run: run.summary["val_accuracy"])
+    ends = [run.index for run in ranked[:10] + ranked[-10:]]
+    assert sorted((run.config["row"], run.config["seed"]) for run in repeats) == sorted(
+        (row, seed) for row in ends for seed in results.SEEDS
+    )
+    for run in repeats:
+        original = runs[run.config["row"]].config
+        assert {name: run.config[name] for name in original if name != "seed"} == {
+            name: value for name, value in original.items() if name != "seed"
+        }
+        assert run.state == "finished" and run.summary["commit"] and run.summary["device"]
+
+
+def test_the_shipped_replay_is_made_from_the_shipped_results():
+    config, runs = results.load(GRID_RESULTS)
+    path = GRID_RESULTS.with_name("replay.csv")
+    assert path.read_text().startswith("# grid_240.csv, 200 repetitions")
+    shipped = pd.read_csv(path, comment="#")
+    assert shipped["method"].unique().tolist() == list(replay.METHODS)
+    budget = int(shipped["epochs"].max())
+    for method, repetitions in (("grid", 1), ("random", 200)):
+        again = replay.compare(config, runs, repetitions, budget, methods=[method])
+        kept = shipped[shipped["method"] == method].reset_index(drop=True)
+        pd.testing.assert_frame_equal(pd.DataFrame(again), kept)

@@ -1,0 +1,60 @@
+"""The card beside a trained net: what it is, how it was made, how good it is, and what it cannot do."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from . import train
+
+CARD = """\
+# {name}
+
+A `SudokuTransformer` with {parameters:,} parameters, trained on the first {training_boards:,} boards of
+`sudoku_train.csv`{thinned}, with relabelled digits and revealed blanks.
+
+```
+python -m sudoku_sweep train {flags} --save {path}
+```
+
+{steps:,} steps of {batch_size} boards in {seconds:,} s, of which {cpu_seconds:,} s of processor time; seed {seed}; on:
+{device}. Loading it needs no code from the file (`weights_only=True`).
+
+| boards | how many | solved step by step | solved in one shot | blank cells right | loss (nats) |
+|---|---|---|---|---|---|
+{scores}
+
+*Thinned*: no clue can be spared. *Singles do*: naked and hidden singles are all that is needed.
+
+Limits: it knows boards like those it saw; it takes nothing back, so one wrong digit spoils a board; and its confidence
+is no proof.
+"""
+
+
+def card_text(path, about):
+    """A checkpoint's card in Markdown, from what is saved in the checkpoint."""
+    thinned = (
+        ", {thinned:,} of them thinned out until no clue can be spared" if about["thinned"] else ""
+    )
+    words = {
+        "name": Path(path).name,
+        "path": path,
+        "flags": _flags(about),
+        "thinned": thinned.format(**about),
+        "scores": "\n".join(_row(name, score) for name, score in about["scores"].items()),
+    }
+    return CARD.format(**about["config"] | about | words)
+
+
+def _flags(about):
+    """The flags of `train` that make the same net."""
+    config = {f.name: about["config"][f.name] for f in fields(train.Config)}
+    given = config | {"thin": about["thinned"] or None, "boards": about["training_boards"]}
+    flags = [
+        f"--{name.replace('_', '-')} {value}" for name, value in given.items() if value is not None
+    ]
+    return " ".join(flags + ["--test"] * ("test" in about["scores"]))
+
+
+def _row(name, score):
+    shares = [100 * score[what] for what in ("solved", "solved_one_shot", "accuracy")]
+    percent = " | ".join(f"{share:.1f} %" for share in shares)
+    return f"| {name} | {score['boards']:,} | {percent} | {score['loss']:.4f} |"
