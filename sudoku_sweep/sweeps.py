@@ -249,7 +249,7 @@ os._exit(status)
 # What wandb is told, unless the reader has told it something else.
 OFFLINE = {
     "WANDB_MODE": "offline",
-    "WANDB_SILENT": "true",  # else some ten lines per run, which say where its folder is
+    "WANDB_SILENT": "true",  # else a dozen lines per run and more, with the path of its folder
 }
 ONLINE = {
     "WANDB_QUIET": "true",  # links and warnings, no more

@@ -43,6 +43,7 @@ def offline(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("WANDB_SILENT", "false")
+    monkeypatch.setattr(wandb.errors.term, "_printed_messages", set())  # some come once per process
     yield tmp_path
     wandb.teardown()
 
@@ -137,12 +138,12 @@ def test_init_waits_90_seconds_and_finish_without_limit_by_default():
 def test_finish_waits_for_a_server_that_is_gone_and_ends_when_it_is_back(server):
     run = wandb.init(project="p")
     run.log({"score": 1})
-    server.stop()
     finish = threading.Thread(target=run.finish)
+    server.stop()
     finish.start()
     finish.join(2)
-    assert finish.is_alive()
     server.start()
+    assert finish.is_alive()
     finish.join(60)
     assert server.runs[run.id].state == "finished"
     assert [row["score"] for row in server.runs[run.id].rows] == [1]
@@ -492,13 +493,13 @@ def test_sync_all_is_gone(offline):
     assert refusal.exit_code == 1 and "`--sync-all` has been removed" in refusal.output
 
 
-def test_a_boolean_reinit_is_deprecated_and_finish_previous_is_not(offline, capsys):
-    run = None
-    for reinit in (True, "finish_previous"):
-        before, run = run, wandb.init(project="p", reinit=reinit)
-        warned = "boolean value for 'reinit' is deprecated" in capsys.readouterr().err
-        assert run is not before and warned == (reinit is True)
-    run.finish()
+@pytest.mark.parametrize("reinit", [True, False, "finish_previous", "return_previous"])
+def test_a_boolean_reinit_is_deprecated_and_finish_previous_is_not(offline, capsys, reinit):
+    first = wandb.init(project="p", reinit=reinit)
+    warned = "boolean value for 'reinit' is deprecated" in capsys.readouterr().err
+    assert warned == isinstance(reinit, bool)
+    with wandb.init(project="p", reinit=reinit) as second:
+        assert (second is first) == (reinit in (False, "return_previous"))
 
 
 def test_anonymous_is_deprecated_and_has_no_effect(offline, capsys):
