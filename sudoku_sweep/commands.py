@@ -20,12 +20,13 @@ from .model import save_checkpoint
 
 GRID_RESULTS = data.DATA_DIR / "grid_240.csv"
 FINAL = {  # `train --preset final`: the shape that won the grid, more passes, and harder boards
-    "learning_rate": 4e-3,
+    "learning_rate": 3e-3,
     "embedding_dim": 30,
     "attention_dim": 27,
     "n_heads": 3,
-    "n_loops": 4,
-    "epochs": 48,
+    "n_loops": 8,
+    "epochs": 26,
+    "validate_every": 13,
     "batch_size": 64,
     "thin": 10_000,
 }
