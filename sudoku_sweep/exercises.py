@@ -33,7 +33,7 @@ def says(check):
     @functools.wraps(check)
     def printed(answer):
         try:
-            off = "no answer yet" if answer is None else check(answer)
+            off = "put an answer in the place of None" if answer is None else check(answer)
         except Exception as error:  # of the reader's own code, whatever it may be
             off = f"it ended with {type(error).__name__}: {error}"
         print("right" if off is None else f"not yet: {off}")

@@ -47,7 +47,7 @@ def fails():
         (1, (24, 24), "a grid multiplies"),
         (1, (36, 36), "has to divide"),
         (1, 36, "give a pair"),
-        (1, None, "no answer yet"),
+        (1, None, "in the place of None"),
         (2, RANDOM, "right"),
         (2, RANDOM | {"method": "grid"}, "a grid needs"),
         (2, RANDOM | {"run_cap": 9}, "after 8 runs"),

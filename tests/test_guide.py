@@ -86,6 +86,8 @@ def test_python_m_commands_parse():
 
 # --- troubleshooting: a test behind every claim -----------------------------------------------------------
 
+CELLS = nbformat.read(TESTS.parent / "llm_on_sudoku.ipynb", as_version=4).cells
+
 # Rows that say nothing about wandb, by their first cell, and what they are.
 ADVICE = {
     "Hidden?": "a filter of the reader's own, in the browser",
@@ -139,7 +141,15 @@ def test_the_metric_is_logged_as_often_as_the_guide_says():
 
 def test_w_and_b_does_not_change_what_cell_7_trained():
     """As the notebook was saved."""
-    cells = nbformat.read(TESTS.parent / "llm_on_sudoku.ipynb", as_version=4).cells
-    by_hand, logged = ("".join(o.get("text", "") for o in cells[at].outputs) for at in (7, 9))
+    by_hand, logged = ("".join(o.get("text", "") for o in CELLS[at].outputs) for at in (7, 9))
     score = re.search(r"^validation accuracy ([\d.]+)", logged, flags=re.M)[1]
     assert f"0.0025: validation accuracy {score}," in by_hand
+
+
+def test_figures_are_made_in_the_cells_that_the_guide_names():
+    section = TEXT.split("\n## The dashboard\n")[1].split("\n## ")[0]
+    named = re.findall(r"^\|[^|]*\| Cells? ([^|]*)\| `\w+\.(\w+)` \|$", section, re.M)
+    assert len(named) == 9
+    for cells, function in named:
+        for at in map(int, re.findall(r"\d+", cells)):
+            assert function in CELLS[at].source, (at, function)

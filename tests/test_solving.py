@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sudoku_sweep import data, solving
+from sudoku_sweep import data, difficulty, model, solving
 from sudoku_sweep.__main__ import main
 
 
@@ -127,3 +127,14 @@ def test_every_unseen_board_with_few_clues_is_solved_step_by_step_or_nearly():
     right = (found.boards.numpy() == boards.solutions[hard]).all(1)
     assert hard.sum() > 500 and right.mean() >= 0.95
     assert net.n_parameters() <= 50_000
+
+
+@pytest.mark.slow
+def test_looking_more_often_solves_more_of_the_hardest_boards():
+    net, _ = model.load_checkpoint(solving.WINNER)
+    boards = difficulty.thin(data.load_split("validation").first(100), seed=0)
+    solved = {
+        threshold: int(model.solve(net, boards.quizzes, threshold).solved.sum())
+        for threshold in (0.99, solving.SURE)
+    }
+    assert solved[solving.SURE] > solved[0.99]
