@@ -1,4 +1,4 @@
-"""Whole sweeps of 40 short runs: ``python -m benchmarks.sweeps`` prints runs per hour.
+"""Whole sweeps of 40 runs: ``python -m benchmarks.sweeps`` prints runs per hour, for runs of several lengths.
 
 This project's command line, with one worker, two, and stacks, beside W&B's own agent with the training loop of
 tutorials. That agent talks to the server of the tests on this machine, so no network adds to its time.
@@ -22,27 +22,26 @@ from benchmarks.measure import table
 from sudoku_sweep import data, sweeps, train
 from tests.wandb_server import Server
 
-ROUNDS = 3
-SWEEP = {
-    "method": "grid",
-    "metric": {"name": "train_loss", "goal": "minimize"},
-    "parameters": {
-        "learning_rate": {"values": [1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3]},
-        "seed": {"values": list(range(8))},
-        "embedding_dim": {"value": 20},
-        "attention_dim": {"value": 27},
-        "n_heads": {"value": 3},
-        "epochs": {"value": 1},
-        "batch_size": {"value": 64},
-        "steps_per_epoch": {"value": 20},
-    },
-}
 WAYS = {
     "one worker": [],
     "two workers": ["--workers", "2"],
     "stacks of 5": ["--stack", "5"],
     "stacks of 15": ["--stack", "15"],
 }
+SHORT, LONG = (5, 20), 100  # steps; in long runs only workers are compared
+
+
+def sweep_of(steps):
+    """A grid of 40 runs that have so many steps."""
+    fixed = dict(embedding_dim=20, attention_dim=27, n_heads=3, epochs=1, batch_size=64)
+    fixed["steps_per_epoch"] = steps
+    varied = {"learning_rate": [1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3], "seed": list(range(8))}
+    return {
+        "method": "grid",
+        "metric": {"name": "train_loss", "goal": "minimize"},
+        "parameters": {name: {"values": values} for name, values in varied.items()}
+        | {name: {"value": value} for name, value in fixed.items()},
+    }
 
 
 def command(*arguments):
@@ -51,19 +50,19 @@ def command(*arguments):
     subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
 
 
-def local_seconds(flags):
+def local_seconds(config, flags):
     """From the start of the command that trains the sweep to its end, start of Python included."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(WANDB_DIR=folder, WANDB_MODE="offline")
         file = Path(folder, "sweep.yaml")
-        file.write_text(yaml.safe_dump(SWEEP))
+        file.write_text(yaml.safe_dump(config))
         command("sweep", str(file))
         start = time.perf_counter()
         command("agent", *flags, "--validation-boards", "8", "--device", "cpu")
         return time.perf_counter() - start
 
 
-def wandb_seconds():
+def wandb_seconds(config):
     """From the start of W&B's agent to its end, in this process."""
     boards = data.load_split("train")
 
@@ -75,29 +74,38 @@ def wandb_seconds():
         os.environ.update(server.environment, WANDB_DIR=folder, WANDB_SILENT="true")
         os.environ.pop("WANDB_MODE", None)
         with contextlib.redirect_stdout(None):
-            sweep_id = wandb.sweep(SWEEP, project="speed")
+            sweep_id = wandb.sweep(config, project="speed")
             start = time.perf_counter()
-            wandb.agent(sweep_id, function=train_plain, count=sweeps.grid_size(SWEEP))
+            wandb.agent(sweep_id, function=train_plain, count=sweeps.grid_size(config))
             seconds = time.perf_counter() - start
         wandb.teardown()
     return seconds
 
 
-def main():
-    """Print the table: this project's ways by turns, then W&B's agent, once, since it takes long."""
-    torch.set_num_threads(1)
-    n_runs = sweeps.grid_size(SWEEP)
-    seconds = {name: [] for name in WAYS}
-    for _ in range(ROUNDS):
-        for name, flags in WAYS.items():
-            seconds[name].append(local_seconds(flags))
-    seconds["`wandb.agent`, plain PyTorch"] = [wandb_seconds()]
+def measure(steps, ways, rounds, with_wandb):
+    """Rows of the table: this project's ways by turns, then W&B's agent, once, since it takes long."""
+    config = sweep_of(steps)
+    n_runs = sweeps.grid_size(config)
+    seconds = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, flags in ways.items():
+            seconds[name].append(local_seconds(config, flags))
+    if with_wandb:
+        seconds["`wandb.agent`, plain PyTorch"] = [wandb_seconds(config)]
     base = median(seconds["one worker"])
-    rows = [
-        [name, f"{3600 * n_runs / median(s):,.0f}", f"{base / median(s):.2f}", len(s)]
+    return [
+        [steps, name, f"{3600 * n_runs / median(s):,.0f}", f"{base / median(s):.2f}", len(s)]
         for name, s in seconds.items()
     ]
-    print(table([f"{n_runs} runs of 20 steps", "runs/hour", "x one worker", "rounds"], rows))
+
+
+def main():
+    """Print the table."""
+    torch.set_num_threads(1)
+    rows = [row for steps in SHORT for row in measure(steps, WAYS, rounds=3, with_wandb=True)]
+    workers = {name: WAYS[name] for name in ("one worker", "two workers")}
+    rows += measure(LONG, workers, rounds=2, with_wandb=False)
+    print(table(["steps", "sweep of 40 runs", "runs/hour", "x one worker", "rounds"], rows))
 
 
 if __name__ == "__main__":
