@@ -26,6 +26,7 @@ test-gpu: .venv/ready
 refresh: .venv/ready
 	$(JUPYTER) nbconvert --to notebook --execute --inplace --log-level WARN \
 		--ExecutePreprocessor.record_timing=False $(NOTEBOOK)
+	$(JUPYTER) nbconvert --coalesce-streams --log-level WARN $(NOTEBOOK)  # in place: what a cell prints is one piece
 	$(JUPYTER) nbconvert --to markdown --output-dir build --log-level WARN $(NOTEBOOK)
 	# The pictures of README and guide: cell and output.
 	cd build/llm_on_sudoku_files && \
