@@ -11,7 +11,7 @@ from .files import write_atomically
 
 WINNER = data.DATA_DIR / "winner.pt"
 SURE = (
-    0.999  # more looks than with the 0.99 of `model.solve`, and more of the hardest boards solved
+    0.999  # more looks than with the 0.99 of `model.solve`, and more of the hard boards solved
 )
 
 

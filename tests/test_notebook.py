@@ -269,7 +269,7 @@ def test_what_is_said_of_the_trained_nets_is_on_their_cards_or_printed():
     assert n == 100 and 0.4 < singles / n < 0.6  # "about half"
     assert of_others / (n - singles) < 0.2  # "hardly any"
     assert 0.3 < winner_of_others / (n - singles) < 0.8 and of_these < winner_of_these < singles
-    assert 0.5 < (winner_of_these + winner_of_others) / n < 0.75  # "more than half of the hardest"
+    assert 0.5 < (winner_of_these + winner_of_others) / n < 0.75  # "more than half"
     heads = re.findall(r"^ +(1|8) +\d +\S+ +(\S+) +(\S+) +(\S+)$", printed(48), re.M)
     first, last = ([list(map(float, row)) for at, *row in heads if at == p] for p in "18")
     assert all(max(row) > 0.9 for row in first)  # "more than nine tenths"

@@ -130,7 +130,7 @@ def test_every_unseen_board_with_few_clues_is_solved_step_by_step_or_nearly():
 
 
 @pytest.mark.slow
-def test_looking_more_often_solves_more_of_the_hardest_boards():
+def test_looking_more_often_solves_more_of_the_boards_without_a_clue_to_spare():
     net, _ = model.load_checkpoint(solving.WINNER)
     boards = difficulty.thin(data.load_split("validation").first(100), seed=0)
     solved = {
