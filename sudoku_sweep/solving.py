@@ -10,9 +10,7 @@ from .errors import BoardError
 from .files import write_atomically
 
 WINNER = data.DATA_DIR / "winner.pt"
-SURE = (
-    0.999  # more looks than with the 0.99 of `model.solve`, and more of the hard boards solved
-)
+SURE = 0.999  # more looks than with the 0.99 of `model.solve`, and more of the hard boards solved
 
 
 def name_of(cell):
