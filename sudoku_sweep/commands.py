@@ -14,7 +14,7 @@ import yaml
 
 from . import data, difficulty, search, sweeps, train
 from .cards import card_text
-from .errors import BoardError, CheckpointError, ConfigError, SweepError
+from .errors import BoardError, CheckpointError, ConfigError, StorageError, SweepError
 from .files import write_atomically
 from .model import save_checkpoint
 
@@ -223,7 +223,12 @@ def _checked_save_path(path):
     path = Path(path)
     if path.suffix != ".pt" or path.is_dir():
         raise CheckpointError(f"--save {path}: give a file name that ends in .pt")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"--save {path}: {error.strerror}; choose another folder") from error
+    if not os.access(path.parent, os.W_OK):
+        raise StorageError(f"--save {path}: nothing can be written there; choose another folder")
     return path
 
 

@@ -26,3 +26,7 @@ class CheckpointError(SudokuError):
 
 class DivergedError(SudokuError):
     """A training run whose loss is no longer a finite number."""
+
+
+class StorageError(SudokuError):
+    """A file that cannot be written: no space, no permission, no such place."""

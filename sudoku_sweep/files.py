@@ -5,14 +5,31 @@ import os
 import tempfile
 from pathlib import Path
 
+from .errors import StorageError
+
 
 def write_atomically(path, content):
     """Write ``content`` (bytes) to ``path`` through a temporary file in the same folder.
 
     A reader sees the old file or the new one, whole. The folder is made if it is missing.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be written; what was there before is still there.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path.name} in {path.parent}: {error.strerror}. Make room or choose another folder; "
+            "what was there before is unchanged"
+        ) from error
+
+
+def _replace(path, content):
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -22,8 +39,7 @@ def write_atomically(path, content):
         os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(
-            FileNotFoundError
-        ):  # an interrupt may arrive just after the renaming
+        # an interrupt may arrive just after the renaming
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
