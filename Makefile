@@ -35,7 +35,7 @@ refresh: .venv/ready
 		cp llm_on_sudoku_31_0.png ../../images/importance.png && \
 		cp llm_on_sudoku_45_1.png ../../images/solved.png
 
-# Most of an hour on a quiet machine. Lightning is one of the peers.
+# More than an hour on a quiet machine. Lightning is one of the peers.
 bench: .venv/ready
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
 	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks

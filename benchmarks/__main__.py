@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: ``python -m benchmarks``. Needs a quiet machine and most of an hour."""
+"""All benchmarks, one after the other: ``python -m benchmarks``. Needs a quiet machine and more than an hour."""
 
 from benchmarks import (
     agents,

@@ -8,7 +8,7 @@ from . import analysis
 # Okabe-Ito: told apart by everyone
 GRID_LINE, CLUE, FILLED, WRONG = ("0.2", "black", "#0072B2", "#D55E00")
 FADED = "0.75"
-METHOD_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+METHOD_COLORS = (FILLED, "#E69F00", "#009E73", "#CC79A7")
 MANY = 50  # more lines than this are drawn thin, without smooth edges: the picture takes a third of the space
 
 
