@@ -6,6 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import yaml
 
 from . import data, difficulty, search, sweeps, train
 from .cards import card_text
-from .errors import BoardError, CheckpointError, ConfigError, StorageError, SweepError
-from .files import write_atomically
+from .errors import BoardError, CheckpointError, ConfigError, SweepError
+from .files import write_atomically, writing
 from .model import save_checkpoint
 
 GRID_RESULTS = data.DATA_DIR / "grid_240.csv"
@@ -223,12 +224,10 @@ def _checked_save_path(path):
     path = Path(path)
     if path.suffix != ".pt" or path.is_dir():
         raise CheckpointError(f"--save {path}: give a file name that ends in .pt")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"--save {path}: {error.strerror}; choose another folder") from error
-    if not os.access(path.parent, os.W_OK):
-        raise StorageError(f"--save {path}: nothing can be written there; choose another folder")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
     return path
 
 
@@ -270,8 +269,10 @@ def set_up_sweep(args):
 
 def _read_sweep(path):
     try:
-        return yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (
+        Exception
+    ) as error:  # a month 13, a tag `!!bool x`, a thousand brackets: each has an error of its own
         raise SweepError(f"{path} is no YAML file that can be read: {error}") from error
 
 

@@ -3,6 +3,7 @@
 A board is 81 digits read row by row, 0 for a blank. Many boards are one uint8 array [board, cell].
 """
 
+import csv
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
@@ -164,7 +165,7 @@ def kept(path, make):
     if path.exists():
         if (
             checksum.exists()
-            and checksum.read_text().strip() == hashlib.sha256(path.read_bytes()).hexdigest()
+            and checksum.read_text("utf-8").strip() == hashlib.sha256(path.read_bytes()).hexdigest()
         ):
             return load_boards(path)
         print(f"{path.name} does not match its checksum: making it again")
@@ -193,7 +194,7 @@ def load_boards(path):
     """Read a CSV file with columns ``quizzes`` and ``solutions``, and check every board.
 
     The layout is that of the well-known Kaggle set "1 million Sudoku games", so its file can be used as is.
-    Rows of fixed width are read as one block; any other CSV with those columns goes through pandas.
+    Rows of fixed width are read as one block; any other CSV with those columns is read row by row.
 
     Raises
     ------
@@ -220,33 +221,18 @@ def load_boards(path):
 
 def _load_any_csv(path):
     """The boards of a CSV file in any dialect, and the line of each."""
-    import pandas as pd  # half a second to import, and seldom needed
-
-    try:
-        table = pd.read_csv(
-            path,
-            dtype=str,
-            keep_default_na=False,
-            usecols=["quizzes", "solutions"],
-            skip_blank_lines=False,
-        )
-    except (ValueError, UnicodeError) as error:
-        raise BoardError(
-            f"{path.name} is no CSV file with columns quizzes and solutions: {error}"
-        ) from error
-    table = table[(table != "").any(axis=1)]  # a blank line is no board, but it counts as a line
-    columns = []
-    for name in ("quizzes", "solutions"):
-        text = table[name].str.strip()
-        wrong = np.flatnonzero(text.str.len() != 81)
-        if len(wrong):
-            line, found = table.index[wrong[0]] + 2, text.iloc[wrong[0]]
-            raise BoardError(
-                f"{path.name}, line {line}: {name} has {len(found)} characters; a board has 81"
-            )
-        encoded = "".join(text).encode("latin-1", "replace")
-        columns.append(np.frombuffer(encoded, dtype=np.uint8).reshape(-1, 81) - ord("0"))
-    return Boards(*columns), table.index.to_numpy() + 2
+    rows = read_columns(path, "quizzes", "solutions")
+    rows = [(line, texts) for line, texts in rows if any(texts)]  # `,` is no board
+    boards = Boards(*(np.empty((len(rows), 81), np.uint8) for _ in Boards._fields))
+    for at, (line, texts) in enumerate(rows):
+        for name, text, column in zip(Boards._fields, texts, boards, strict=True):
+            text = text.strip()
+            if len(text) != 81:
+                raise BoardError(
+                    f"{path.name}, line {line}: {name} has {len(text)} characters; a board has 81"
+                )
+            column[at] = np.frombuffer(text.encode("latin-1", "replace"), np.uint8) - ord("0")
+    return boards, [line for line, _ in rows]
 
 
 def load_quizzes(path):
@@ -257,21 +243,35 @@ def load_quizzes(path):
     BoardError
         No such file or column, or a quiz that is no board; the message names the line.
     """
-    import pandas as pd  # half a second to import, and seldom needed
-
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=["quizzes"])
-    except (OSError, ValueError, UnicodeError) as error:
-        raise BoardError(f"{path} is no CSV file with a column quizzes: {error}") from error
-    boards = []
-    for line, text in enumerate(table["quizzes"], start=2):
+    path, boards = Path(path), []
+    for line, (text,) in read_columns(path, "quizzes"):
         try:
             boards.append(parse_board(text))
         except BoardError as error:
-            raise BoardError(f"{path}, line {line}: {error}") from error
+            raise BoardError(f"{path.name}, line {line}: {error}") from error
     if not boards:
-        raise BoardError(f"{path} holds no boards")
+        raise BoardError(f"{path.name} holds no boards")
     return np.stack(boards)
+
+
+def read_columns(path, *names):
+    """The rows of a CSV file, blank lines left out: for each its line, and the texts of the named columns."""
+    rows = []
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            if missing := [name for name in names if name not in (reader.fieldnames or ())]:
+                raise LookupError(f"no {missing[0]} in its first line")
+            for row in reader:
+                if None in row:
+                    raise LookupError(
+                        f"line {reader.line_num} has more columns than the first line"
+                    )
+                rows.append((reader.line_num, [row[name] for name in names]))
+    except (OSError, UnicodeError, csv.Error, LookupError) as error:
+        columns = f"columns {' and '.join(names)}" if names[1:] else f"a column {names[0]}"
+        raise BoardError(f"{path.name} is no CSV file with {columns}: {error}") from error
+    return rows
 
 
 def check_boards(boards, source="boards", lines=None):

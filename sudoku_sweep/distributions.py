@@ -13,6 +13,8 @@ from scipy import special
 
 from .errors import SweepError
 
+LARGEST_GRID = 100_000  # points; far more than anybody trains
+
 
 def quantile(name, entry, u):
     """The value of parameter ``name`` at quantile ``u`` in [0, 1) of its distribution."""
@@ -31,10 +33,18 @@ def choices(name, entry):
         return list(
             {repr(_as_wandb_compares(value)): value for value in arguments["values"]}.values()
         )
+    if kind in ("int_uniform", "q_uniform"):
+        step = arguments.get("q", 1)
+        n_steps = (arguments["max"] - arguments["min"]) / step
+        if n_steps >= LARGEST_GRID:
+            raise SweepError(
+                f"parameter {name}: its range holds more than {LARGEST_GRID:,} values, too many for a grid; give "
+                "'values', or use method: random"
+            )
     if kind == "int_uniform":
         return list(range(int(arguments["min"]), int(arguments["max"]) + 1))
     if kind == "q_uniform":  # like W&B, without the upper end
-        return np.arange(arguments["min"], arguments["max"], arguments["q"]).tolist()
+        return np.arange(arguments["min"], arguments["max"], step).tolist()
     raise SweepError(
         f"parameter {name}: a grid needs 'values', whole numbers or steps, not a {kind} range; or use method: random"
     )
@@ -65,7 +75,7 @@ def read(name, entry):
         Naming the parameter, and saying what to write instead.
     """
     arguments = {key: value for key, value in entry.items() if key != "distribution"}
-    kind = entry.get("distribution") or _implied(name, entry)
+    kind = str(entry.get("distribution") or _implied(name, entry))
     base = kind.removeprefix("q_") if kind in QUANTIZED else kind
     if base not in QUANTILES:
         known = ", ".join([*QUANTILES, *sorted(QUANTIZED)])

@@ -28,5 +28,9 @@ class DivergedError(SudokuError):
     """A training run whose loss is no longer a finite number."""
 
 
+class OutOfMemoryError(SudokuError):
+    """A training run that needs more memory than there is."""
+
+
 class StorageError(SudokuError):
     """A file that cannot be written: no space, no permission, no such place."""

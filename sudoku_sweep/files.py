@@ -19,14 +19,26 @@ def write_atomically(path, content):
         The file cannot be written; what was there before is still there.
     """
     path = Path(path)
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, content)
+
+
+@contextlib.contextmanager
+def writing(path):
+    """A block of code that writes ``path`` and nothing else: its ``OSError`` becomes a ``StorageError``."""
+    try:
+        yield
     except OSError as error:
-        raise StorageError(
-            f"cannot write {path.name} in {path.parent}: {error.strerror}. Make room or choose another folder; "
-            "what was there before is unchanged"
-        ) from error
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path, error):
+    """The ``StorageError`` that an ``OSError`` in writing ``path`` becomes."""
+    return StorageError(
+        f"cannot write {path.name} in {path.parent}: {error.strerror}. Make room or choose another folder; "
+        "what was there before is unchanged"
+    )
 
 
 def _replace(path, content):

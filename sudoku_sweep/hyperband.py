@@ -12,6 +12,7 @@ from .distributions import is_number
 from .errors import SweepError
 
 DEFAULTS = {"eta": 3, "strict": True}
+MOST = {"min_iter": 10**9, "max_iter": 10**9, "s": 100}  # beyond all use, and within all memory
 
 
 def check(rules):
@@ -28,13 +29,15 @@ def check(rules):
     given = {"min_iter", "max_iter", "s"} & set(rules)
     if given not in ({"min_iter"}, {"max_iter", "s"}):
         raise SweepError("early_terminate needs either min_iter, or both max_iter and s")
-    for key in ("min_iter", "max_iter", "s"):
+    for key, most in MOST.items():
         value = rules.get(key, 1)
-        if type(value) is not int or value < 1:
-            raise SweepError(f"early_terminate: {key} is {value!r}; give a whole number above 0")
+        if type(value) is not int or not 1 <= value <= most:
+            raise SweepError(
+                f"early_terminate: {key} is {value!r}; give a whole number from 1 to {most:,}"
+            )
     eta, strict = rules.get("eta", DEFAULTS["eta"]), rules.get("strict", DEFAULTS["strict"])
-    if not is_number(eta) or not eta > 1:
-        raise SweepError(f"early_terminate: eta is {eta!r}; give a number above 1")
+    if not is_number(eta) or eta < 1.1:
+        raise SweepError(f"early_terminate: eta is {eta!r}; give a number of at least 1.1")
     if type(strict) is not bool:
         raise SweepError(f"early_terminate: strict is {strict!r}; give true or false")
     if "max_iter" in rules and not bands(rules, rules["max_iter"]):

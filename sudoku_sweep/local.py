@@ -26,7 +26,7 @@ import yaml
 
 from . import hyperband, search
 from .errors import SweepError
-from .files import write_atomically
+from .files import cannot_write, write_atomically, writing
 from .recording import StoppedEarly, recording, session, shut_down
 from .sweeps import grid_points, n_runs
 
@@ -273,6 +273,8 @@ class LocalRun:
 
 # --- the store --------------------------------------------------------------------------------------------
 
+RECORD = (*LocalRun.__dataclass_fields__, "point")  # what the file of a run holds
+
 
 def _store():
     return Path(os.environ.get("WANDB_DIR", ".")).resolve() / "wandb" / "local-sweeps"
@@ -283,7 +285,23 @@ def _open_sweep(sweep_id):
     folder = _store() / name
     if not re.fullmatch(r"[0-9a-f]{8}", name) or not (folder / "sweep.json").is_file():
         raise SweepError(f"no local sweep {sweep_id!r} in {os.path.relpath(_store())}")
-    return folder, json.loads((folder / "sweep.json").read_text())
+    return folder, _read(folder / "sweep.json", ("id", "project", "seed", "config"))
+
+
+def _read(path, names):
+    """A file of the store, which holds these names. They are written whole, so a damaged one was changed since."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return {name: content[name] for name in names}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise SweepError(
+            f"{os.path.relpath(path)} is damaged ({type(error).__name__}). Delete it: a run that is not there is run "
+            "again, a sweep has to be set up again"
+        ) from error
+
+
+def _read_run(path):
+    return _read(path, RECORD)
 
 
 def _records(folder, besides=None):
@@ -292,10 +310,10 @@ def _records(folder, besides=None):
     for path in sorted((folder / "runs").glob("*.json")):
         if besides is not None and path == _run_file(folder, besides):
             continue
-        record = json.loads(path.read_text())
+        record = _read_run(path)
         if record["state"] == "running":
-            with contextlib.suppress(filelock.Timeout), _lock(path).acquire(blocking=False):
-                record = json.loads(path.read_text())  # it may have ended since
+            with contextlib.suppress(filelock.Timeout), _locked(path, timeout=0):
+                record = _read_run(path)  # it may have ended since
                 if record["state"] == "running":
                     record["state"] = "crashed"  # nobody holds its lock
         records.append(record)
@@ -304,16 +322,17 @@ def _records(folder, besides=None):
 
 def _claims(folder, about, size):
     """Yield records of configurations that nobody ran or runs, each locked until the next one is asked for."""
-    (folder / "runs").mkdir(exist_ok=True)
+    with writing(folder / "runs"):
+        (folder / "runs").mkdir(exist_ok=True)
     for index in itertools.count() if size is None else range(size):
         path = _run_file(folder, index)
         # Whoever holds the lock for longer than a glance is running this configuration.
-        with contextlib.suppress(filelock.Timeout), _lock(path).acquire(timeout=GLANCE):
-            before = json.loads(path.read_text()) if path.exists() else None
+        with contextlib.suppress(filelock.Timeout), _locked(path, timeout=GLANCE):
+            before = _read_run(path) if path.exists() else None
             if before and before["state"] in DONE:
                 continue
             # One agent at a time, so that each knows what the others try.
-            with _lock(folder / "sweep.json"):
+            with _locked(folder / "sweep.json"):
                 record = _new_record(folder, about, index, before)
                 if record is None:
                     return
@@ -351,8 +370,15 @@ def _run_file(folder, index):
     return folder / "runs" / f"{index:05}.json"
 
 
-def _lock(path):
-    return filelock.FileLock(path.with_suffix(".lock"))
+def _locked(path, timeout=-1):
+    """The lock that belongs to a file of the store, acquired; ``filelock.Timeout`` if another process has it."""
+    path = path.with_suffix(".lock")
+    try:
+        return filelock.FileLock(path).acquire(timeout=timeout)
+    except filelock.Timeout:  # an OSError, too
+        raise
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _save(folder, record):

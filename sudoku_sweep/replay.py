@@ -7,10 +7,12 @@ for them, learning curves included. A configuration that is drawn twice costs tw
 import csv
 import io
 import itertools
+import json
 
 import numpy as np
 
 from . import hyperband, search, sweeps
+from .distributions import is_number
 from .errors import SweepError
 from .files import write_atomically
 
@@ -47,15 +49,15 @@ def replay(method, sweep_config, runs, seed, budget):
         raise SweepError(f"method {method!r}: choose {', '.join(METHODS)}")
     name, _, stops = method.partition(" + ")
     config = sweep_config | {"method": name}
-    searched = [name for name, entry in config["parameters"].items() if "values" in entry]
-    by_settings = {tuple(run.config[name] for name in searched): run for run in runs}
+    points = sweeps.grid_points(sweep_config)
+    by_settings = {_key(points[run.index]): run for run in runs}
     spent, best, found, records, losses = 0, -np.inf, [], [], []
     for number in itertools.count():
         if spent >= budget or (name == "grid" and number == len(runs)):
             return found
         point = search.propose(config, seed, number, records)
         settings = search.configuration(config, point)
-        run = by_settings[tuple(settings[name] for name in searched)]
+        run = by_settings[_key(settings)]
         loss = search.logged("train_loss", {"rows": run.rows})
         epochs = _stopped_after(loss, losses) if stops else len(loss)
         losses.append(loss[:epochs])
@@ -68,6 +70,10 @@ def replay(method, sweep_config, runs, seed, budget):
         )
 
 
+def _key(settings):
+    return json.dumps(settings, sort_keys=True)
+
+
 def _stopped_after(loss, others):
     """Epochs that a run trains for if hyperband may stop it after each."""
     for epochs in range(1, len(loss)):
@@ -76,13 +82,36 @@ def _stopped_after(loss, others):
     return len(loss)
 
 
+def _epochs(sweep_config, runs):
+    """For how long each run was trained, once the runs are known to be those of a whole grid of values."""
+    for path, entry in sweeps.leaves(sweep_config).items():
+        if not {"value", "values"} & entry.keys():
+            raise SweepError(f"a replay needs a grid of values; {'.'.join(path)} has a range")
+    points = sweeps.grid_points(sweep_config)
+    if [run.index for run in runs] != list(range(len(points))):
+        raise SweepError(
+            f"a replay needs all {len(points)} runs of the grid, in its order; there are {len(runs)}"
+        )
+    for run, point in zip(runs, points, strict=True):
+        if not point.items() <= run.config.items():
+            raise SweepError(f"{run.name} has another config than the grid has there")
+        if not is_number(run.summary.get(METRIC)):
+            raise SweepError(f"{run.name} has no number for {METRIC}")
+    epochs = [len(search.logged("train_loss", {"rows": run.rows})) for run in runs]
+    if 0 in epochs:
+        raise SweepError(f"{runs[epochs.index(0)].name} has logged no train_loss")
+    return epochs
+
+
 def compare(sweep_config, runs, repetitions, budget, methods=METHODS):
     """Median and quartiles of the best found, per method and epochs spent: a list of dicts, as in the file."""
-    if sweeps.grid_size(sweep_config) != len(runs):
+    epochs = _epochs(sweep_config, runs)
+    per_run = max(epochs)
+    if not per_run <= budget <= sum(epochs):
         raise SweepError(
-            f"a replay needs all {sweeps.grid_size(sweep_config)} runs of the grid; there are {len(runs)}"
+            f"a budget of {budget} epochs: give one between that of one run, {per_run}, and that of the whole grid, "
+            f"{sum(epochs)}"
         )
-    per_run = max(run.config["epochs"] for run in runs)
     at = range(per_run, budget + 1, per_run)
     rows = []
     for method in methods:

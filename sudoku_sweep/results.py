@@ -61,6 +61,18 @@ def _place(column):
     return order.index(column.partition(".")[0]), column
 
 
+# What json, csv and the lines of `load` and `_run` raise on files that hold something else.
+_NO_RESULTS = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    csv.Error,
+)
+
+
 def load(path):
     """Read what ``save`` wrote: ``(sweep_config, runs)``, the runs as ``local.runs`` gives them.
 
@@ -70,11 +82,12 @@ def load(path):
         No such file, or one that holds something else.
     """
     try:
-        lines = Path(path).read_text().splitlines(keepends=True)
+        lines = Path(path).read_text("utf-8").splitlines(keepends=True)
         config = json.loads(lines[1].removeprefix("# "))
+        search.check(config)
         table = itertools.dropwhile(lambda line: line.startswith("#"), lines)
         runs = [_run(row) for row in csv.DictReader(table)]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except _NO_RESULTS as error:
         raise SweepError(
             f"{path} is no file of results that can be read ({type(error).__name__}: {error}): "
             "`python -m sudoku_sweep export` writes one"
@@ -88,17 +101,22 @@ def _run(row):
         kind: {name.removeprefix(kind): row[name] for name in row if name.startswith(kind)}
         for kind in ("config.", "summary.")
     }
-    number = row["index"] + 1
+    name = f"run-{row['index'] + 1}"
+    for column, kind in (("index", int), ("seconds", float | int), ("curve", list)):
+        if not isinstance(row[column], kind) or isinstance(row[column], bool):
+            raise TypeError(f"{name}: {column} is {row[column]!r}")
+    if row["index"] < 0 or row["state"] not in local.DONE:
+        raise ValueError(f"{name}: {row['state']!r} is no state of a run that has ended")
     return local.LocalRun(
         index=row["index"],
-        id=f"row-{number}",
-        name=f"run-{number}",
+        id=f"row-{row['index'] + 1}",
+        name=name,
         state=row["state"],
         config=part["config."],
         summary=part["summary."],
         error=row.get("error"),
         seconds=row["seconds"],
-        rows=row["curve"],
+        rows=[dict(logged) for logged in row["curve"]],
     )
 
 

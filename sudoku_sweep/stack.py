@@ -104,6 +104,7 @@ class Stack:
         return self.net
 
 
+@train.memory_for("a smaller stack, batch_size or net")
 def fit_stack(configs, boards, validation, *, device=None):
     """Train some nets together: a list of ``train.Result``, one per config, as ``train.fit`` would return them.
 
@@ -125,6 +126,8 @@ def fit_stack(configs, boards, validation, *, device=None):
         Configs that differ in more.
     BoardError
         No training or no validation boards.
+    OutOfMemoryError
+        The device has not enough memory for so many nets.
     """
     train.check_not_empty(boards, validation)
     start, cpu_start = time.perf_counter(), time.process_time()

@@ -3,11 +3,12 @@
 import itertools
 import math
 import os
+import random
 import subprocess
 import sys
 from dataclasses import dataclass, field
 
-from .distributions import choices, quantile, read
+from .distributions import LARGEST_GRID, choices, quantile, read
 from .errors import SudokuError, SweepError
 from .train import Config
 
@@ -98,7 +99,7 @@ def grid_points(sweep_config):
     Raises
     ------
     SweepError
-        No parameters, no values, or a continuous range, which a grid cannot enumerate.
+        No parameters, no values, a continuous range, which a grid cannot enumerate, or a grid beyond all measure.
     """
     return [
         nest(dict(zip(leaves(sweep_config), point, strict=True)))
@@ -112,7 +113,14 @@ def grid_size(sweep_config):
 
 
 def _grid_values(sweep_config):
-    return [choices(".".join(path), entry) for path, entry in leaves(sweep_config).items()]
+    values = [choices(".".join(path), entry) for path, entry in leaves(sweep_config).items()]
+    size = math.prod(map(len, values))
+    if size > LARGEST_GRID:
+        raise SweepError(
+            f"a grid of {size:,} configurations: at most {LARGEST_GRID:,} can be listed; leave values out, or use "
+            "method: random"
+        )
+    return values
 
 
 def leaves(sweep_config):
@@ -175,7 +183,8 @@ def n_runs(sweep_config, count=None):
 def check_sweep(sweep_config, count=None):
     """How many runs will be made, once all configurations are known to be trainable: ask before you start.
 
-    Of a range (``min``, ``max``) both ends are tried; what lies between is checked when it is drawn.
+    Of a range (``min``, ``max``) both ends are tried; what lies between is checked when it is drawn. So are most of
+    the combinations where there are more than ``LARGEST_GRID`` of them.
 
     Raises
     ------
@@ -189,10 +198,7 @@ def check_sweep(sweep_config, count=None):
     else:
         tried = {path: _to_try(".".join(path), entry) for path, entry in entries.items()}
         tried = {path: values for path, values in tried.items() if values is not None}
-        points = [
-            nest(dict(zip(tried, point, strict=True)))
-            for point in itertools.product(*tried.values())
-        ]
+        points = [nest(dict(zip(tried, point, strict=True))) for point in _combinations(tried)]
     refused = []
     for point in points:
         try:
@@ -210,6 +216,14 @@ def check_sweep(sweep_config, count=None):
             "this sweep never ends by itself: set COUNT, or a run_cap in its configuration"
         )
     return planned
+
+
+def _combinations(tried):
+    """All combinations of one value per parameter; of very many, some at random."""
+    if math.prod(map(len, tried.values())) <= LARGEST_GRID:
+        return itertools.product(*tried.values())
+    draw = random.Random(0)
+    return ([draw.choice(values) for values in tried.values()] for _ in range(LARGEST_GRID))
 
 
 def _to_try(name, entry):

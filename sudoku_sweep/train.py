@@ -1,5 +1,6 @@
 """One training run: ``fit(config, boards)``. Knows nothing of W&B; what it measures goes to ``log``."""
 
+import contextlib
 import math
 import time
 from dataclasses import asdict, dataclass, field, fields
@@ -8,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from .data import augment
-from .errors import BoardError, ConfigError, DivergedError
+from .errors import BoardError, ConfigError, DivergedError, OutOfMemoryError
 from .model import SudokuTransformer, check_positive, check_shape, solve
 
 CHUNK = (32, 64)  # fewest and most boards whose loss is computed together, if the batch has so many
@@ -129,6 +130,25 @@ def default_device():
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+@contextlib.contextmanager
+def memory_for(advice):
+    """Say in plain words that memory has run out, and what to do; PyTorch reports it in several ways.
+
+    Raises
+    ------
+    OutOfMemoryError
+        In place of PyTorch's error, or Python's.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if known or "DefaultCPUAllocator" in str(error):
+            raise OutOfMemoryError(f"not enough memory to train this: choose {advice}") from error
+        raise
+
+
+@memory_for("a smaller batch_size, n_loops or net")
 def fit(config, train, validation, *, log=None, device=None):
     """Train one net.
 
@@ -154,6 +174,8 @@ def fit(config, train, validation, *, log=None, device=None):
         The loss is no finite number any more.
     BoardError
         No training or no validation boards.
+    OutOfMemoryError
+        The device has not enough memory.
     """
     check_not_empty(train, validation)
     device = device or default_device()

@@ -1,3 +1,4 @@
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -5,6 +6,10 @@ import torch
 from sudoku_sweep import data
 
 torch.set_num_threads(1)
+# By default the same examples each time; `--hypothesis-profile=long`: others each time, and many.
+hypothesis.settings.register_profile("short", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=2500)
+hypothesis.settings.load_profile("short")
 
 
 @pytest.fixture(scope="session")

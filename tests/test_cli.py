@@ -47,7 +47,7 @@ def test_train_saves_a_net_with_a_card_that_says_how_to_make_it_again(tmp_path, 
     assert net.shape["n_heads"] == 3
     assert about["steps"] == 2 and about["training_boards"] == 100
     assert set(about["scores"]) == {"validation", "test"}
-    card = path.with_suffix(".md").read_text()
+    card = path.with_suffix(".md").read_text("utf-8")
     assert flags.replace("--n-heads 3", "--n-heads 3 --n-loops 2 --mlp-ratio 2") in card
     assert "python -m sudoku_sweep train" in card and "--boards 100" in card and "--test" in card
     assert "validation: " in capsys.readouterr().out
@@ -65,7 +65,7 @@ def test_the_final_preset_thins_boards_and_is_scored_on_such_boards_too(tmp_path
     kinds = ["validation, thinned: singles do", "validation, thinned: more is needed"]
     assert list(about["scores"]) == ["validation", *kinds]
     assert sum(about["scores"][kind]["boards"] for kind in kinds) == 8
-    card = path.with_suffix(".md").read_text()
+    card = path.with_suffix(".md").read_text("utf-8")
     assert "--thin 4 --boards 100 --save" in card
     assert all(kind in card for kind in kinds)
 
@@ -196,7 +196,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(folder, capsys):
-    config = yaml.safe_load((ROOT / "sweep.yaml").read_text())
+    config = yaml.safe_load((ROOT / "sweep.yaml").read_text("utf-8"))
     assert {key: config[key] for key in sweeps.FULL} == sweeps.FULL
     assert config["project"] == sweeps.PROJECT
     assert main(["sweep", str(ROOT / "sweep.yaml")]) == 0
@@ -340,7 +340,7 @@ def test_repeats_are_ranked_by_the_sweep_s_own_metric(folder, capsys):
     assert main(["sweep", "small.yaml"]) == 0
     small = ["--boards", "64", "--validation-boards", "4"]
     assert main(["agent", "--count", "1", *small]) == main(["export", "one.csv"]) == 0
-    text = Path("one.csv").read_text()
+    text = Path("one.csv").read_text("utf-8")
     Path("one.csv").write_text(text.replace('"name": "val_accuracy"', '"name": "nonsense"'))
     assert main(["sweep", "--repeat", "one.csv"]) == 2
     assert "no run has finished with a number for 'nonsense'" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The path with an account: the real wandb client, against a server on this machine."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import re
@@ -187,6 +188,31 @@ def test_cells_9_10_and_12_do_the_same_with_an_account_as_without(server, monkey
     assert len({run.summary["val_accuracy"] for run in here}) > 1  # else equality would say little
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+@pytest.mark.parametrize("mode", ["offline", "online"])
+def test_cell_10_again_goes_on_with_its_sweep_unless_it_has_changed(server, monkeypatch, mode):
+    monkeypatch.setitem(sweeps.PRESETS, "quick", TINY)
+    names = {}
+    run_cells(names, 1, 3, 5, 7)
+    with mock.patch.dict(os.environ, WANDB_MODE=mode):
+        wandb.teardown()
+        names["COUNT"] = 3
+        run_cells(names, 9, 10)
+        first = names["sweep_id"]
+        names["COUNT"] = 1
+        run_cells(names, 10, 12)
+        assert names["sweep_id"] == first
+        assert [run.config["attention_dim"] for run in names["runs"]] == [9, 9, 36, 36]
+        changed = TINY.parameters | {"n_heads": {"value": 9}}
+        names["preset"] = dataclasses.replace(TINY, parameters=changed)
+        run_cells(names, 10, 12)
+        second = names.pop("sweep_id")
+        assert second != first and [run.config["n_heads"] for run in names["runs"]] == [9]
+        run_cells(names, 10)
+        assert names["sweep_id"] not in (first, second)
+
+
 # --- sweeps and agents ------------------------------------------------------------------------------------
 
 
@@ -280,7 +306,7 @@ def test_a_run_that_the_server_stops_ends_early_and_the_agent_goes_on(server):
 
 @pytest.mark.slow
 def test_sweep_yaml_runs_from_the_command_line_and_trains_as_the_notebook_does(server):
-    config = yaml.safe_load((REPOSITORY / "sweep.yaml").read_text())
+    config = yaml.safe_load((REPOSITORY / "sweep.yaml").read_text("utf-8"))
     config["parameters"] = TINY.parameters
     config["command"] += ["--validation-boards", "4"]
     Path("sweep.yaml").write_text(yaml.safe_dump(config))
@@ -345,7 +371,7 @@ def test_the_snippets_that_need_an_account_run_with_one(server, capsys):
     wandb.agent(sweep_id, function=log_accuracy, count=2)
     names = {"wandb": wandb, "sweeps": sweeps, "analysis": analysis, "sweep_id": sweep_id}
     names |= {"sweep_config": GRID}
-    guide = (REPOSITORY / "WANDB_GUIDE.md").read_text()
+    guide = (REPOSITORY / "WANDB_GUIDE.md").read_text("utf-8")
     for text, where in ((CELLS[11].source, "Cell 11"), (guide, "WANDB_GUIDE.md")):
         capsys.readouterr()
         after = run_blocks(text, where, dict(names), account=True)

@@ -115,7 +115,7 @@ def test_impossible_requests_are_refused(arguments):
 
 
 def test_shipped_files_are_what_their_seeds_make_and_what_the_readme_says(splits):
-    readme = (data.DATA_DIR / "README.md").read_text()
+    readme = (data.DATA_DIR / "README.md").read_text("utf-8")
     for name, seed in data.SPLIT_SEEDS.items():
         content = (data.DATA_DIR / f"sudoku_{name}.csv").read_bytes()
         boards = data.make_boards(len(splits[name].quizzes), seed)

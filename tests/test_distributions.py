@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sudoku_sweep.distributions import QUANTILES, QUANTIZED, bucket_centre, choices, quantile, read
 from sudoku_sweep.errors import SweepError
 
-ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text())
+ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("case", ENGINE["quantiles"], ids=lambda case: json.dumps(case["entry"]))

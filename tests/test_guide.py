@@ -13,7 +13,7 @@ from sudoku_sweep.__main__ import parser
 
 matplotlib.use("Agg")
 TESTS = Path(__file__).resolve().parent
-TEXT = (TESTS.parent / "WANDB_GUIDE.md").read_text()
+TEXT = (TESTS.parent / "WANDB_GUIDE.md").read_text("utf-8")
 TROUBLE = TEXT[TEXT.index("## Troubleshooting") : TEXT.index("## Next steps")]
 
 
@@ -73,7 +73,7 @@ def test_the_variables_are_those_that_choose_backend_sets():
 
 def test_python_m_commands_parse():
     """Those of the guide and the README."""
-    readme = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+    readme = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
     commands = re.findall(
         r"^[\w./]*python -m sudoku_sweep ((?:[^\n]*\\\n)*[^\n#]*)", TEXT + readme, re.M
     )
@@ -110,7 +110,7 @@ def named_in(text):
 
 
 def defined(file):
-    return re.findall(r"^def (test_\w+)\(", file.read_text(), flags=re.M)
+    return re.findall(r"^def (test_\w+)\(", file.read_text("utf-8"), flags=re.M)
 
 
 def test_every_row_of_troubleshooting_names_a_test_behind_it():

@@ -6,7 +6,7 @@ import pytest
 from sudoku_sweep import hyperband, search
 from sudoku_sweep.errors import SweepError
 
-ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text())
+ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
 
 
 def test_runs_are_stopped_that_wandb_s_engine_stops():
@@ -60,7 +60,7 @@ def test_the_only_run_is_never_stopped_and_the_reason_names_the_numbers():
         ({"type": "hyperband", "max_iter": 9}, "both max_iter and s"),
         ({"type": "hyperband", "min_iter": 0}, "min_iter is 0"),
         ({"type": "hyperband", "min_iter": 1.5}, "min_iter is 1.5"),
-        ({"type": "hyperband", "min_iter": 1, "eta": 1}, "eta is 1; give a number above 1"),
+        ({"type": "hyperband", "min_iter": 1, "eta": 1}, "eta is 1; give a number of at least 1.1"),
         ({"type": "hyperband", "min_iter": 1, "strict": "yes"}, "strict is 'yes'"),
         ({"type": "hyperband", "min_iters": 1}, "knows no 'min_iters'"),
         ({"type": "hyperband", "max_iter": 2, "s": 3, "eta": 3}, "too small for a band"),

@@ -239,8 +239,8 @@ def test_what_is_written_of_the_shipped_nets_is_on_their_cards():
     )
     for about, name in ((of_winner, "winner"), (of_best, "grid_best")):
         card = cards.card_text(f"data/{name}.pt", about)
-        assert card == (data.DATA_DIR / f"{name}.md").read_text()
-    written = (data.DATA_DIR / "README.md").read_text()
+        assert card == (data.DATA_DIR / f"{name}.md").read_text("utf-8")
+    written = (data.DATA_DIR / "README.md").read_text("utf-8")
     assert f"{of_winner['parameters']:,} | {of_winner['steps']:,} steps" in written
     assert f"{of_winner['cpu_seconds'] / 60:.0f} minutes of one CPU core" in written
     solved = 0
@@ -251,7 +251,7 @@ def test_what_is_written_of_the_shipped_nets_is_on_their_cards():
     best = of_best["scores"]["test"]
     one_shot = f"{100 * best['solved_one_shot']:.1f} % in one look"
     assert f"{100 * best['solved']:.1f} % step by step, {one_shot}" in written
-    readme = (data.DATA_DIR.parent / "README.md").read_text()
+    readme = (data.DATA_DIR.parent / "README.md").read_text("utf-8")
     assert of_winner["scores"]["test"]["solved_one_shot"] == 1 and "all 2,000 test" in readme
     assert 0.6 < solved / 500 < 0.7 and "about two in three" in readme
     assert f"{of_winner['parameters']:,} parameters" in readme

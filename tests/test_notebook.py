@@ -15,7 +15,7 @@ from sudoku_sweep import exercises, model, results, sweeps
 
 matplotlib.use("Agg")
 PATH = Path(__file__).resolve().parent.parent / "llm_on_sudoku.ipynb"
-TEXT = PATH.read_text()
+TEXT = PATH.read_text("utf-8")
 CELLS = nbformat.reads(TEXT, as_version=4).cells
 CODE = [(at, cell) for at, cell in enumerate(CELLS) if cell.cell_type == "code"]
 
@@ -245,7 +245,7 @@ def test_what_is_said_of_the_grid_is_in_its_file_or_printed():
 
 
 def test_the_times_of_the_presets_are_those_of_the_readme():
-    readme = (PATH.parent / "README.md").read_text()
+    readme = (PATH.parent / "README.md").read_text("utf-8")
     for name, preset in sweeps.PRESETS.items():
         row = re.search(rf'^\| `"{name}"`[^|]*\| ([^|]*) \| ([^|]*) \|$', CELLS[0].source, re.M)
         assert row[1] == preset.what

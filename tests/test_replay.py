@@ -87,8 +87,11 @@ def test_quartiles_are_over_the_repetitions_at_equal_epochs(runs):
 
 
 def test_what_cannot_be_replayed_is_refused(runs):
-    with pytest.raises(SweepError, match="needs all 12 runs of the grid; there are 11"):
+    with pytest.raises(SweepError, match=r"needs all 12 runs of the grid, .*there are 11"):
         replay.compare(CONFIG, runs[1:], repetitions=1, budget=9)
+    for budget in (8, 109):
+        with pytest.raises(SweepError, match=f"{budget} epochs: .* one run, 9, .* whole grid, 108"):
+            replay.compare(CONFIG, runs, repetitions=1, budget=budget)
     with pytest.raises(SweepError, match="choose grid, random"):
         replay.replay("guess", CONFIG, runs, seed=0, budget=9)
 

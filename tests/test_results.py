@@ -40,7 +40,7 @@ def test_what_is_saved_comes_back_as_it_was():
     sweep_id = local.sweep(GRID)
     local.agent(sweep_id, function=log_score)
     assert results.save("runs.csv", sweep_id) == 3
-    about = Path("runs.csv").read_text().splitlines()[:3]
+    about = Path("runs.csv").read_text("utf-8").splitlines()[:3]
     assert "3 runs of this sweep, 3 in all" in about[0] and "commit: 1234567" in about[2]
     config, runs = results.load("runs.csv")
     assert config == GRID
@@ -101,7 +101,7 @@ def test_the_shipped_results_are_runs_of_the_full_grid_in_the_laptop_budget():
         assert run.state == "finished" and run.summary["commit"] and run.summary["device"]
         assert [row["epoch"] for row in run.rows] == list(range(1, run.config["epochs"] + 1))
         assert run.rows[-1]["val_accuracy"] == run.summary["val_accuracy"]
-    assert f"# {len(runs)} runs" in GRID_RESULTS.read_text()
+    assert f"# {len(runs)} runs" in GRID_RESULTS.read_text("utf-8")
 
 
 @pytest.mark.slow
@@ -124,7 +124,7 @@ def test_a_row_of_the_shipped_results_can_be_trained_again(at, capsys):
 def test_what_the_readme_says_of_the_laptop_preset_was_measured():
     _, runs = results.load(GRID_RESULTS)
     seconds = [run.summary["cpu_seconds"] for run in runs]
-    readme = (Path(GRID_RESULTS).parent.parent / "README.md").read_text()
+    readme = (Path(GRID_RESULTS).parent.parent / "README.md").read_text("utf-8")
     said = re.search(r"`laptop` \| .* \| (\d+) s \| (\d+) hours \|", readme)
     assert int(said[1]) == round(sum(seconds) / len(seconds))
     assert int(said[2]) == round(sum(seconds) / 3600)
@@ -149,7 +149,7 @@ def test_the_repeats_are_runs_of_the_best_and_worst_rows():
 def test_the_shipped_replay_is_made_from_the_shipped_results():
     config, runs = results.load(GRID_RESULTS)
     path = GRID_RESULTS.with_name("replay.csv")
-    assert path.read_text().startswith("# grid_240.csv, 200 repetitions")
+    assert path.read_text("utf-8").startswith("# grid_240.csv, 200 repetitions")
     shipped = pd.read_csv(path, comment="#")
     assert shipped["method"].unique().tolist() == list(replay.METHODS)
     budget = int(shipped["epochs"].max())

@@ -6,7 +6,7 @@ import pytest
 
 from sudoku_sweep import search, sweeps
 
-ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text())
+ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("case", ENGINE["grids"], ids=("full", "nested", "steps", "repeats"))

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest import mock
 
 import nbclient
 import nbformat
@@ -44,8 +45,9 @@ def offline(tmp_path, monkeypatch):
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("WANDB_SILENT", "false")
     monkeypatch.setattr(wandb.errors.term, "_printed_messages", set())  # some come once per process
-    yield tmp_path
-    wandb.teardown()
+    with mock.patch.dict(os.environ):  # wandb.sweep leaves WANDB_PROJECT behind
+        yield tmp_path
+        wandb.teardown()
 
 
 @pytest.fixture
@@ -171,13 +173,13 @@ def test_the_default_server_is_not_api_wandb_ai(offline):
     assert "wandb.ai" not in wandb.Settings().base_url
 
 
-def test_status_shows_the_server_that_the_environment_or_a_login_names(server, monkeypatch):
+def test_status_shows_the_server_that_the_environment_or_a_login_names(server):
     def base_url():
         return re.search(r'"base_url": "(.*)"', wandb_command("status").output)[1]
 
     assert base_url() == os.environ["WANDB_BASE_URL"] == server.url
-    monkeypatch.delenv("WANDB_BASE_URL")
-    monkeypatch.delenv("WANDB_API_KEY")
+    # the fixture puts them back; monkeypatch would do so after it
+    del os.environ["WANDB_BASE_URL"], os.environ["WANDB_API_KEY"]
     assert base_url() != server.url
     wandb_command("login", f"--host={server.url}", KEY)
     assert base_url() == server.url
