@@ -1,4 +1,4 @@
-"""The notebook in JupyterLab, in a real browser: Run All Cells, light and dark. Screenshots: build/jupyterlab."""
+"""The notebook in JupyterLab, in a real browser. Screenshots: build/jupyterlab."""
 
 import json
 import os
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+
+from sudoku_sweep import local
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="Playwright is not installed: pip install -e '.[browser]'"
@@ -32,6 +34,7 @@ pytestmark = [
 @pytest.fixture
 def lab(tmp_path):
     """A JupyterLab in a folder with the notebook and the boards: its address, and the folder."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "llm_on_sudoku.ipynb", tmp_path)
     (tmp_path / "data").symlink_to(ROOT / "data")
     with socket.socket() as probe:
@@ -70,9 +73,17 @@ def wait_for(condition, seconds, what):
 
 
 def idle(address):
-    """Whether the one kernel has nothing to do."""
-    kernels = ask(address, "kernels")
-    return len(kernels) == 1 and kernels[0]["execution_state"] == "idle"
+    """Whether all kernels have nothing to do."""
+    return {kernel["execution_state"] for kernel in ask(address, "kernels")} == {"idle"}
+
+
+def open_notebook(browser, address, name):
+    """A page with a notebook whose kernel is ready."""
+    page = browser.new_page(viewport={"width": 1400, "height": 2000})
+    page.goto(f"{address}/lab/workspaces/{Path(name).stem}/tree/{name}?token=sudoku")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+    wait_for(lambda: idle(address), 60, "the kernel")
+    return page
 
 
 def choose(page, *labels):
@@ -86,6 +97,8 @@ def choose(page, *labels):
 def photograph(page, name):
     """The whole notebook, screen by screen."""
     page.mouse.move(700, 500)
+    for old in SHOTS.glob(f"{name}-*.png"):
+        old.unlink()
     for number in range(60):
         page.screenshot(path=SHOTS / f"{name}-{number:02}.png")
         before = page.evaluate(POSITION)
@@ -101,15 +114,10 @@ POSITION = "document.querySelector('.jp-WindowedPanel-outer').scrollTop"
 def test_run_all_cells_leaves_no_error_and_no_cell_out(lab):
     address, folder = lab
     wait_for(lambda: ask(address, "status"), 60, "JupyterLab")
-    shutil.rmtree(SHOTS, ignore_errors=True)
-    SHOTS.mkdir(parents=True)
     path = folder / "llm_on_sudoku.ipynb"
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 2000})
-        page.goto(f"{address}/lab/tree/{path.name}?token=sudoku")
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
-        wait_for(lambda: idle(address), 60, "the kernel")
+        page = open_notebook(browser, address, path.name)
         choose(page, "Edit", "Clear Outputs of All Cells")
         choose(page, "Run", "Run All Cells")
         wait_for(lambda: not idle(address), 60, "the first cell")
@@ -137,3 +145,42 @@ def executed(path):
     """Whether the file holds a notebook whose cells were all run, in order."""
     code = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
     return [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+
+
+def test_a_stopped_sweep_goes_on_beside_another_notebook(lab, monkeypatch):
+    """Two notebooks in one folder, at once: of one the sweep is interrupted, and its cell is run again."""
+    address, folder = lab
+    wait_for(lambda: ask(address, "status"), 60, "JupyterLab")
+    notebook = nbformat.read(folder / "llm_on_sudoku.ipynb", 4)
+    shorter = nbformat.v4.new_code_cell('preset.parameters["steps_per_epoch"] = {"value": 10}')
+    notebook.cells = [*notebook.cells[:2], shorter, *notebook.cells[2:7], *notebook.cells[8:11]]
+    names = ["one.ipynb", "two.ipynb"]
+    for name in names:
+        nbformat.write(notebook, folder / name)
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        one, two = [open_notebook(browser, address, name) for name in names]
+        for page in (one, two):
+            choose(page, "Edit", "Clear Outputs of All Cells")
+            choose(page, "Run", "Run All Cells")
+        one.get_by_text("run 1/6 finished").wait_for(timeout=300_000)
+        choose(one, "Kernel", "Interrupt Kernel")
+        one.locator(".jp-OutputArea-output", has_text="KeyboardInterrupt").last.wait_for(
+            timeout=60_000
+        )
+        one.locator(".jp-CodeCell").last.click()
+        one.keyboard.press("Control+Enter")
+        one.get_by_text("run 6/6 finished").wait_for(timeout=300_000)
+        two.get_by_text("run 6/6 finished").wait_for(timeout=300_000)
+        for page, name in zip((one, two), names, strict=True):
+            page.screenshot(path=SHOTS / f"{name}.png")
+            page.keyboard.press("Control+s")
+        wait_for(lambda: all(b"run 6/6" in (folder / n).read_bytes() for n in names), 60, "saving")
+        browser.close()
+    printed = nbformat.read(folder / "one.ipynb", 4).cells[-1].outputs
+    assert [output.output_type for output in printed] == ["stream"]
+    assert "Local sweep" not in printed[0].text and "run 1/6" not in printed[0].text
+    monkeypatch.setenv("WANDB_DIR", str(folder))
+    sweeps = [path.parent.name for path in (folder / "wandb/local-sweeps").glob("*/sweep.json")]
+    states = [[run.state for run in local.runs(sweep_id)] for sweep_id in sweeps]
+    assert states == [["finished"] * 6] * 2
