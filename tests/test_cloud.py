@@ -214,6 +214,40 @@ def test_cell_10_again_goes_on_with_its_sweep_unless_it_has_changed(server, monk
         assert names["sweep_id"] not in (first, second)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+@pytest.mark.parametrize("place", ["environment", "netrc", "login"])
+def test_a_key_is_in_no_output_and_no_file_but_its_own(server, monkeypatch, tmp_path, capfd, place):
+    """wandb keeps a key in .netrc, where it belongs."""
+    monkeypatch.setitem(sweeps.PRESETS, "quick", TINY)
+    netrc = tmp_path / ".netrc"
+    if place != "environment":
+        del os.environ["WANDB_API_KEY"]
+    if place == "netrc":
+        netrc.write_text(
+            f"machine {server.url.partition('//')[2]}\n  login user\n  password {KEY}\n"
+        )
+        netrc.chmod(0o600)
+    if place == "login":
+        wandb.login(key=KEY)
+        assert KEY in netrc.read_text("utf-8")
+    names = {}
+    printed = run_cells(names, 1, 3, 5, 7)
+    names["COUNT"] = 2
+    printed += run_cells(names, 9, 10, 12)
+    assert names["backend"] is wandb and len(names["runs"]) == 2
+    with pytest.raises(ValueError, match="on purpose"), wandb.init(project="p"):
+        raise ValueError("on purpose")
+    wandb.teardown()
+    shown = capfd.readouterr()
+    assert KEY not in printed + shown.out + shown.err
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path != netrc]
+    assert any(path.suffix == ".wandb" for path in files)
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert not any(KEY in repr(vars(run)) for run in server.runs.values())
+    assert not any(KEY.encode() in content for content in server.storage.values())
+
+
 # --- sweeps and agents ------------------------------------------------------------------------------------
 
 

@@ -9,17 +9,20 @@ import multiprocessing
 import os
 import random
 import resource
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from pathlib import Path
 from statistics import median
+from unittest import mock
 
 import pytest
 import torch
 import wandb
 
-from sudoku_sweep import data, local, model, train
+from sudoku_sweep import commands, data, local, model, results, train
 from sudoku_sweep.errors import StorageError, SweepError
 from sudoku_sweep.files import write_atomically
 
@@ -152,6 +155,60 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
         write_atomically(tmp_path / "file" / "net.pt", b"")
 
 
+@pytest.fixture
+def shut():
+    """A folder that can be read but not written, with a sweep of which one run has been made."""
+    folder = tempfile.mkdtemp()  # not in tmp_path, which other users cannot enter
+    with mock.patch.dict(os.environ, WANDB_DIR=folder):
+        sweep_id = local.sweep(grid(2))
+        local.agent(sweep_id, log_a, count=1)
+    os.system(f"chmod -R a-w,a+rX '{folder}'")
+    yield Path(folder), sweep_id
+    os.system(f"chmod -R u+w '{folder}'")
+    shutil.rmtree(folder)
+
+
+def refusals(folder, sweep_id, pipe):
+    """What is said when somebody without special rights wants to write there."""
+    if os.getuid() == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+    os.environ["WANDB_DIR"] = str(folder)
+    said = {"runs": [run.state for run in local.runs(sweep_id)]}  # reading is no problem
+    for name, function in {
+        "write_atomically": lambda: write_atomically(folder / "net.pt", b""),
+        "sweep": lambda: local.sweep(grid(2)),
+        "agent": lambda: local.agent(sweep_id, log_a),
+        "export": lambda: results.save(folder / "runs.csv", sweep_id),
+        "save": lambda: commands._checked_save_path(folder / "net.pt"),
+        "boards": lambda: data.made_boards(2, seed=0, folder=folder / "made"),
+    }.items():
+        try:
+            said[name] = function()
+        except StorageError as error:
+            said[name] = str(error)
+    pipe.send(said)
+
+
+def test_a_folder_that_must_not_be_written_is_one_clear_error_for_everything(shut):
+    folder, sweep_id = shut
+
+    def content():
+        return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    before = content()
+    mine, other = multiprocessing.Pipe()
+    process = fork.Process(target=refusals, args=(folder, sweep_id, other))
+    process.start()
+    other.close()
+    said = mine.recv()
+    process.join()
+    assert said.pop("runs") == ["finished"]
+    for name, text in said.items():
+        assert "cannot write" in text and os.strerror(errno.EACCES) in text, name
+    assert content() == before
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_eight_agents_that_are_killed_at_random_finish_every_configuration_once():
@@ -189,6 +246,25 @@ def test_a_sweep_with_failing_runs_finishes_all_others():
     states = [run.state for run in local.runs(sweep_id)]
     assert states == (["failed"] * 3 + ["finished"] * 7) * 3
     assert local.runs(sweep_id)[12].error == "ValueError: no luck with 12"
+
+
+def test_a_run_without_enough_memory_fails_alone(boards, monkeypatch):
+    def step(model, *_):
+        if model.shape["embedding_dim"] > 6:
+            torch.empty(10**14)  # what a CPU's PyTorch raises then
+        return torch.ones(3)
+
+    def train_one():
+        with wandb.init() as run:
+            config = train.Config(embedding_dim=run.config.a, attention_dim=6, epochs=1)
+            train.fit(config, boards.first(16), boards.first(2), log=run.log)
+
+    monkeypatch.setattr(train, "training_step", step)
+    sweep_id = local.sweep({"method": "grid", "parameters": {"a": {"values": [6, 7]}}})
+    local.agent(sweep_id, train_one)
+    fine, large = local.runs(sweep_id)
+    assert (fine.state, large.state) == ("finished", "failed")
+    assert large.error.startswith("OutOfMemoryError: not enough memory")
 
 
 @pytest.mark.slow

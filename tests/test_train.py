@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from sudoku_sweep import data, train
-from sudoku_sweep.errors import BoardError, ConfigError, DivergedError, SudokuError
+from sudoku_sweep.errors import (
+    BoardError,
+    ConfigError,
+    DivergedError,
+    OutOfMemoryError,
+    SudokuError,
+)
 from sudoku_sweep.train import Config
 
 SMALL = dict(
@@ -186,6 +192,24 @@ def test_a_learning_rate_of_ten_is_survived_and_an_absurd_one_is_a_clear_error(f
         train.fit(Config(**SMALL | one_step | dict(learning_rate=1e30)), few, few)
 
 
+@pytest.mark.parametrize(
+    "lacks_memory", [lambda: torch.empty(10**14), torch.OutOfMemoryError, MemoryError]
+)
+def test_a_lack_of_memory_says_what_to_choose_smaller(few, monkeypatch, lacks_memory):
+    def step(*_):
+        raise lacks_memory()  # the first raises by itself, as PyTorch does on a CPU
+
+    monkeypatch.setattr(train, "training_step", step)
+    with pytest.raises(OutOfMemoryError, match="choose a smaller batch_size"):
+        train.fit(Config(**SMALL), few, few)
+
+
+def test_other_errors_of_pytorch_are_left_as_they_are(few, monkeypatch):
+    monkeypatch.setattr(train, "training_step", lambda *_: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="size"):
+        train.fit(Config(**SMALL), few, few)
+
+
 def test_an_interrupted_run_keeps_what_it_has(few):
     def stop_at_two(row):
         if row["epoch"] == 2:
@@ -206,6 +230,8 @@ def test_an_interrupted_run_keeps_what_it_has(few):
         (dict(epochs=0), "epochs=0"),
         (dict(batch_size=2.5), "batch_size=2.5"),
         (dict(attention_dim=10, n_heads=3), "multiple of n_heads"),
+        (dict(mlp_ratio=100_000), "mlp_ratio=100000: this net is too large"),
+        (dict(n_loops=1001), "too large; at most 100,000,000 parameters and 1,000 loops"),
         (dict(learning_rate="1e-5"), r"1\.0e-5"),
         (dict(learning_rate=-1.0), "learning_rate=-1.0"),
         (dict(learning_rate=math.nan), "learning_rate=nan"),
