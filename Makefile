@@ -1,29 +1,34 @@
 # Three commands: `make run`, `make lab`, `make test`. Each sets up .venv first, if needed.
+# With another Python, beside: `make test PYTHON=python3.13 VENV=build/py313`.
 PYTHON ?= python3
+VENV = .venv
+RELEASES = -c constraints.txt
 NOTEBOOK = llm_on_sudoku.ipynb
-JUPYTER = .venv/bin/jupyter
+JUPYTER = $(VENV)/bin/jupyter
+PIP_INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -rs
 
-.PHONY: run lab test test-gpu refresh bench golden
+.PHONY: run lab test test-gpu refresh bench golden drift lowest
 
 # Offline, so that it does the same for everybody; `make lab` uses your account if you are logged in.
-run: .venv/ready
+run: $(VENV)/ready
 	WANDB_MODE=offline $(JUPYTER) nbconvert --to notebook --execute --output-dir build --log-level WARN $(NOTEBOOK)
-	.venv/bin/python -m sudoku_sweep report
+	$(VENV)/bin/python -m sudoku_sweep report
 	@echo "The executed notebook is build/$(NOTEBOOK)"
 
-lab: .venv/ready
+lab: $(VENV)/ready
 	$(JUPYTER) lab $(NOTEBOOK)
 
-test: .venv/ready
-	.venv/bin/ruff check --quiet .
-	.venv/bin/ruff format --quiet --check .
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -rs
+test: $(VENV)/ready
+	$(VENV)/bin/ruff check --quiet .
+	$(VENV)/bin/ruff format --quiet --check .
+	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-test-gpu: .venv/ready
-	SUDOKU_TEST_GPU=1 .venv/bin/python -m pytest -q -rs -m gpu tests
+test-gpu: $(VENV)/ready
+	SUDOKU_TEST_GPU=1 $(PYTEST) -m gpu tests
 
 # Execute the committed notebook again, in place, after a change of code or prose.
-refresh: .venv/ready
+refresh: $(VENV)/ready
 	$(JUPYTER) nbconvert --to notebook --execute --inplace --log-level WARN \
 		--ExecutePreprocessor.record_timing=False $(NOTEBOOK)
 	$(JUPYTER) nbconvert --coalesce-streams --log-level WARN $(NOTEBOOK)  # in place: what a cell prints is one piece
@@ -36,9 +41,9 @@ refresh: .venv/ready
 		cp llm_on_sudoku_45_1.png ../../images/solved.png
 
 # More than an hour on a quiet machine. Lightning is one of the peers.
-bench: .venv/ready
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]" -c constraints.txt
-	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks
+bench: $(VENV)/ready
+	$(PIP_INSTALL) -e ".[bench]" $(RELEASES)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks
 
 # Ask W&B's own engine again what the tests hold against; it needs an environment of its own (numpy < 2).
 golden:
@@ -46,7 +51,22 @@ golden:
 	build/golden/bin/python -m pip install --quiet --disable-pip-version-check "sweeps==0.3.0" "numpy<2"
 	PYTHONPATH=. build/golden/bin/python -W ignore tests/golden/make.py
 
-.venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test]" -c constraints.txt
+# What breaks with today's newest releases, instead of those that the project was tested with?
+drift:
+	rm -rf build/drift
+	$(MAKE) build/drift/ready VENV=build/drift RELEASES=
+	build/drift/bin/python tests/drift.py
+	$(MAKE) test VENV=build/drift RELEASES=
+
+# And with the oldest that pyproject.toml allows?
+lowest:
+	rm -rf build/lowest && mkdir -p build/lowest
+	sed -n 's/^    "\(.*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > build/lowest.txt
+	$(MAKE) build/lowest/ready VENV=build/lowest RELEASES="-c build/lowest.txt"
+	build/lowest/bin/python tests/drift.py
+	$(MAKE) test VENV=build/lowest RELEASES="-c build/lowest.txt"
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) -e ".[test]" $(RELEASES)
 	touch $@

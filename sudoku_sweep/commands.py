@@ -108,7 +108,8 @@ def train_net(args):
         }
         save_checkpoint(save, result.model, about)
         card = save.with_suffix(".md")
-        write_atomically(card, card_text(args.save, about).encode())
+        # a file's name need not be UTF-8
+        write_atomically(card, card_text(args.save, about).encode(errors="surrogateescape"))
         print(f"saved {save} and its card {card}")
     return 0
 

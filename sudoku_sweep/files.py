@@ -26,18 +26,18 @@ def write_atomically(path, content):
 
 @contextlib.contextmanager
 def writing(path):
-    """A block of code that writes ``path`` and nothing else: its ``OSError`` becomes a ``StorageError``."""
+    """A block of code that writes ``path`` and nothing else: what goes wrong becomes a ``StorageError``."""
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that is none in this locale
         raise cannot_write(path, error) from error
 
 
 def cannot_write(path, error):
-    """The ``StorageError`` that an ``OSError`` in writing ``path`` becomes."""
+    """The ``StorageError`` that an error in writing ``path`` becomes."""
     return StorageError(
-        f"cannot write {path.name} in {path.parent}: {error.strerror}. Make room or choose another folder; "
-        "what was there before is unchanged"
+        f"cannot write {path.name} in {path.parent}: {getattr(error, 'strerror', error)}. "
+        "Make room or choose another folder; what was there before is unchanged"
     )
 
 
