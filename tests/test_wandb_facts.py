@@ -92,6 +92,22 @@ def test_a_silent_run_prints_nothing(offline, monkeypatch, capsys):
     assert printed.out + printed.err == ""
 
 
+def test_without_a_home_wandb_s_log_goes_to_stderr_unless_it_has_a_cache_folder(offline, tmp_path):
+    def shown(**environment):
+        code = "import wandb; wandb.init().finish()"
+        environment = {"HOME": "/proc/nobody", "WANDB_SILENT": "true"} | environment
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        ).stderr
+
+    assert "failed to get logger path" in shown()
+    assert shown(WANDB_CACHE_DIR=str(tmp_path / "cache")) == ""
+
+
 def test_silence_in_the_environment_hides_warnings_too(offline, monkeypatch, capsys):
     for silent in ("false", "true"):
         wandb.teardown()
