@@ -16,7 +16,6 @@ import threading
 import time
 from pathlib import Path
 from statistics import median
-from unittest import mock
 
 import pytest
 import torch
@@ -156,12 +155,12 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
 
 
 @pytest.fixture
-def shut():
+def shut(monkeypatch):
     """A folder that can be read but not written, with a sweep of which one run has been made."""
     folder = tempfile.mkdtemp()  # not in tmp_path, which other users cannot enter
-    with mock.patch.dict(os.environ, WANDB_DIR=folder):
-        sweep_id = local.sweep(grid(2))
-        local.agent(sweep_id, log_a, count=1)
+    monkeypatch.setenv("WANDB_DIR", folder)
+    sweep_id = local.sweep(grid(2))
+    local.agent(sweep_id, log_a, count=1)
     os.system(f"chmod -R a-w,a+rX '{folder}'")
     yield Path(folder), sweep_id
     os.system(f"chmod -R u+w '{folder}'")
@@ -173,7 +172,6 @@ def refusals(folder, sweep_id, pipe):
     if os.getuid() == 0:
         os.setgid(65534)
         os.setuid(65534)
-    os.environ["WANDB_DIR"] = str(folder)
     said = {"runs": [run.state for run in local.runs(sweep_id)]}  # reading is no problem
     for name, function in {
         "write_atomically": lambda: write_atomically(folder / "net.pt", b""),
