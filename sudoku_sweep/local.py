@@ -295,8 +295,8 @@ def _read(path, names):
         return {name: content[name] for name in names}
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SweepError(
-            f"{os.path.relpath(path)} is damaged ({type(error).__name__}). Delete it: a run that is not there is run "
-            "again, a sweep has to be set up again"
+            f"{os.path.relpath(path)} cannot be read ({type(error).__name__}: {error}). If it is damaged, delete it: "
+            "a run that is not there is run again, a sweep has to be set up again"
         ) from error
 
 
