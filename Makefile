@@ -8,7 +8,7 @@ JUPYTER = $(VENV)/bin/jupyter
 PIP_INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -rs
 
-.PHONY: run lab test test-gpu refresh bench golden drift lowest
+.PHONY: run lab test lint pytest test-gpu refresh bench golden drift lowest
 
 # Offline, so that it does the same for everybody; `make lab` uses your account if you are logged in.
 run: $(VENV)/ready
@@ -19,9 +19,13 @@ run: $(VENV)/ready
 lab: $(VENV)/ready
 	$(JUPYTER) lab $(NOTEBOOK)
 
-test: $(VENV)/ready
+test: lint pytest
+
+lint: $(VENV)/ready
 	$(VENV)/bin/ruff check --quiet .
 	$(VENV)/bin/ruff format --quiet --check .
+
+pytest: $(VENV)/ready
 	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test-gpu: $(VENV)/ready
@@ -56,15 +60,15 @@ drift:
 	rm -rf build/drift
 	$(MAKE) build/drift/ready VENV=build/drift RELEASES=
 	build/drift/bin/python tests/drift.py
-	$(MAKE) test VENV=build/drift RELEASES=
+	$(MAKE) pytest VENV=build/drift RELEASES=
 
-# And with the oldest that pyproject.toml allows?
+# And with the oldest releases that pyproject.toml names, and the newest of the rest?
 lowest:
 	rm -rf build/lowest && mkdir -p build/lowest
 	sed -n 's/^    "\(.*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > build/lowest.txt
 	$(MAKE) build/lowest/ready VENV=build/lowest RELEASES="-c build/lowest.txt"
 	build/lowest/bin/python tests/drift.py
-	$(MAKE) test VENV=build/lowest RELEASES="-c build/lowest.txt"
+	$(MAKE) pytest VENV=build/lowest RELEASES="-c build/lowest.txt"
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

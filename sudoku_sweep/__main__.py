@@ -70,7 +70,12 @@ def parser():
     command = add("replay", commands.replay_methods)
     command.add_argument("--out", metavar="FILE.csv", required=True)
     command.add_argument("--repetitions", type=_positive, default=200, help="default 200")
-    command.add_argument("--epochs", type=_positive, default=400, help="to spend (default 400)")
+    command.add_argument(
+        "--epochs",
+        type=_positive,
+        default=400,
+        help="to spend, at most those of the whole grid (default 400)",
+    )
     _add_results_flag(command)
 
     command = add("solve", solving.solve)

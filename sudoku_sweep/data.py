@@ -193,7 +193,7 @@ def boards_to_csv(boards):
 def load_boards(path):
     """Read a CSV file with columns ``quizzes`` and ``solutions``, and check every board.
 
-    The layout is that of the well-known Kaggle set "1 million Sudoku games", so its file can be used as is.
+    The layout is that of the well-known Kaggle set "1 million Sudoku games", so its file, unpacked, can be used as is.
     Rows of fixed width are read as one block; any other CSV with those columns is read row by row.
 
     Raises
@@ -222,11 +222,9 @@ def load_boards(path):
 def _load_any_csv(path):
     """The boards of a CSV file in any dialect, and the line of each."""
     rows = read_columns(path, "quizzes", "solutions")
-    rows = [(line, texts) for line, texts in rows if any(texts)]  # `,` is no board
     boards = Boards(*(np.empty((len(rows), 81), np.uint8) for _ in Boards._fields))
     for at, (line, texts) in enumerate(rows):
         for name, text, column in zip(Boards._fields, texts, boards, strict=True):
-            text = text.strip()
             if len(text) != 81:
                 raise BoardError(
                     f"{path.name}, line {line}: {name} has {len(text)} characters; a board has 81"
@@ -243,19 +241,19 @@ def load_quizzes(path):
     BoardError
         No such file or column, or a quiz that is no board; the message names the line.
     """
-    path, boards = Path(path), []
+    boards = []
     for line, (text,) in read_columns(path, "quizzes"):
         try:
             boards.append(parse_board(text))
         except BoardError as error:
-            raise BoardError(f"{path.name}, line {line}: {error}") from error
+            raise BoardError(f"{path}, line {line}: {error}") from error
     if not boards:
-        raise BoardError(f"{path.name} holds no boards")
+        raise BoardError(f"{path} holds no boards")
     return np.stack(boards)
 
 
 def read_columns(path, *names):
-    """The rows of a CSV file, blank lines left out: for each its line, and the texts of the named columns."""
+    """The rows of a CSV file in which something stands: for each its line, and the texts of the named columns."""
     rows = []
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -267,10 +265,11 @@ def read_columns(path, *names):
                     raise LookupError(
                         f"line {reader.line_num} has more columns than the first line"
                     )
-                rows.append((reader.line_num, [row[name] for name in names]))
+                if any(text.strip() for text in row.values()):
+                    rows.append((reader.line_num, [row[name].strip() for name in names]))
     except (OSError, UnicodeError, csv.Error, LookupError) as error:
         columns = f"columns {' and '.join(names)}" if names[1:] else f"a column {names[0]}"
-        raise BoardError(f"{path.name} is no CSV file with {columns}: {error}") from error
+        raise BoardError(f"{path} is no CSV file with {columns}: {error}") from error
     return rows
 
 

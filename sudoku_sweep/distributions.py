@@ -31,7 +31,7 @@ def choices(name, entry):
         return [arguments["value"]]
     if kind == "categorical":
         return list(
-            {repr(_as_wandb_compares(value)): value for value in arguments["values"]}.values()
+            {repr(as_wandb_compares(value)): value for value in arguments["values"]}.values()
         )
     if kind in ("int_uniform", "q_uniform"):
         step = arguments.get("q", 1)
@@ -161,10 +161,13 @@ NUMBER_AS_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 
 def is_number(value):
     """Whether a value is a finite number; ``True`` and ``False`` are none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number larger than any float
+        return False
 
 
-def _as_wandb_compares(value):
+def as_wandb_compares(value):
     """W&B takes 3 and 3.0 for the same value of a grid."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

@@ -35,8 +35,9 @@ def writing(path):
 
 def cannot_write(path, error):
     """The ``StorageError`` that an error in writing ``path`` becomes."""
+    reason = getattr(error, "strerror", None) or error
     return StorageError(
-        f"cannot write {path.name} in {path.parent}: {getattr(error, 'strerror', error)}. "
+        f"cannot write {path.name} in {path.parent}: {reason}. "
         "Make room or choose another folder; what was there before is unchanged"
     )
 

@@ -25,7 +25,7 @@ import wandb
 import yaml
 
 from . import hyperband, search
-from .errors import SweepError
+from .errors import StorageError, SweepError
 from .files import cannot_write, write_atomically, writing
 from .recording import StoppedEarly, recording, session, shut_down
 from .sweeps import grid_points, n_runs
@@ -273,8 +273,6 @@ class LocalRun:
 
 # --- the store --------------------------------------------------------------------------------------------
 
-RECORD = (*LocalRun.__dataclass_fields__, "point")  # what the file of a run holds
-
 
 def _store():
     return Path(os.environ.get("WANDB_DIR", ".")).resolve() / "wandb" / "local-sweeps"
@@ -284,15 +282,23 @@ def _open_sweep(sweep_id):
     name = str(sweep_id).rpartition("/")[2]  # W&B also takes entity/project/id
     folder = _store() / name
     if not re.fullmatch(r"[0-9a-f]{8}", name) or not (folder / "sweep.json").is_file():
-        raise SweepError(f"no local sweep {sweep_id!r} in {os.path.relpath(_store())}")
-    return folder, _read(folder / "sweep.json", ("id", "project", "seed", "config"))
+        raise SweepError(
+            f"no local sweep {sweep_id!r} in {os.path.relpath(_store())}. To set one up again in the notebook: "
+            "del made_for, then run Cell 10"
+        )
+    about = _read(folder / "sweep.json", id=str, project=str, seed=int, config=dict)
+    search.check(about["config"])
+    return folder, about
 
 
-def _read(path, names):
-    """A file of the store, which holds these names. They are written whole, so a damaged one was changed since."""
+def _read(path, **kinds):
+    """A file of the store: values of these kinds. Files are written whole, so a damaged one was changed since."""
     try:
         content = json.loads(path.read_text("utf-8"))
-        return {name: content[name] for name in names}
+        for name, kind in kinds.items():
+            if not isinstance(content[name], kind):
+                raise TypeError(f"{name} is {content[name]!r}")
+        return {name: content[name] for name in kinds}
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SweepError(
             f"{os.path.relpath(path)} cannot be read ({type(error).__name__}: {error}). If it is damaged, delete it: "
@@ -301,7 +307,9 @@ def _read(path, names):
 
 
 def _read_run(path):
-    return _read(path, RECORD)
+    kinds = {"index": int, "id": str, "name": str, "state": str, "config": dict, "summary": dict}
+    kinds |= {"error": str | None, "seconds": float | int, "rows": list, "point": object}
+    return _read(path, **kinds)
 
 
 def _records(folder, besides=None):
@@ -312,7 +320,8 @@ def _records(folder, besides=None):
             continue
         record = _read_run(path)
         if record["state"] == "running":
-            with contextlib.suppress(filelock.Timeout), _locked(path, timeout=0):
+            # no lock: another agent has it, or in this folder nobody may write
+            with contextlib.suppress(filelock.Timeout, StorageError), _locked(path, timeout=0):
                 record = _read_run(path)  # it may have ended since
                 if record["state"] == "running":
                     record["state"] = "crashed"  # nobody holds its lock
@@ -435,11 +444,19 @@ def _run_one(folder, about, record, function):
         if error not in shown:  # wandb prints what passes through `with wandb.init()`
             traceback.print_exc()
         shut_down()  # wandb's background process may be what failed: the next run gets a new one
+        _let_go(error)
         failure = error
     finally:
         record["seconds"] = round(time.monotonic() - start, 3)
         _save(folder, record)
     return failure
+
+
+def _let_go(error):
+    """Free what the functions held in which an error came up: a net that was too large must not outlive its run."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _lost_wandb(error):

@@ -12,7 +12,7 @@ import json
 import numpy as np
 
 from . import hyperband, search, sweeps
-from .distributions import is_number
+from .distributions import as_wandb_compares, is_number
 from .errors import SweepError
 from .files import write_atomically
 
@@ -71,7 +71,9 @@ def replay(method, sweep_config, runs, seed, budget):
 
 
 def _key(settings):
-    return json.dumps(settings, sort_keys=True)
+    """Settings as text that is the same for the same settings."""
+    values = {name: as_wandb_compares(value) for name, value in settings.items()}
+    return json.dumps(values, sort_keys=True)
 
 
 def _stopped_after(loss, others):
@@ -104,7 +106,10 @@ def _epochs(sweep_config, runs):
 
 
 def compare(sweep_config, runs, repetitions, budget, methods=METHODS):
-    """Median and quartiles of the best found, per method and epochs spent: a list of dicts, as in the file."""
+    """Median and quartiles of the best found, per method and epochs spent: a list of dicts, as in the file.
+
+    ``budget`` is in epochs: at least those of one run, at most those of the whole grid.
+    """
     epochs = _epochs(sweep_config, runs)
     per_run = max(epochs)
     if not per_run <= budget <= sum(epochs):

@@ -278,8 +278,13 @@ def changed(config, draws, value):
 # --- sweeps -----------------------------------------------------------------------------------------------
 
 numbers = (
-    st.integers(-3, 40) | st.floats() | st.integers() | st.sampled_from([0.0, 1.0, 1e-5, "1e-5"])
+    st.integers(-3, 40)
+    | st.floats()
+    | st.integers()
+    | st.sampled_from([0.0, 1.0, 1e-5, "1e-5", 10**400])
 )
+# What a refusal of a sweep names: a part of its configuration.
+NAMED = "parameter|method|metric|early_terminate|run_cap|project|configuration|sweep|grid"
 entries = st.fixed_dictionaries(
     {},
     optional={
@@ -347,7 +352,7 @@ def plan(config):
 @by_generation
 @given(sweep_configs | anything)
 def test_sweep_configurations(config):
-    taken(plan, config, error=SweepError)
+    taken(plan, config, error=SweepError, names=NAMED)
 
 
 @by_generation
@@ -355,7 +360,7 @@ def test_sweep_configurations(config):
 def test_sweeps_with_one_thing_wrong(draws):
     config = draws.draw(st.sampled_from([SWEEP, RANDOM, BAYES]))
     config = changed(config, draws, draws.draw(anything | entries | numbers))
-    taken(plan, config, error=SweepError)
+    taken(plan, config, error=SweepError, names=NAMED)
 
 
 RANDOM = {
@@ -391,7 +396,7 @@ ODD_YAML = [
 def test_files_of_sweeps(content):
     Path("any.yaml").write_bytes(content)
     config = taken(commands._read_sweep, "any.yaml", error=SweepError, names=r"any\.yaml")
-    taken(plan, config, error=SweepError)
+    taken(plan, config, error=SweepError, names=NAMED)
 
 
 @by_generation
@@ -404,11 +409,17 @@ def test_the_store_of_a_sweep(monkeypatch, draws):
     local.adopt(sweep_id, recorded_runs())
     folder = local._store() / sweep_id
     path = draws.draw(st.sampled_from([folder / "sweep.json", *sorted(folder.glob("runs/*.json"))]))
-    path.write_bytes(
-        draws.draw(damaged(path.read_bytes()) | st.sampled_from([b"", b"[]", b"{}", b"[" * 5000]))
-    )
-    runs = taken(local.runs, sweep_id, error=SweepError, names=re.escape(path.name))
-    assert runs is None or len(runs) == 4
+    content = path.read_bytes()
+    if draws.draw(st.booleans()):
+        content = draws.draw(damaged(content) | st.sampled_from([b"", b"[]", b"{}", b"[" * 5000]))
+    else:
+        content = json.dumps(changed(json.loads(content), draws, draws.draw(anything))).encode()
+    path.write_bytes(content)
+    runs = taken(local.runs, sweep_id, error=SweepError, names=f"{path.name}|{NAMED}")
+    if runs is not None:
+        assert len(runs) == 4
+        analysis.leaderboard(analysis.runs_frame(runs))
+        analysis.history_frame(runs, "train_loss")
 
 
 # --- checkpoints ------------------------------------------------------------------------------------------

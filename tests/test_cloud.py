@@ -30,6 +30,7 @@ from sudoku_sweep import analysis, data, local, model, stack, sweeps, train
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("ignore:Read the `app_url`")  # wandb's advice to itself
 REPOSITORY = Path(__file__).resolve().parent.parent
+GUIDE = (REPOSITORY / "WANDB_GUIDE.md").read_text("utf-8")
 CELLS = nbformat.read(REPOSITORY / "llm_on_sudoku.ipynb", as_version=4).cells
 
 
@@ -216,6 +217,32 @@ def test_cell_10_again_goes_on_with_its_sweep_unless_it_has_changed(server, monk
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+@pytest.mark.parametrize("mode", ["offline", "online"])
+def test_after_a_restart_the_line_in_the_guide_goes_on_with_the_sweep(server, monkeypatch, mode):
+    monkeypatch.setitem(sweeps.PRESETS, "quick", TINY)
+    before, after = {}, {}
+    with mock.patch.dict(os.environ, WANDB_MODE=mode):
+        wandb.teardown()
+        for names, count in ((before, 3), (after, 1)):
+            os.environ.pop(
+                "WANDB_PROJECT", None
+            )  # wandb.sweep leaves it behind; a new kernel has none
+            run_cells(names, 1, 3, 5, 7)
+            names["COUNT"] = count
+            run_cells(names, 9)
+            if names is before:
+                run_cells(names, 10)
+                continue
+            (line,) = re.findall("`(sweep_id, made_for = .*?)`", GUIDE)
+            line = line.replace("ID", before["sweep_id"])
+            exec(CELLS[10].source.replace("if globals()", f"{line}\nif globals()"), names)
+            run_cells(names, 12)
+        assert after["sweep_id"] == before["sweep_id"]
+        assert [run.config["attention_dim"] for run in after["runs"]] == [9, 9, 36, 36]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
 @pytest.mark.parametrize("place", ["environment", "netrc", "login"])
 def test_a_key_is_in_no_output_and_no_file_but_its_own(server, monkeypatch, tmp_path, capfd, place):
     """wandb keeps a key in .netrc, where it belongs."""
@@ -393,7 +420,7 @@ def test_tables_read_through_the_api_are_those_of_the_local_runs(server):
 
 
 def test_the_snippets_that_need_an_account_run_with_one(server, capsys):
-    """Those of Cell 11 and of the guide; they find the runs of a small sweep."""
+    """Those of Cell 11 and of the GUIDE; they find the runs of a small sweep."""
 
     def log_accuracy():
         with wandb.init() as run:
@@ -406,8 +433,7 @@ def test_the_snippets_that_need_an_account_run_with_one(server, capsys):
     wandb.agent(sweep_id, function=log_accuracy, count=2)
     names = {"wandb": wandb, "sweeps": sweeps, "analysis": analysis, "sweep_id": sweep_id}
     names |= {"sweep_config": GRID}
-    guide = (REPOSITORY / "WANDB_GUIDE.md").read_text("utf-8")
-    for text, where in ((CELLS[11].source, "Cell 11"), (guide, "WANDB_GUIDE.md")):
+    for text, where in ((CELLS[11].source, "Cell 11"), (GUIDE, "WANDB_GUIDE.md")):
         capsys.readouterr()
         after = run_blocks(text, where, dict(names), account=True)
         assert after["best"].config == {"n_heads": 3}

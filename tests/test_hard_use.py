@@ -4,7 +4,9 @@ Processes are forked, so that each starts at once; a run takes about a fifth of 
 """
 
 import errno
+import gc
 import itertools
+import json
 import multiprocessing
 import os
 import random
@@ -14,6 +16,7 @@ import signal
 import tempfile
 import threading
 import time
+import weakref
 from pathlib import Path
 from statistics import median
 
@@ -156,11 +159,13 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
 
 @pytest.fixture
 def shut(monkeypatch):
-    """A folder that can be read but not written, with a sweep of which one run has been made."""
+    """A folder that can be read but not written, with a sweep: one run has been made, of one nobody knows the end."""
     folder = tempfile.mkdtemp()  # not in tmp_path, which other users cannot enter
     monkeypatch.setenv("WANDB_DIR", folder)
     sweep_id = local.sweep(grid(2))
     local.agent(sweep_id, log_a, count=1)
+    record = json.loads(local._run_file(local._store() / sweep_id, 0).read_text("utf-8"))
+    local._save(local._store() / sweep_id, record | {"index": 1, "state": "running"})
     os.system(f"chmod -R a-w,a+rX '{folder}'")
     yield Path(folder), sweep_id
     os.system(f"chmod -R u+w '{folder}'")
@@ -201,7 +206,7 @@ def test_a_folder_that_must_not_be_written_is_one_clear_error_for_everything(shu
     other.close()
     said = mine.recv()
     process.join()
-    assert said.pop("runs") == ["finished"]
+    assert said.pop("runs") == ["finished", "running"]
     for name, text in said.items():
         assert "cannot write" in text and os.strerror(errno.EACCES) in text, name
     assert content() == before
@@ -246,9 +251,14 @@ def test_a_sweep_with_failing_runs_finishes_all_others():
     assert local.runs(sweep_id)[12].error == "ValueError: no luck with 12"
 
 
-def test_a_run_without_enough_memory_fails_alone(boards, monkeypatch):
+def test_a_run_without_enough_memory_fails_alone_and_lets_go_of_what_it_had(boards, monkeypatch):
+    nets = []
+
     def step(model, *_):
-        if model.shape["embedding_dim"] > 6:
+        nets.append(weakref.ref(model))
+        gc.collect()
+        assert [net() for net in nets[:-1]] == [None] * (len(nets) - 1)
+        if model.shape["embedding_dim"] == 7:
             torch.empty(10**14)  # what a CPU's PyTorch raises then
         return torch.ones(3)
 
@@ -258,10 +268,10 @@ def test_a_run_without_enough_memory_fails_alone(boards, monkeypatch):
             train.fit(config, boards.first(16), boards.first(2), log=run.log)
 
     monkeypatch.setattr(train, "training_step", step)
-    sweep_id = local.sweep({"method": "grid", "parameters": {"a": {"values": [6, 7]}}})
+    sweep_id = local.sweep({"method": "grid", "parameters": {"a": {"values": [7, 6, 5]}}})
     local.agent(sweep_id, train_one)
-    fine, large = local.runs(sweep_id)
-    assert (fine.state, large.state) == ("finished", "failed")
+    large, *others = local.runs(sweep_id)
+    assert large.state == "failed" and [run.state for run in others] == ["finished"] * 2
     assert large.error.startswith("OutOfMemoryError: not enough memory")
 
 

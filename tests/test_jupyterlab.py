@@ -72,17 +72,18 @@ def wait_for(condition, seconds, what):
     pytest.fail(f"after {seconds} seconds: still waiting for {what}")
 
 
-def idle(address):
-    """Whether all kernels have nothing to do."""
-    return {kernel["execution_state"] for kernel in ask(address, "kernels")} == {"idle"}
+def idle(address, n_kernels=1):
+    """Whether there are so many kernels, and none has anything to do."""
+    states = [kernel["execution_state"] for kernel in ask(address, "kernels")]
+    return states == ["idle"] * n_kernels
 
 
-def open_notebook(browser, address, name):
+def open_notebook(browser, address, name, n_kernels=1):
     """A page with a notebook whose kernel is ready."""
     page = browser.new_page(viewport={"width": 1400, "height": 2000})
     page.goto(f"{address}/lab/workspaces/{Path(name).stem}/tree/{name}?token=sudoku")
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
-    wait_for(lambda: idle(address), 60, "the kernel")
+    wait_for(lambda: idle(address, n_kernels), 60, "the kernel")
     return page
 
 
@@ -159,7 +160,7 @@ def test_a_stopped_sweep_goes_on_beside_another_notebook(lab, monkeypatch):
         nbformat.write(notebook, folder / name)
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        one, two = [open_notebook(browser, address, name) for name in names]
+        one, two = [open_notebook(browser, address, name, n) for n, name in enumerate(names, 1)]
         for page in (one, two):
             choose(page, "Edit", "Clear Outputs of All Cells")
             choose(page, "Run", "Run All Cells")

@@ -86,6 +86,16 @@ def test_quartiles_are_over_the_repetitions_at_equal_epochs(runs):
     assert (grid["lower"] == grid["upper"]).all()  # there is only one order
 
 
+def test_a_value_that_is_listed_twice_is_one_value():
+    config = CONFIG | {"parameters": CONFIG["parameters"] | {"b": {"values": [1, 2, 2.0]}}}
+    rows = [{"train_loss": 1.0}] * EPOCHS
+    twins = [
+        LocalRun(index, "id", "run", "finished", point, {"val_accuracy": 0.5}, None, 1.0, rows)
+        for index, point in enumerate(sweeps.grid_points(config))
+    ]
+    assert replay.replay("random", config, twins, seed=0, budget=200) == [(EPOCHS, 0.5)]
+
+
 def test_what_cannot_be_replayed_is_refused(runs):
     with pytest.raises(SweepError, match=r"needs all 12 runs of the grid, .*there are 11"):
         replay.compare(CONFIG, runs[1:], repetitions=1, budget=9)

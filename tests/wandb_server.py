@@ -293,8 +293,9 @@ class Server:
 
     @answers("CreateAgent", "createAgent.agent.id")
     def _create_agent(self, asked):
-        agent = secrets.token_hex(4)
-        self.agents[agent] = self.sweeps[asked["sweep"]]
+        agent, sweep = secrets.token_hex(4), self.sweeps[asked["sweep"]]
+        assert asked["projectName"] == sweep.project, "sweeps are found in their project"
+        self.agents[agent] = sweep
         return agent
 
     @answers("Heartbeat", "agentHeartbeat.commands")
