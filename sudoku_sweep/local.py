@@ -286,19 +286,13 @@ def _open_sweep(sweep_id):
             f"no local sweep {sweep_id!r} in {os.path.relpath(_store())}. To set one up again in the notebook: "
             "del made_for, then run Cell 10"
         )
-    about = _read(folder / "sweep.json", id=str, project=str, seed=int, config=dict)
-    search.check(about["config"])
-    return folder, about
+    return folder, _read(folder / "sweep.json", _sweep_of)
 
 
-def _read(path, **kinds):
-    """A file of the store: values of these kinds. Files are written whole, so a damaged one was changed since."""
+def _read(path, understand):
+    """A file of the store, understood. Files are written whole, so one that cannot be was changed since."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-        for name, kind in kinds.items():
-            if not isinstance(content[name], kind):
-                raise TypeError(f"{name} is {content[name]!r}")
-        return {name: content[name] for name in kinds}
+        return understand(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SweepError(
             f"{os.path.relpath(path)} cannot be read ({type(error).__name__}: {error}). If it is damaged, delete it: "
@@ -306,10 +300,25 @@ def _read(path, **kinds):
         ) from error
 
 
-def _read_run(path):
+def _sweep_of(content):
+    about = _typed(content, id=str, project=str, seed=int, config=dict)
+    search.check(about["config"])
+    return about
+
+
+def _run_of(content):
     kinds = {"index": int, "id": str, "name": str, "state": str, "config": dict, "summary": dict}
     kinds |= {"error": str | None, "seconds": float | int, "rows": list, "point": object}
-    return _read(path, **kinds)
+    record = _typed(content, **kinds)
+    return record | {"rows": [dict(row) for row in record["rows"]]}
+
+
+def _typed(content, **kinds):
+    """The named values of a dict, if each is of its kind."""
+    for name, kind in kinds.items():
+        if not isinstance(content[name], kind):
+            raise TypeError(f"{name} is {content[name]!r}")
+    return {name: content[name] for name in kinds}
 
 
 def _records(folder, besides=None):
@@ -318,11 +327,11 @@ def _records(folder, besides=None):
     for path in sorted((folder / "runs").glob("*.json")):
         if besides is not None and path == _run_file(folder, besides):
             continue
-        record = _read_run(path)
+        record = _read(path, _run_of)
         if record["state"] == "running":
             # no lock: another agent has it, or in this folder nobody may write
             with contextlib.suppress(filelock.Timeout, StorageError), _locked(path, timeout=0):
-                record = _read_run(path)  # it may have ended since
+                record = _read(path, _run_of)  # it may have ended since
                 if record["state"] == "running":
                     record["state"] = "crashed"  # nobody holds its lock
         records.append(record)
@@ -337,7 +346,7 @@ def _claims(folder, about, size):
         path = _run_file(folder, index)
         # Whoever holds the lock for longer than a glance is running this configuration.
         with contextlib.suppress(filelock.Timeout), _locked(path, timeout=GLANCE):
-            before = _read_run(path) if path.exists() else None
+            before = _read(path, _run_of) if path.exists() else None
             if before and before["state"] in DONE:
                 continue
             # One agent at a time, so that each knows what the others try.
