@@ -221,16 +221,17 @@ def load_boards(path):
 
 def _load_any_csv(path):
     """The boards of a CSV file in any dialect, and the line of each."""
-    rows = read_columns(path, "quizzes", "solutions")
-    boards = Boards(*(np.empty((len(rows), 81), np.uint8) for _ in Boards._fields))
-    for at, (line, texts) in enumerate(rows):
-        for name, text, column in zip(Boards._fields, texts, boards, strict=True):
+    rows = read_columns(path, *Boards._fields)
+    for line, texts in rows:
+        for name, text in zip(Boards._fields, texts, strict=True):
             if len(text) != 81:
                 raise BoardError(
                     f"{path.name}, line {line}: {name} has {len(text)} characters; a board has 81"
                 )
-            column[at] = np.frombuffer(text.encode("latin-1", "replace"), np.uint8) - ord("0")
-    return boards, [line for line, _ in rows]
+    columns = zip(*(texts for _, texts in rows), strict=True) if rows else ((), ())
+    digits = ["".join(column).encode("latin-1", "replace") for column in columns]
+    boards = [np.frombuffer(column, np.uint8).reshape(-1, 81) - ord("0") for column in digits]
+    return Boards(*boards), [line for line, _ in rows]
 
 
 def load_quizzes(path):
@@ -257,16 +258,19 @@ def read_columns(path, *names):
     rows = []
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            if missing := [name for name in names if name not in (reader.fieldnames or ())]:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            if missing := [name for name in names if name not in header]:
                 raise LookupError(f"no {missing[0]} in its first line")
+            places = [header.index(name) for name in names]
             for row in reader:
-                if None in row:
+                if len(row) > len(header):
                     raise LookupError(
                         f"line {reader.line_num} has more columns than the first line"
                     )
-                if any(text.strip() for text in row.values()):
-                    rows.append((reader.line_num, [row[name].strip() for name in names]))
+                if any(map(str.strip, row)):
+                    row += [""] * (len(header) - len(row))
+                    rows.append((reader.line_num, [row[place].strip() for place in places]))
     except (OSError, UnicodeError, csv.Error, LookupError) as error:
         columns = f"columns {' and '.join(names)}" if names[1:] else f"a column {names[0]}"
         raise BoardError(f"{path} is no CSV file with {columns}: {error}") from error
