@@ -54,6 +54,8 @@ OLD_LOCALE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     ids=["odd folder", "no home", "old locale"],
 )
 def test_every_step_works_in_any_folder_locale_and_home(name, environment, tmp_path):
+    if environment is OLD_LOCALE and not sys.prefix.isascii():
+        pytest.skip("in such a locale PyTorch cannot be installed in a folder with umlauts")
     folder = tmp_path / name
     shutil.copytree(ROOT / "sudoku_sweep", folder / "sudoku_sweep")
     (folder / "data").symlink_to(ROOT / "data")

@@ -169,8 +169,12 @@ def test_a_stopped_sweep_goes_on_beside_another_notebook(lab, monkeypatch):
         one.locator(".jp-OutputArea-output", has_text="KeyboardInterrupt").last.wait_for(
             timeout=60_000
         )
-        one.locator(".jp-CodeCell").last.click()
+        running = one.get_by_text("[*]:", exact=True)
+        wait_for(lambda: not running.count(), 60, "the end of the interrupted cell")
+        one.wait_for_timeout(2000)  # what is asked for just after an error is dropped by the kernel
+        one.locator(".jp-CodeCell .jp-InputPrompt").last.click()
         one.keyboard.press("Control+Enter")
+        running.wait_for(timeout=30_000)
         one.get_by_text("run 6/6 finished").wait_for(timeout=300_000)
         two.get_by_text("run 6/6 finished").wait_for(timeout=300_000)
         for page, name in zip((one, two), names, strict=True):
