@@ -271,9 +271,8 @@ def set_up_sweep(args):
 def _read_sweep(path):
     try:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (
-        Exception
-    ) as error:  # a month 13, a tag `!!bool x`, a thousand brackets: each has an error of its own
+    # a month 13, a tag `!!bool x`, a thousand brackets: each has an error of its own
+    except Exception as error:
         raise SweepError(f"{path} is no YAML file that can be read: {error}") from error
 
 

@@ -384,9 +384,8 @@ def load_checkpoint(path, device="cpu"):
         model = SudokuTransformer(**saved["shape"])
         model.load_state_dict(saved["weights"])
         about = saved["about"]
-    except (
-        Exception
-    ) as error:  # on a damaged file torch.load raises this and that, struct.error among it
+    # on a damaged file torch.load raises this and that, struct.error among it
+    except Exception as error:
         raise CheckpointError(
             f"{path.name} is not a checkpoint of this package, or is damaged ({type(error).__name__}): "
             "train a net with `python -m sudoku_sweep train --save FILE.pt`"

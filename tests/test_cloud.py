@@ -223,20 +223,18 @@ def test_after_a_restart_the_line_in_the_guide_goes_on_with_the_sweep(server, mo
     before, after = {}, {}
     with mock.patch.dict(os.environ, WANDB_MODE=mode):
         wandb.teardown()
-        for names, count in ((before, 3), (after, 1)):
-            os.environ.pop(
-                "WANDB_PROJECT", None
-            )  # wandb.sweep leaves it behind; a new kernel has none
-            run_cells(names, 1, 3, 5, 7)
-            names["COUNT"] = count
-            run_cells(names, 9)
-            if names is before:
-                run_cells(names, 10)
-                continue
-            (line,) = re.findall("`(sweep_id, made_for = .*?)`", GUIDE)
-            line = line.replace("ID", before["sweep_id"])
-            exec(CELLS[10].source.replace("if globals()", f"{line}\nif globals()"), names)
-            run_cells(names, 12)
+        run_cells(before, 1, 3, 5)
+        before["COUNT"] = 3
+        run_cells(before, 9, 10)
+
+        os.environ.pop("WANDB_PROJECT", None)  # wandb.sweep leaves it behind; a new kernel has none
+        run_cells(after, 1, 3, 5, 7)
+        after["COUNT"] = 1
+        run_cells(after, 9)
+        (line,) = re.findall("`(sweep_id, made_for = .*?)`", GUIDE)
+        line = line.replace("ID", before["sweep_id"])
+        exec(CELLS[10].source.replace("if globals()", f"{line}\nif globals()"), after)
+        run_cells(after, 12)
         assert after["sweep_id"] == before["sweep_id"]
         assert [run.config["attention_dim"] for run in after["runs"]] == [9, 9, 36, 36]
 
@@ -420,7 +418,7 @@ def test_tables_read_through_the_api_are_those_of_the_local_runs(server):
 
 
 def test_the_snippets_that_need_an_account_run_with_one(server, capsys):
-    """Those of Cell 11 and of the GUIDE; they find the runs of a small sweep."""
+    """Those of Cell 11 and of the guide; they find the runs of a small sweep."""
 
     def log_accuracy():
         with wandb.init() as run:
