@@ -15,16 +15,17 @@ from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
 STARTS = 4  # runs before there is enough to model
 AT_MOST = 150  # runs that the process is fitted to, since its cost grows with their cube
+BELOW_ONE = 1 - 1e-12  # the quantile 1 of a normal distribution is infinite
 ANYWHERE, NEARBY = 2000, 500  # candidates: all over the cube, and around the best point so far
 
 
 def suggest(points, scores, pending, seed, number, snap):
-    """The point to try next.
+    """The point to try next, in [0, 1).
 
     Parameters
     ----------
     points : [run, dimension]
-        What was tried, in [0, 1].
+        What was tried, in [0, 1).
     scores : [run]
         How it turned out: finite numbers, less is better.
     pending : [run, dimension]
@@ -58,7 +59,7 @@ def suggest(points, scores, pending, seed, number, snap):
     candidates = np.vstack(
         [
             rng.random((ANYWHERE, dimension)),
-            (best + 0.1 * rng.standard_normal((NEARBY, dimension))).clip(0, 1),
+            (best + 0.1 * rng.standard_normal((NEARBY, dimension))).clip(0, BELOW_ONE),
         ]
     )
     candidates = snap(candidates)  # [candidate, dimension]

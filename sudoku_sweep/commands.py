@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import fields
+from numbers import Number
 from pathlib import Path
 
 import torch
@@ -91,7 +92,9 @@ def train_net(args):
         raise KeyboardInterrupt
     if recorded:
         for name, value in result.summary.items():
-            print(f"{name}: {value:.6g}, in the file {recorded.summary[name]:.6g}")
+            then = recorded.summary.get(name, f"nothing: the run {recorded.state}")
+            then = f"{then:.6g}" if isinstance(then, Number) else then
+            print(f"{name}: {value:.6g}, in the file {then}")
     scores = _final_scores(result.model, test=args.test, thinned=n_thin > 0)
     if save:
         about = {
@@ -338,12 +341,15 @@ def _run_workers(sweep_id, args):
     options |= {"threads": args.threads, "validation-boards": args.validation_boards}
     command = [sys.executable, "-m", "sudoku_sweep", "agent", sweep_id]
     command += [f"--{name}={value}" for name, value in options.items() if value is not None]
+    # the job's own share of the machine, if somebody has set one
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = visible.split(",") if visible else list(map(str, range(torch.cuda.device_count())))
     workers = []
     for number in range(args.workers):
         # Threads that wait for each other on busy cores are slower than one thread alone.
         environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
-        if torch.cuda.device_count() > 1:
-            environment["CUDA_VISIBLE_DEVICES"] = str(number % torch.cuda.device_count())
+        if len(gpus) > 1:
+            environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
         workers.append(subprocess.Popen(command, env=environment))
     try:
         return int(any([worker.wait() for worker in workers]))  # the list waits for all of them

@@ -76,6 +76,8 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
 
 
 def _check_project(project):
+    if not isinstance(project, str):
+        raise SweepError(f"project is {project!r}: give text")
     try:
         wandb.Settings(project=project)
     except wandb.errors.UsageError as error:
@@ -136,36 +138,37 @@ def agent(
         )
     if max_consecutive_failed_runs is not None and max_consecutive_failed_runs < 1:
         raise SweepError("max_consecutive_failed_runs: give a whole number of at least 1")
-    start, outcomes = time.monotonic(), []
+    start, checked, failed = time.monotonic(), False, []  # whether each run of this call failed
     # closing: lets go of the last lock at once
     with session(), contextlib.closing(_claims(folder, about, size)) as claims:
         for record in itertools.islice(claims, count):
             error = _run_one(folder, about, record, function)
             print(_progress_line(record, about["config"], size), flush=True)
-            outcomes.append(record["state"])
-            if outcomes.count("finished") == 1:
+            if record["state"] == "finished" and not checked:
                 _check_metric_logged(about["config"], record)
-            failures, in_a_row = outcomes.count("failed"), _failed_at_the_end(outcomes)
-            if failures >= EARLY_FAILURES and time.monotonic() - start < EARLY_SECONDS:
+                checked = True
+            failed.append(error is not None)
+            in_a_row = len(list(itertools.takewhile(bool, reversed(failed))))
+            if sum(failed) >= EARLY_FAILURES and time.monotonic() - start < EARLY_SECONDS:
                 print(
-                    f"{failures} failed runs in the first {EARLY_SECONDS} seconds: "
+                    f"{sum(failed)} failed runs in the first {EARLY_SECONDS} seconds: "
                     "stopping, like W&B's agent"
                 )
                 break
             if in_a_row >= (max_consecutive_failed_runs or math.inf):
                 print(f"{in_a_row} failed runs in a row: stopping")
                 break
-    if not outcomes:
+    if not failed:
         print(f"nothing left to run in sweep {about['id']}; failed runs are not repeated")
-    elif set(outcomes) == {"failed"}:
-        message = f"all {len(outcomes)} runs failed; the last one: {record['error']}"
+    elif all(failed):
+        message = f"all {len(failed)} runs failed; the last one: {record['error']}"
         raise SweepError(message) from error
 
 
 def _check_metric_logged(sweep_config, record):
     """Say so at once if the sweep is judged by a metric that the training function does not log."""
     metric = sweep_config.get("metric", {}).get("name")
-    if metric is None or record["state"] != "finished":
+    if metric is None:
         return
     seen = [search.value(metric, values) for values in (*record["rows"], record["summary"])]
     # not-a-number is a bad result, not a wrong name; wandb's summary holds it as text
@@ -179,10 +182,6 @@ def _check_metric_logged(sweep_config, record):
         )
 
 
-def _failed_at_the_end(outcomes):
-    return len(list(itertools.takewhile(lambda state: state == "failed", reversed(outcomes))))
-
-
 def _progress_line(record, sweep_config, size):
     """One run in one line: which, how it ended, the metric, and the values that vary between runs."""
     metric = sweep_config.get("metric", {}).get("name")
@@ -191,8 +190,8 @@ def _progress_line(record, sweep_config, size):
     parts = [f"run {record['index'] + 1}{of} {record['state']}"]
     if record["error"]:
         parts.append(record["error"].partition("\n")[0])
-    elif metric in record["summary"]:
-        parts.append(f"{metric} {_short(record['summary'][metric])}")
+    elif metric and (score := search.value(metric, record["summary"])) is not None:
+        parts.append(f"{metric} {_short(score)}")
     parts.append(", ".join(f"{name} {_short(record['config'].get(name))}" for name in varied))
     return " | ".join([*parts, f"{record['seconds']:.0f} s"])
 
@@ -208,23 +207,25 @@ def runs(sweep_id):
     return [LocalRun(**{name: record[name] for name in names}) for record in _records(folder)]
 
 
-def adopt(sweep_id, runs):
-    """Make runs that ended elsewhere part of a grid sweep, which does not try their configurations again.
+def adopt(config, runs, project=None):
+    """Set up a grid sweep some of whose runs ended elsewhere and are not made again. Returns its id.
 
     Raises
     ------
     SweepError
-        A sweep that is no grid, or a run whose config is not that of its index.
+        As ``sweep`` does; also a sweep that is no grid, or a run whose config is not that of its index.
     """
-    folder, about = _open_sweep(sweep_id)
-    if about["config"]["method"] != "grid":
+    search.check(config)
+    if config["method"] != "grid":
         raise SweepError("only a grid sweep can take over runs: its order is fixed")
-    points = grid_points(about["config"])
+    points = grid_points(config)
     for run in runs:
         if run.index >= len(points) or not points[run.index].items() <= run.config.items():
             raise SweepError(f"run {run.index + 1} has another config than the sweep has there")
+    sweep_id = sweep(config, project=project)
     for run in runs:
-        _save(folder, asdict(run) | {"point": run.index})
+        _save(_store() / sweep_id, asdict(run) | {"point": run.index})
+    return sweep_id
 
 
 def sweep_config(sweep_id):
@@ -461,24 +462,35 @@ def _run_one(folder, about, record, function):
     return failure
 
 
+def _chain(error):
+    """An error, what it came from, and so on; only once each, for ``raise error from error`` makes a ring."""
+    chain = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
+
+
 def _let_go(error):
     """Free what the functions held in which an error came up: a net that was too large must not outlive its run."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
+    for one in _chain(error):
+        traceback.clear_frames(one.__traceback__)
 
 
 def _lost_wandb(error):
     """Whether wandb's background process is gone, which is no fault of a run's configuration."""
-    module = type(error).__module__
-    return isinstance(error, ConnectionError) or module.startswith("wandb.sdk.mailbox")
+    if isinstance(error, ConnectionError):  # of wandb, not of the reader's own code
+        modules = [
+            frame.f_globals.get("__name__", "")
+            for frame, _ in traceback.walk_tb(error.__traceback__)
+        ]
+        return any(module.startswith("wandb.") for module in modules)
+    return type(error).__module__.startswith("wandb.sdk.mailbox")
 
 
 def _interrupted(error):
     """Whether an error came up while a KeyboardInterrupt was on its way."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
+    return any(isinstance(one, KeyboardInterrupt) for one in _chain(error))
 
 
 def _judge(folder, sweep_config, record):
@@ -489,7 +501,7 @@ def _judge(folder, sweep_config, record):
 
     def judge(data):
         mine = search.logged(name, record)
-        if name not in data or not hyperband.bands(rules, len(mine)):
+        if search.value(name, data) is None or not hyperband.bands(rules, len(mine)):
             return
         _save(folder, record)  # the sweep's other agents compare their runs with it
         reason = hyperband.verdict(

@@ -73,6 +73,9 @@ def recording(record, shown, after_log=None):
     try:
         yield closed
         wandb.finish()
+    except StoppedEarly:
+        wandb.finish()
+        raise
     except BaseException:
         wandb.finish(exit_code=1)
         raise
@@ -90,9 +93,10 @@ class History:
     def add(self, values, step, commit):
         """One call of ``log``. What is logged for a step that is over is dropped, as wandb does."""
         at = self.step if step is None else step
-        if at >= self.step:
-            self.rows.setdefault(at, {"_step": at}).update(values)
-            self.step = at
+        if at < self.step:
+            return
+        self.rows.setdefault(at, {"_step": at}).update(values)
+        self.step = at
         if commit or (step is None and commit is None):
             self.step += 1
 
@@ -111,7 +115,7 @@ def _plain(values):
         elif getattr(value, "ndim", None) == 0:  # a number of numpy's or torch's
             value = value.item()
         try:
-            json.dumps(value)
+            value = json.loads(json.dumps(value))  # as it is now: a list may change later
         except TypeError:
             continue  # an image, a histogram: it is in the run's own file
         if not str(name).startswith("_wandb"):

@@ -48,7 +48,7 @@ def replay(method, sweep_config, runs, seed, budget):
     if method not in METHODS:
         raise SweepError(f"method {method!r}: choose {', '.join(METHODS)}")
     name, _, stops = method.partition(" + ")
-    config = sweep_config | {"method": name}
+    config = sweep_config | {"method": name, "metric": {"name": METRIC, "goal": "maximize"}}
     points = sweeps.grid_points(sweep_config)
     by_settings = {_key(points[run.index]): run for run in runs}
     spent, best, found, records, losses = 0, -np.inf, [], [], []

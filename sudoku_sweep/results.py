@@ -13,7 +13,8 @@ from .files import write_atomically
 
 # how many runs from either end are trained again, and with which seeds
 REPEATED, SEEDS = 10, (1, 2)
-TEXT = ("state", "error", "preset", "summary.device", "summary.commit")  # columns that hold no JSON
+TEXT = ("state", "preset", "summary.device", "summary.commit")  # columns that hold no JSON
+LONGEST = 2**31 - 1  # characters of a cell: curves are longer than what csv takes by itself
 
 
 def save(path, sweep_id):
@@ -27,15 +28,16 @@ def save(path, sweep_id):
     config = local.sweep_config(sweep_id)
     rows = [
         {"index": run.index, "preset": config.get("name", ""), "state": run.state}
-        | {f"config.{name}": json.dumps(value) for name, value in run.config.items()}
-        | {f"summary.{name}": _cell(value) for name, value in sorted(run.summary.items())}
-        | {"seconds": run.seconds, "error": run.error or "", "curve": _cell(run.rows)}
+        | {f"config.{name}": value for name, value in run.config.items()}
+        | {f"summary.{name}": value for name, value in sorted(run.summary.items())}
+        | {"seconds": run.seconds, "curve": run.rows}
+        | ({"error": run.error} if run.error else {})
         for run in local.runs(sweep_id)
         if run.state in local.DONE
     ]
     if not rows:
         raise SweepError(f"no run of sweep {sweep_id} has ended yet: there is nothing to write")
-    columns = sorted(set().union(*rows), key=_place)
+    columns = sorted({"error"}.union(*rows), key=_place)
     text = io.StringIO()
     text.write(
         f"# {len(rows)} runs of this sweep, {sweeps.n_runs(config) or 'any number'} in all:\n"
@@ -46,13 +48,13 @@ def save(path, sweep_id):
     text.write("# device: {}; commit: {}; seed: {}\n".format(*map(", ".join, found)))
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(name, value) for name, value in row.items()} for row in rows)
     write_atomically(path, text.getvalue().encode())
     return len(rows)
 
 
-def _cell(value):
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+def _cell(column, value):
+    return value if column in TEXT else json.dumps(value, separators=(",", ":"))
 
 
 def _place(column):
@@ -82,10 +84,12 @@ def load(path):
         No such file, or one that holds something else.
     """
     try:
-        lines = Path(path).read_text("utf-8").splitlines(keepends=True)
+        # io's lines, not splitlines(), which breaks a text at form feeds and the like, too
+        lines = list(io.StringIO(Path(path).read_text("utf-8")))
         config = json.loads(lines[1].removeprefix("# "))
         search.check(config)
         table = itertools.dropwhile(lambda line: line.startswith("#"), lines)
+        csv.field_size_limit(LONGEST)
         runs = [_run(row) for row in csv.DictReader(table)]
     except _NO_RESULTS as error:
         raise SweepError(
@@ -123,8 +127,7 @@ def _run(row):
 def resume(path):
     """Set up a local grid sweep in which the runs of a file are done already; returns its id."""
     config, runs = load(path)
-    sweep_id = local.sweep(config, project=sweeps.PROJECT)
-    local.adopt(sweep_id, runs)
+    sweep_id = local.adopt(config, runs, project=config.get("project", sweeps.PROJECT))
     print(f"{len(runs)} of them are done already")
     return sweep_id
 

@@ -10,12 +10,7 @@ from .sweeps import grid_points, leaves, n_runs, nest
 GOALS = ("minimize", "maximize")
 IMPUTE = ("worst", "best", "latest")
 KEYS = ("method", "metric", "parameters", "run_cap", "early_terminate", "name", "description")
-ONLY_THERE = (
-    "program",
-    "command",
-    "project",
-    "entity",
-)  # for `wandb sweep`: accepted, without effect
+ONLY_THERE = ("program", "command", "entity", "project")  # for `wandb sweep`: accepted
 
 
 def check(config):
@@ -24,6 +19,9 @@ def check(config):
     for key in config:
         if key not in KEYS + ONLY_THERE:
             raise SweepError(f"a sweep configuration has no {key!r} here; it has {', '.join(KEYS)}")
+    for key in ("name", "description", "project"):
+        if not isinstance(config.get(key, ""), str):
+            raise SweepError(f"the sweep's {key} is {config[key]!r}: give text, in YAML in quotes")
     method = config.get("method")
     if method not in ("grid", "random", "bayes"):
         raise SweepError(f"method {method!r}: choose 'grid', 'random' or 'bayes'")

@@ -219,8 +219,7 @@ def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_DIR", str(folder))
-        sweep_id = local.sweep(SWEEP)
-        local.adopt(sweep_id, recorded_runs())
+        sweep_id = local.adopt(SWEEP, recorded_runs())
         results.save(folder / "runs.csv", sweep_id)
     return (folder / "runs.csv").read_bytes()
 
@@ -405,8 +404,7 @@ def test_the_store_of_a_sweep(monkeypatch, draws):
     """Files of the store, damaged by somebody."""
     monkeypatch.setattr(local.secrets, "randbits", lambda _: 7)  # each time the same file
     with contextlib.redirect_stdout(io.StringIO()):
-        sweep_id = local.sweep(SWEEP)
-    local.adopt(sweep_id, recorded_runs())
+        sweep_id = local.adopt(SWEEP, recorded_runs())
     folder = local._store() / sweep_id
     path = draws.draw(st.sampled_from([folder / "sweep.json", *sorted(folder.glob("runs/*.json"))]))
     content = path.read_bytes()

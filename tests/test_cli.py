@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from sudoku_sweep import commands, data, difficulty, local, results, stack, sweeps
@@ -219,6 +220,29 @@ def test_a_file_that_is_no_sweep_is_refused(folder, capsys):
     assert not list(folder.glob("wandb/*"))
 
 
+@pytest.mark.parametrize(
+    ("visible", "used"),
+    [(None, ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3)],
+)
+def test_workers_take_turns_on_the_gpus_that_are_theirs(folder, monkeypatch, visible, used):
+    class Worker:
+        def __init__(self, command, env):
+            started.append(env.get("CUDA_VISIBLE_DEVICES"))
+
+        def wait(self):
+            return 0
+
+    started = []
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(subprocess, "Popen", Worker)
+    assert main(["sweep", "small.yaml"]) == main(["agent", "--workers", "3"]) == 0
+    assert started == used
+
+
 @pytest.mark.slow
 def test_workers_share_a_sweep_and_report_shows_it(folder):
     def command(*arguments):
@@ -269,6 +293,28 @@ def test_a_sweep_is_exported_and_resumed(folder, capsys, monkeypatch):
     assert len(again) >= 6 and all(now == then for now, then in again)
     assert main(["train", "--row", "2", "--results", "two.csv"]) == 2
     assert "no row with index 2" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_row_that_was_stopped_early_can_be_trained_to_its_end(folder, capsys, monkeypatch):
+    settings = {"epochs": 1, "batch_size": 8, "steps_per_epoch": 1}
+    stopped = local.LocalRun(
+        index=0,
+        id="a",
+        name="",
+        state="stopped",
+        config=settings,
+        summary={"train_loss": "NaN"},  # as wandb keeps it
+        error=None,
+        seconds=1.0,
+        rows=[],
+    )
+    monkeypatch.setattr(results, "load", lambda _: ({}, [stopped]))
+    small = ["--validation-boards", "4", "--boards", "16"]
+    assert main(["train", "--row", "0", *small, "--save", "net.pt"]) == 0
+    out = capsys.readouterr().out
+    assert "in the file NaN\n" in out and "in the file nothing: the run stopped\n" in out
+    load_checkpoint("net.pt")
 
 
 @pytest.mark.slow

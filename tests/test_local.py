@@ -1,4 +1,5 @@
 import contextlib
+import datetime
 import json
 import math
 import os
@@ -289,6 +290,39 @@ def test_a_configuration_that_met_a_dead_wandb_is_run_again():
     assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 3
 
 
+def test_a_connection_that_the_function_itself_loses_is_a_failure():
+    def ask_a_server_that_is_down():
+        with wandb.init():
+            raise ConnectionRefusedError("the reader's own server")
+
+    sweep_id = local.sweep(GRID)
+    with pytest.raises(SweepError, match="all 3 runs failed"):
+        local.agent(sweep_id, function=ask_a_server_that_is_down)
+    assert {run.state for run in local.runs(sweep_id)} == {"failed"}
+
+
+def test_a_wandb_that_never_starts_ends_the_agent(monkeypatch):
+    def refuse(*_):
+        raise ConnectionRefusedError("nobody there")
+
+    monkeypatch.setattr("wandb.sdk.lib.service.service_process.start", refuse)
+    sweep_id = local.sweep(GRID)
+    with pytest.raises(SweepError, match="all 3 runs failed; the last one: ConnectionRefusedError"):
+        local.agent(sweep_id, function=log_score)
+    assert {run.state for run in local.runs(sweep_id)} == {"killed"}  # to be run again
+
+
+def test_an_error_that_is_its_own_cause_is_a_failure_like_any_other():
+    def fail_in_a_ring():
+        with wandb.init():
+            error = ValueError("a ring")
+            raise error from error
+
+    sweep_id = local.sweep(GRID)
+    with pytest.raises(SweepError, match="ValueError: a ring"):
+        local.agent(sweep_id, function=fail_in_a_ring, count=1)
+
+
 def test_an_interrupt_is_one_even_if_wandb_dies_of_it():
     def interrupted():
         with wandb.init() as run:
@@ -300,6 +334,18 @@ def test_an_interrupt_is_one_even_if_wandb_dies_of_it():
     with pytest.raises(KeyboardInterrupt):
         local.agent(sweep_id, function=interrupted)
     assert [run.state for run in local.runs(sweep_id)] == ["killed"]
+
+
+def test_a_logged_list_is_kept_as_it_was_then():
+    def log_the_same_list():
+        counts = [0]
+        with wandb.init() as run:
+            for counts[0] in (1, 2, 3):
+                run.log({"counts": counts, "score": 1})
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=log_the_same_list, count=1)
+    assert [row["counts"] for row in local.runs(sweep_id)[0].rows] == [[1], [2], [3]]
 
 
 def test_a_table_in_the_log_is_left_to_wandb():
@@ -505,6 +551,8 @@ RANDOM = {"method": "random", "run_cap": 2, "parameters": {"a": {"min": 1, "max"
         (GRID | {"parameters": {"a": {"min": 0.0, "max": 1.0}}}, "use method: random"),
         (GRID | {"run_cap": 0}, "run_cap=0"),
         (GRID | {"early_stop": {}}, "no 'early_stop' here; it has method, metric"),
+        (GRID | {"name": datetime.date(2026, 10, 1)}, "name is datetime.*: give text"),
+        (GRID | {"project": 2026}, "project is 2026: give text"),
         (GRID | {"metric": "score"}, "metric 'score': write"),
         (GRID | {"metric": None}, "metric None: write"),
         (GRID | {"metric": {"name": "score", "goal": "max"}}, "'minimize' or 'maximize'"),
@@ -603,9 +651,30 @@ def test_a_stopped_run_is_closed_without_failure(monkeypatch):
         "_finish",
         lambda run, exit_code=None: exits.append(exit_code) or real(run, exit_code),
     )
-    sweep_id = local.sweep(STOPPABLE)
-    local.agent(sweep_id, function=log_slowly_growing, count=3)
-    assert local.runs(sweep_id)[-1].state == "stopped" and not any(exits)
+
+    def leaves_it_open():
+        run = wandb.init()
+        for epoch in (1, 2, 3, 4, 5):
+            run.log({"epoch": epoch, "score": epoch / run.config.a})
+
+    for function in (log_slowly_growing, leaves_it_open):
+        sweep_id = local.sweep(STOPPABLE)
+        local.agent(sweep_id, function=function, count=3)
+        assert local.runs(sweep_id)[-1].state == "stopped"
+    assert len(exits) == 6 and not any(exits)
+
+
+def test_a_metric_inside_a_dict_is_found_by_its_dotted_name(capsys):
+    def log_nested():
+        with wandb.init() as run:
+            for epoch in (1, 2, 3):
+                run.log({"epoch": epoch, "val": {"score": epoch / run.config.a}})
+
+    metric = {"name": "val.score", "goal": "maximize"}
+    sweep_id = local.sweep(STOPPABLE | {"metric": metric})
+    local.agent(sweep_id, function=log_nested, count=3)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 2 + ["stopped"]
+    assert "run 1/6 finished | val.score 3 | " in capsys.readouterr().out
 
 
 def test_code_that_catches_every_exception_swallows_the_stop_as_with_wandb():

@@ -96,6 +96,14 @@ def test_a_value_that_is_listed_twice_is_one_value():
     assert replay.replay("random", config, twins, seed=0, budget=200) == [(EPOCHS, 0.5)]
 
 
+def test_the_score_is_val_accuracy_whatever_the_sweep_was_judged_by(runs):
+    by_loss = CONFIG | {"metric": {"name": "train_loss", "goal": "minimize"}}
+    without = {name: value for name, value in CONFIG.items() if name != "metric"}
+    expected = replay.replay("bayes", CONFIG, runs, seed=0, budget=90)
+    for config in (by_loss, without):
+        assert replay.replay("bayes", config, runs, seed=0, budget=90) == expected
+
+
 def test_what_cannot_be_replayed_is_refused(runs):
     with pytest.raises(SweepError, match=r"needs all 12 runs of the grid, .*there are 11"):
         replay.compare(CONFIG, runs[1:], repetitions=1, budget=9)

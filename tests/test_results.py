@@ -52,6 +52,25 @@ def test_what_is_saved_comes_back_as_it_was():
     assert json.loads(frame["curve"][0])[0]["epoch"] == 1
 
 
+def test_long_curves_and_odd_texts_come_back_as_they_were():
+    odd = "page one\x0cpage two\r\u2028\x85 [1"
+
+    def log_odd():
+        with wandb.init() as run:
+            run.log({"phase": odd, "score": 1, "text": "1"})
+            for _ in range(2500):
+                run.log({"epoch": 1, "score": 0.123456789, "train_loss": 0.123456789})
+            if run.config.a == 2:
+                raise RuntimeError(odd)
+
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=log_odd, count=2)
+    results.save("runs.csv", sweep_id)
+    _, runs = results.load("runs.csv")
+    assert plain(runs) == plain(local.runs(sweep_id))
+    assert runs[0].summary["text"] == "1" and odd in runs[1].error and len(runs[0].rows) == 2501
+
+
 def test_a_sweep_goes_on_from_a_file(capsys):
     first = local.sweep(GRID)
     local.agent(first, function=log_score, count=2)
@@ -68,11 +87,12 @@ def test_a_sweep_goes_on_from_a_file(capsys):
 def test_runs_of_another_sweep_are_not_taken_over():
     first = local.sweep(GRID)
     local.agent(first, function=log_score)
-    other = local.sweep(GRID | {"parameters": {"a": {"values": [3, 2, 1]}, "b": {"value": 0.1}}})
+    other = GRID | {"parameters": {"a": {"values": [3, 2, 1]}, "b": {"value": 0.1}}}
     with pytest.raises(SweepError, match="run 1 has another config"):
         local.adopt(other, local.runs(first))
     with pytest.raises(SweepError, match="only a grid"):
-        local.adopt(local.sweep(GRID | {"method": "random", "run_cap": 3}), local.runs(first))
+        local.adopt(GRID | {"method": "random", "run_cap": 3}, local.runs(first))
+    assert local.latest_sweep() == first  # nothing was set up
 
 
 def test_a_sweep_without_ended_runs_is_not_written():

@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,13 @@ def test_bayes_tries_nothing_twice_while_something_is_left(x):
     records = searched(config, lambda point: -point["x"], 6)  # best at the edge
     assert len({record["tried"]["x"] for record in records}) == 6
     assert search.propose(config, 0, 6, records)  # nothing new among six values: a repeat
+
+
+@pytest.mark.parametrize("kind", ["normal", "q_normal", "log_normal"])
+def test_bayes_ends_at_finite_values_where_more_is_always_better(kind):
+    config = BAYES | {"parameters": {name: {"distribution": kind} for name in "xy"}}
+    records = searched(config, lambda point: -np.tanh(point["x"] + point["y"]), 12)
+    assert all(map(math.isfinite, (value for run in records for value in run["tried"].values())))
 
 
 def test_bayes_remembers_more_runs_than_it_fits():
