@@ -22,7 +22,8 @@ python -m sudoku_sweep train {flags} --save {path}
 |---|---|---|---|---|---|
 {scores}
 
-*Thinned*: no clue can be spared. *Singles do*: naked and hidden singles are all that is needed.
+*Thinned*: no clue can be spared. *Singles do*: naked and hidden singles are all that is needed. The loss is the mean
+over all passes of the net; its answer is that of the last.
 
 Limits: it knows boards like those it saw; it takes nothing back, so one wrong digit spoils a board; and its confidence
 is no proof.

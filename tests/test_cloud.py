@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import random
 import re
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from wandb.agents import pyagent
 from wandb_server import ENTITY, KEY, Server, wait_for
 
 from sudoku_sweep import analysis, data, local, model, stack, sweeps, train
+from sudoku_sweep.recording import recording
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("ignore:Read the `app_url`")  # wandb's advice to itself
@@ -415,6 +417,17 @@ def test_tables_read_through_the_api_are_those_of_the_local_runs(server):
         assert_frame_equal(frame, comparable(table(here)))
     best, same = (analysis.best_run(runs, "score") for runs in (list(there), here))
     assert best.config == same.config == {"a": 3, "b": 1.5, "fixed": "x"}
+
+
+def test_local_runs_count_rows_and_steps_as_w_and_b_does(server):
+    rng = random.Random(1)
+    for index in range(30):
+        record = {"id": f"run-{index}", "name": "", "rows": []}
+        with recording(record, []), wandb.init(project="p", id=record["id"]) as run:
+            for number in range(rng.randint(1, 6)):
+                step, commit = rng.choice([None, None, 0, 1, 2, 5]), rng.choice([None, True, False])
+                run.log({rng.choice("abc"): number}, step, commit)
+        assert record["rows"] == server.runs[record["id"]].rows
 
 
 def test_the_snippets_that_need_an_account_run_with_one(server, capsys):

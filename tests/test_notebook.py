@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from snippets import NEEDS_ACCOUNT, blocks, namespace, run_blocks
 
-from sudoku_sweep import exercises, model, results, sweeps
+from sudoku_sweep import bayes, data, exercises, model, results, sweeps, train
 
 matplotlib.use("Agg")
 PATH = Path(__file__).resolve().parent.parent / "llm_on_sudoku.ipynb"
@@ -228,7 +228,8 @@ def test_what_is_said_of_the_grid_is_in_its_file_or_printed():
     solved = [run.summary["val_solved"] for run in runs]
     ranked = sorted(runs, key=lambda run: -run.summary["val_accuracy"])
     assert ranked[0].summary["val_solved"] < max(solved)  # Cell 28
-    assert re.search(r"learning_rate +0\.06 ", printed(31)) and "0.06" in CELLS[32].source
+    assert re.search(r"learning_rate +0\.06 +0\.", printed(31)) and "0.06" in CELLS[32].source
+    assert "only the fifth was chosen by the model" in CELLS[24].source and bayes.STARTS == 4
     medians = dict(re.findall(r"n_heads +(\d) +80 +\S+ +(\S+)", printed(33)))
     assert f"{float(medians['1']):.3f} against {float(medians['3']):.3f}" in CELLS[34].source
     assert ranked[0].config["n_heads"] == 3
@@ -242,6 +243,17 @@ def test_what_is_said_of_the_grid_is_in_its_file_or_printed():
         27,
         36,
     }
+
+
+def test_a_net_that_guesses_ends_its_boards_sooner_than_one_that_has_learned():
+    """As Cell 32 says of the time that a run takes."""
+    learned, about = model.load_checkpoint(results_file("grid_best.pt"))
+    guesses = train.build_model(train.Config.of(about["config"]))
+    quizzes = data.load_split("validation").quizzes[:100]
+    few, many = (
+        model.solve(net, quizzes).step.amax(1).float().mean() for net in (guesses, learned)
+    )
+    assert few < 2 < 4 < many
 
 
 def test_the_times_of_the_presets_are_those_of_the_readme():

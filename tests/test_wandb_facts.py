@@ -5,7 +5,6 @@ import importlib
 import importlib.util
 import json
 import os
-import random
 import re
 import statistics
 import subprocess
@@ -30,7 +29,6 @@ from wandb.sdk.launch.sweeps.utils import load_sweep_config
 from wandb_server import ENTITY, KEY, wait_for
 
 from sudoku_sweep import sweeps
-from sudoku_sweep.recording import recording
 
 pytestmark = pytest.mark.filterwarnings("ignore:Read the `app_url`")  # wandb's advice to itself
 outside, server = test_cloud.outside, test_cloud.server  # the fixtures: a server, logged in to
@@ -364,17 +362,6 @@ def test_a_second_init_in_a_script_returns_the_first_run(offline):
 
 
 # --- logging ----------------------------------------------------------------------------------------------
-
-
-def test_local_runs_count_rows_and_steps_as_w_and_b_does(server):
-    rng = random.Random(1)
-    for index in range(30):
-        record = {"id": f"run-{index}", "name": "", "rows": []}
-        with recording(record, []), wandb.init(project="p", id=record["id"]) as run:
-            for number in range(rng.randint(1, 6)):
-                step, commit = rng.choice([None, None, 0, 1, 2, 5]), rng.choice([None, True, False])
-                run.log({rng.choice("abc"): number}, step, commit)
-        assert record["rows"] == server.runs[record["id"]].rows
 
 
 def test_a_call_of_log_takes_about_a_millisecond(offline):
