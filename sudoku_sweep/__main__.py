@@ -1,6 +1,8 @@
 """``python -m sudoku_sweep``: the same steps as the notebook's, from the shell."""
 
 import argparse
+import os
+import select
 import sys
 from dataclasses import fields
 
@@ -178,13 +180,27 @@ def main(argv=None):
     """Run one command; a refusal is one line on stderr and exit status 2."""
     args = parser().parse_args(argv)
     try:
-        return args.run(args) or 0
+        status = args.run(args) or 0
+        sys.stdout.flush()
+        return status
     except SudokuError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        if not _reader_is_gone():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to come
+        return 1
+
+
+def _reader_is_gone():
+    """Whether nobody reads the output any more: `head` has seen enough."""
+    output = select.poll()
+    output.register(sys.stdout, 0)  # errors are told unasked
+    return bool(output.poll(0))
 
 
 if __name__ == "__main__":

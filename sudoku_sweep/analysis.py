@@ -31,6 +31,8 @@ def _flat(prefix, values):
         value = values[name]
         if hasattr(type(value), "keys"):
             flat |= _flat(f"{prefix}.{name}", value)
+        elif value is None and prefix.startswith("config"):
+            flat[f"{prefix}.{name}"] = "None"  # a setting like others; pandas would call it missing
         else:
             flat[f"{prefix}.{name}"] = value
     return flat
@@ -126,27 +128,30 @@ def _as_numbers(column):
     return column.astype(str).rank(method="dense")
 
 
-def main_effects(frame, score):
+def main_effects(frame, score, goal="maximize"):
     """How the score is spread among the runs with one value of one setting, all others varying.
 
     A row per setting and value: ``runs`` with a score, ``lower`` quartile, ``median``, ``upper`` quartile, ``best``.
     """
     rows = []
     for column in varied(frame):
-        for value, group in score.dropna().groupby(frame[column]):
+        values = frame[column].map(lambda value: str(value) if isinstance(value, list) else value)
+        for value, group in score.dropna().groupby(values):
             lower, median, upper = group.quantile([0.25, 0.5, 0.75])
             row = {"setting": short_name(column), "value": value, "runs": len(group)}
-            rows.append(row | dict(lower=lower, median=median, upper=upper, best=group.max()))
+            best = group.min() if goal == "minimize" else group.max()
+            rows.append(row | dict(lower=lower, median=median, upper=upper, best=best))
     columns = ["setting", "value", "runs", "lower", "median", "upper", "best"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def best_so_far(score, cost):
+def best_so_far(score, cost, goal="maximize"):
     """What the best score was after each run, in the order of the frame: DataFrame with ``cost`` in all, ``best``."""
-    return pd.DataFrame({"cost": cost.cumsum(), "best": score.cummax().ffill()})
+    best = score.cummin() if goal == "minimize" else score.cummax()
+    return pd.DataFrame({"cost": cost.cumsum(), "best": best.ffill()})
 
 
-def seed_spread(repeats, metric="val_accuracy"):
+def seed_spread(repeats, metric="val_accuracy", goal="maximize"):
     """Runs that repeat rows with several seeds: per ``row`` mean, standard deviation, lowest, highest, best first.
 
     Parameters
@@ -156,7 +161,7 @@ def seed_spread(repeats, metric="val_accuracy"):
     """
     groups = scores(repeats, metric).groupby(repeats["config.row"])
     table = groups.agg(["mean", "std", "min", "max", "count"])
-    return table.sort_values("mean", ascending=False)
+    return table.sort_values("mean", ascending=goal == "minimize")
 
 
 def short_name(column):

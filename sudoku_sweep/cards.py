@@ -1,15 +1,18 @@
 """The card beside a trained net: what it is, how it was made, how good it is, and what it cannot do."""
 
+import shlex
 from dataclasses import fields
 from pathlib import Path
 
 from . import train
 
+SHIPPED = 20_000  # training boards
+
 CARD = """\
-# {name}
+{title}
 
 A `SudokuTransformer` with {parameters:,} parameters, trained on the first {training_boards:,} boards of
-`sudoku_train.csv`{thinned}, with relabelled digits and revealed blanks.
+{source}{thinned}, with relabelled digits and revealed blanks.
 
 ```
 python -m sudoku_sweep train {flags} --save {path}
@@ -30,14 +33,22 @@ is no proof.
 """
 
 
+def card_title(path):
+    """A card's first line, by which it is known."""
+    return f"# {Path(path).name}"
+
+
 def card_text(path, about):
     """A checkpoint's card in Markdown, from what is saved in the checkpoint."""
     thinned = (
         ", {thinned:,} of them thinned out until no clue can be spared" if about["thinned"] else ""
     )
     words = {
-        "name": Path(path).name,
-        "path": path,
+        "title": card_title(path),
+        "path": shlex.quote(str(path)),
+        "source": "`sudoku_train.csv`"
+        if about["training_boards"] <= SHIPPED
+        else f"the sequence whose first {SHIPPED:,} are `sudoku_train.csv`",
         "flags": _flags(about),
         "thinned": thinned.format(**about),
         "scores": "\n".join(_row(name, score) for name, score in about["scores"].items()),

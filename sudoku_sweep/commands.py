@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from . import data, difficulty, search, sweeps, train
-from .cards import card_text
+from .cards import card_text, card_title
 from .errors import BoardError, CheckpointError, ConfigError, SweepError
 from .files import write_atomically, writing
 from .model import save_checkpoint
@@ -228,6 +228,11 @@ def _checked_save_path(path):
     path = Path(path)
     if path.suffix != ".pt" or path.is_dir():
         raise CheckpointError(f"--save {path}: give a file name that ends in .pt")
+    card = path.with_suffix(".md")
+    if card.exists() and not card.read_bytes().startswith(card_title(path).encode()):
+        raise CheckpointError(
+            f"--save {path}: its card would replace {card.name}, which is another file; choose another name"
+        )
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):

@@ -5,6 +5,7 @@ A board is 81 digits read row by row, 0 for a blank. Many boards are one uint8 a
 
 import csv
 import hashlib
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -163,18 +164,19 @@ def kept(path, make):
     """
     checksum = path.with_suffix(".sha256")
     if path.exists():
-        if (
-            checksum.exists()
-            and checksum.read_text("utf-8").strip() == hashlib.sha256(path.read_bytes()).hexdigest()
-        ):
+        if checksum.exists() and checksum.read_bytes().strip() == _sha256(path.read_bytes()):
             return load_boards(path)
         print(f"{path.name} does not match its checksum: making it again")
     boards = make()
     content = boards_to_csv(boards)
     # The checksum first: whoever finds the file finds what to compare it with.
-    write_atomically(checksum, hashlib.sha256(content).hexdigest().encode())
+    write_atomically(checksum, _sha256(content))
     write_atomically(path, content)
     return boards
+
+
+def _sha256(content):
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 # --- reading, writing, checking ---------------------------------------------------------------------------
@@ -343,10 +345,11 @@ def parse_board(text):
     return np.array([int(digit) for digit in digits], dtype=np.uint8)
 
 
-def count_solutions(board, limit=2):
+def count_solutions(board, limit=2, guesses=math.inf):
     """How many solutions one board [81] has, counted up to ``limit``, by backtracking.
 
-    Most constrained cell first. Meant for single boards; boards made here are unique by construction.
+    Most constrained cell first. Meant for single boards; boards made here are unique by construction. There are boards
+    that take hours: None if that many ``guesses`` were too few to tell.
     """
     if repeated_cells(board):
         return 0
@@ -368,13 +371,17 @@ def count_solutions(board, limit=2):
                     break
         return best, best_free
 
+    guessed = 0
+
     def search(blanks, found):
+        nonlocal guessed
         if not blanks:
             return found + 1
+        guessed += 1
         cell, free = most_constrained(blanks)
         for digit in range(9):
             bit = 1 << digit
-            if free & bit and found < limit:
+            if free & bit and found < limit and guessed < guesses:
                 for unit in units_of[cell]:
                     seen[unit] |= bit
                 found = search(blanks - {cell}, found)
@@ -382,7 +389,8 @@ def count_solutions(board, limit=2):
                     seen[unit] ^= bit
         return found
 
-    return search({cell for cell in range(81) if not board[cell]}, 0)
+    found = search({cell for cell in range(81) if not board[cell]}, 0)
+    return found if found == limit or guessed < guesses else None
 
 
 # --- splits and leaks -------------------------------------------------------------------------------------

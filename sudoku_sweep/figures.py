@@ -1,9 +1,12 @@
 """Figures of runs and boards, for the notebook."""
 
+from numbers import Number
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 from . import analysis
+from .errors import SweepError
 
 # Okabe-Ito: told apart by everyone
 GRID_LINE, CLUE, FILLED, WRONG = ("0.2", "black", "#0072B2", "#D55E00")
@@ -12,7 +15,21 @@ METHOD_COLORS = (FILLED, "#E69F00", "#009E73", "#CC79A7")
 MANY = 50  # more lines than this are drawn thin, without smooth edges: the picture takes a third of the space
 
 
+SHARES = ("train_accuracy", "val_accuracy", "val_solved")  # from 0 to 1
+
+
 # --- runs --------------------------------------------------------------------------------------
+
+
+def _axis_label(metric):
+    """A metric as people write it, with its unit."""
+    return metric.replace("_", " ") + (" (share)" if metric in SHARES else "")
+
+
+def _value_label(value):
+    """A value of a setting: a number without needless digits, anything else as it is."""
+    is_number = isinstance(value, Number) and not isinstance(value, bool)
+    return f"{value:g}" if is_number else str(value)
 
 
 def plot_curves(history, metric, best_id=None):
@@ -30,7 +47,7 @@ def plot_curves(history, metric, best_id=None):
             zorder=3 if best else 2,
             label="best run" if best else None,
         )
-    axes.set(xlabel="epoch", ylabel=metric.replace("_", " "))
+    axes.set(xlabel="epoch", ylabel=_axis_label(metric))
     axes.grid(alpha=0.3)
     if best_id is not None:
         axes.legend()
@@ -38,16 +55,15 @@ def plot_curves(history, metric, best_id=None):
     return axes
 
 
-def plot_parallel_coordinates(frame, metric="val_accuracy"):
+def plot_parallel_coordinates(frame, metric="val_accuracy", goal="maximize"):
     """One line per scored run through the values of what varies, coloured by its score.
 
     Each axis shows the values that were tried, evenly spaced, smallest below: a learning rate of 1e-4 is as
     far from 5e-4 as that is from 1e-3.
     """
     columns = analysis.varied(frame)
-    score = (
-        analysis.scores(frame, metric).dropna().sort_values()
-    )  # the best runs are drawn last, on top
+    score = analysis.scores(frame, metric).dropna()
+    score = score.sort_values(ascending=goal != "minimize")  # the best runs are drawn last, on top
     color = plt.matplotlib.colors.Normalize(score.min(), score.max())
     height = np.empty((len(score), len(columns) + 1))  # [run, axis], 0 below, 1 above
     figure, axes = plt.subplots(figsize=(8, 3.8))
@@ -55,7 +71,7 @@ def plot_parallel_coordinates(frame, metric="val_accuracy"):
     label["bbox"] = dict(facecolor="white", edgecolor="none", pad=1)
     for at, column in enumerate(columns):
         texts = dict.fromkeys(
-            str(value) for value in sorted(frame[column], key=analysis.numbers_first)
+            str(value) for value in sorted(frame[column].dropna(), key=analysis.numbers_first)
         )
         position = {text: (i + 0.5) / len(texts) for i, text in enumerate(texts)}
         height[:, at] = frame.loc[score.index, column].astype(str).map(position)
@@ -74,7 +90,7 @@ def plot_parallel_coordinates(frame, metric="val_accuracy"):
     axes.set_xlim(-0.35, len(columns) + 0.1)
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(plt.cm.ScalarMappable(color, "viridis"), ax=axes, pad=0.02)
-    bar.set_label(metric.replace("_", " ") + " (share)")
+    bar.set_label(_axis_label(metric))
     figure.tight_layout()
     return axes
 
@@ -110,13 +126,11 @@ def plot_main_effects(effects, metric="val_accuracy"):
             label="median, quartiles",
         )
         axes.plot(places, part["best"], "x", color=WRONG, label="best")
-        axes.set(
-            xticks=places, xticklabels=[f"{value:g}" for value in part["value"]], xlabel=setting
-        )
+        axes.set(xticks=places, xticklabels=map(_value_label, part["value"]), xlabel=setting)
         axes.tick_params(axis="x", rotation=45 if len(part) > 4 else 0)
         axes.margins(x=0.15)
         axes.grid(axis="y", alpha=0.3)
-    row[0][0].set_ylabel(metric.replace("_", " ") + " (share)")
+    row[0][0].set_ylabel(_axis_label(metric))
     figure.tight_layout(
         rect=(0, 0, 1, 0.92)
     )  # room for the legend, which would cover a bar elsewhere
@@ -126,7 +140,11 @@ def plot_main_effects(effects, metric="val_accuracy"):
 
 def plot_heat_map(frame, down, across, metric="val_accuracy"):
     """The mean score for each pair of values of two settings, written into the cells."""
-    scored = frame.assign(score=analysis.scores(frame, metric))
+    scored = frame.assign(score=analysis.scores(frame, metric)).dropna(subset="score")
+    if scored.empty:
+        raise SweepError(
+            f"no run has finished with a number for {metric}: there is nothing to draw"
+        )
     means = scored.pivot_table("score", f"config.{down}", f"config.{across}")
     figure, axes = plt.subplots(figsize=(1.1 * means.shape[1] + 1.8, 0.7 * means.shape[0] + 1.2))
     image = axes.imshow(means, cmap="viridis", aspect="auto")
@@ -142,13 +160,13 @@ def plot_heat_map(frame, down, across, metric="val_accuracy"):
         )
     axes.set(
         xticks=range(means.shape[1]),
-        xticklabels=[f"{value:g}" for value in means.columns],
+        xticklabels=map(_value_label, means.columns),
         yticks=range(means.shape[0]),
-        yticklabels=[f"{value:g}" for value in means.index],
+        yticklabels=map(_value_label, means.index),
         xlabel=across,
         ylabel=down,
     )
-    figure.colorbar(image, label=f"mean {metric.replace('_', ' ')} (share)")
+    figure.colorbar(image, label=f"mean {_axis_label(metric)}")
     figure.tight_layout()
     return axes
 
@@ -184,13 +202,13 @@ def plot_best_so_far(tables):
     return row[0]
 
 
-def plot_seeds(repeats, metric="val_accuracy"):
+def plot_seeds(repeats, metric="val_accuracy", goal="maximize"):
     """Scores of runs that differ only in their seed, one column per configuration, best mean first.
 
     Seed 0 is the run by which the configuration was chosen; the others were made afterwards.
     """
     score = analysis.scores(repeats, metric)
-    rank = {row: at for at, row in enumerate(analysis.seed_spread(repeats, metric).index)}
+    rank = {row: at for at, row in enumerate(analysis.seed_spread(repeats, metric, goal).index)}
     place = repeats["config.row"].map(rank)
     figure, axes = plt.subplots(figsize=(7, 3.4))
     ends = score.groupby(place)
@@ -202,7 +220,7 @@ def plot_seeds(repeats, metric="val_accuracy"):
         axes.scatter(place[chosen], score[chosen], color=color, marker=marker, s=22, label=label)
     axes.set(xlabel="configuration (its index in the grid), best mean first")
     axes.set_xticks(range(len(rank)), rank, fontsize=8, rotation=60)
-    axes.set_ylabel(metric.replace("_", " ") + " (share)")
+    axes.set_ylabel(_axis_label(metric))
     axes.grid(axis="y", alpha=0.3)
     axes.legend()
     figure.tight_layout()

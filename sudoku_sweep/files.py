@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-import tempfile
+import secrets
+import stat
 from pathlib import Path
 
 from .errors import StorageError
@@ -11,7 +12,8 @@ from .errors import StorageError
 def write_atomically(path, content):
     """Write ``content`` (bytes) to ``path`` through a temporary file in the same folder.
 
-    A reader sees the old file or the new one, whole. The folder is made if it is missing.
+    A reader sees the old file or the new one, whole. The folder is made if it is missing. A link stays a link; a
+    device or a pipe is written to.
 
     Raises
     ------
@@ -21,7 +23,10 @@ def write_atomically(path, content):
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content)
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            _replace(path.resolve(), content)
 
 
 @contextlib.contextmanager
@@ -43,13 +48,14 @@ def cannot_write(path, error):
 
 
 def _replace(path, content):
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
+        if path.exists():
+            os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
     except BaseException:
         # an interrupt may arrive just after the renaming

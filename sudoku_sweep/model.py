@@ -231,9 +231,9 @@ def check_shape(embedding_dim, attention_dim, n_heads, n_loops, mlp_ratio):
 
 
 def check_positive(name, value):
-    """Raise ``ConfigError`` unless the value is a whole number of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{name}={value!r}: give a whole number of at least 1")
+    """Raise ``ConfigError`` unless the value is a whole number of at least 1, and one that PyTorch can hold."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**63:
+        raise ConfigError(f"{name}={value!r}: give a whole number of at least 1, below 2**63")
 
 
 def pick_cells(state, cells):
@@ -374,13 +374,15 @@ def load_checkpoint(path, device="cpu"):
         No such file, or one that holds something else.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(
-            f"no checkpoint {path}: train a net with `python -m sudoku_sweep train --save {path}`"
-        )
-    content = io.BytesIO(path.read_bytes())
     try:
-        saved = torch.load(content, map_location="cpu", weights_only=True)
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name that is none
+        raise CheckpointError(
+            f"no checkpoint {path} ({getattr(error, 'strerror', None) or error}): "
+            "train a net with `python -m sudoku_sweep train --save FILE.pt`"
+        ) from error
+    try:
+        saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         model = SudokuTransformer(**saved["shape"])
         model.load_state_dict(saved["weights"])
         about = saved["about"]

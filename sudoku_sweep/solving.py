@@ -10,6 +10,7 @@ from .errors import BoardError
 from .files import write_atomically
 
 WINNER = data.DATA_DIR / "winner.pt"
+GUESSES = 100_000  # to count the solutions of a board: seconds, and far more than most boards take
 SURE = 0.999  # more looks than with the 0.99 of `model.solve`, and more of the hard boards solved
 
 
@@ -43,7 +44,7 @@ def solve_one(net, board):
 
 def _verdict(board, filled, step, confidence, solved):
     """The end in a sentence or two. The rules are checked here, never taken from the net."""
-    n_solutions = data.count_solutions(board)
+    n_solutions = data.count_solutions(board, guesses=GUESSES)
     if solved and not step.max():
         return "solved: it was full already"
     if solved:
@@ -51,16 +52,23 @@ def _verdict(board, filled, step, confidence, solved):
         sure = f"least sure of {name_of(least)}={filled[least]} ({confidence[least]:.1%})"
         looks = "1 look" if step.max() == 1 else f"{step.max()} looks"
         text = f"solved in {looks}, by the rules; {sure}"
-        return text + ("" if n_solutions == 1 else "; the board has other solutions, too")
-    why = {0: "the board has no solution", 1: "it has one solution, the net went wrong"}
-    reason = why.get(
-        n_solutions, "the board has several solutions, and none follows from its clues"
-    )
+        others = {
+            1: "",
+            2: "; the board has other solutions, too",
+            None: "; whether there are others took too long to find out",
+        }
+        return text + others[n_solutions]
+    why = {
+        0: "the board has no solution",
+        1: "it has one solution, the net went wrong",
+        2: "the board has several solutions, and none follows from its clues",
+        None: "whether it has a solution took too long to find out",
+    }
     wrong = data.repeated_cells(filled)
     twice = (
         f"; now {filled[wrong[0]]} stands twice, at {name_of(wrong[0])} for one" if wrong else ""
     )
-    return f"not solved: {reason}{twice}"
+    return f"not solved: {why[n_solutions]}{twice}"
 
 
 def solve_file(net, source, target):

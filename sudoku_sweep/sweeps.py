@@ -277,7 +277,8 @@ _set_here = {}  # of these, what choose_backend has set by itself
 def choose_backend():
     """``wandb`` if it can be used, else ``sudoku_sweep.local``, which has the same ``sweep`` and ``agent``.
 
-    Never asks anything. ``WANDB_MODE=offline`` is respected; otherwise ``wandb.login(prompt=False)`` decides,
+    Never asks anything. ``WANDB_MODE=offline`` is respected, and so is what ``wandb offline`` or ``wandb disabled``
+    has written into the folder's settings; otherwise ``wandb.login(prompt=False)`` decides,
     under a time limit of ten seconds (``WANDB_HTTP_TIMEOUT`` if set) and some for the start. Without a key,
     with one that W&B refuses, or without a network, runs stay on this machine, and one printed line says why
     and how to change it. How much wandb prints and how long it waits is set to ``OFFLINE`` or ``ONLINE``.
@@ -289,9 +290,13 @@ def choose_backend():
     for name, value in _set_here.items():  # the reader may have logged in since
         if os.environ.get(name) == value:
             del os.environ[name]
-    mode = os.environ.get("WANDB_MODE") or "online"
+    wandb.teardown()  # wandb reads environment and settings once; its next use reads them again
+    chosen = os.environ.get("WANDB_MODE")
+    mode = chosen or wandb.setup().settings.mode
     if mode != "online":
-        print(f"WANDB_MODE is {mode}: no account is used. Unset it to use yours.")
+        undo = "Unset it" if chosen else "Run `wandb online` in a terminal"
+        what = "WANDB_MODE is" if chosen else "here W&B was set to"
+        print(f"{what} {mode}: no account is used. {undo} to use yours.")
         backend = local
     elif reason := _why_not_online():
         print(
@@ -305,10 +310,12 @@ def choose_backend():
         )
         backend = wandb
     settings = ONLINE if backend is wandb else OFFLINE
+    if mode == "disabled":
+        settings = OFFLINE | {"WANDB_MODE": mode}
     _set_here.clear()
     _set_here.update({name: value for name, value in settings.items() if not os.environ.get(name)})
     os.environ.update(_set_here)
-    wandb.teardown()  # wandb reads the environment once; its next use reads it again
+    wandb.teardown()
     return backend
 
 

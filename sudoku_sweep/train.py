@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import sys
 import time
 from dataclasses import asdict, dataclass, field, fields
 
@@ -60,12 +61,14 @@ class Config:
         number = isinstance(self.learning_rate, int | float) and not isinstance(
             self.learning_rate, bool
         )
-        if not number or not 0 <= self.learning_rate < float("inf"):
+        if not number or not 0 <= self.learning_rate <= sys.float_info.max:
             raise ConfigError(
                 f"learning_rate={self.learning_rate!r}: give a finite number of at least 0"
             )
         if not isinstance(self.seed, int) or isinstance(self.seed, bool):
             raise ConfigError(f"seed={self.seed!r}: give a whole number")
+        if not -(2**63) <= self.seed < 2**63:
+            raise ConfigError(f"seed={self.seed}: give one from -2**63 to 2**63 - 1")
 
     @classmethod
     def of(cls, values):

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import matplotlib
@@ -6,6 +7,7 @@ import pandas as pd
 import pytest
 
 from sudoku_sweep import analysis, figures
+from sudoku_sweep.errors import SweepError
 from sudoku_sweep.local import LocalRun
 
 matplotlib.use("Agg")
@@ -151,7 +153,57 @@ def test_settings_of_any_kind_are_told_apart_and_drawn():
     frame = analysis.runs_frame(mixed)
     assert analysis.varied(frame) == ["config.odd"]
     axes = figures.plot_parallel_coordinates(frame)
-    assert {"adam", "[1, 2]", "3"} <= {text.get_text() for text in axes.texts}
+    assert {"adam", "None", "[1, 2]", "3"} <= {text.get_text() for text in axes.texts}
+    for line in axes.lines:
+        assert np.isfinite(np.asarray(line.get_ydata(), float)).all()
+    effects = analysis.main_effects(frame, analysis.scores(frame))
+    assert effects["runs"].tolist() == [1] * 4
+    (panel,) = figures.plot_main_effects(effects)
+    ticks = {text.get_text() for text in panel.get_xticklabels()}
+    assert ticks == {"adam", "None", "[1, 2]", "3"}
+
+
+def test_a_setting_that_is_none_in_some_runs_is_a_value_like_others():
+    runs = [run(f"run-{i}", val_accuracy=0.1 * i) for i in range(4)]
+    for one, steps in zip(runs, [100, None, 40, 200], strict=True):
+        one.config["steps_per_epoch"] = steps
+    frame = analysis.runs_frame(runs)
+    assert "steps_per_epoch" in analysis.leaderboard(frame)
+    assert analysis.main_effects(frame, analysis.scores(frame))["runs"].sum() == 4
+    axes = figures.plot_parallel_coordinates(frame)
+    heights = {text.get_text(): text.xy[1] for text in axes.texts}
+    assert heights["40"] < heights["100"] < heights["200"] < heights["None"]
+
+
+def test_the_best_is_the_lowest_where_less_is_better():
+    losses = {"a": 2.0, "b": 1.0, "c": 0.5, "d": 0.3}
+    runs = [run(name, val_loss=loss) for name, loss in losses.items()]
+    for at, one in enumerate(runs):
+        one.config.update(learning_rate=[0.1, 0.2][at // 2], row=at // 2, seed=at % 2)
+    frame = analysis.runs_frame(runs)
+    score = analysis.scores(frame, "val_loss")
+    effects = analysis.main_effects(frame, score, "minimize").set_index(["setting", "value"])
+    assert effects.loc["learning_rate", "best"].tolist() == [1.0, 0.3]
+    course = analysis.best_so_far(score, score * 0 + 1, "minimize")
+    assert course["best"].tolist() == [2.0, 1.0, 0.5, 0.3]
+    assert analysis.seed_spread(frame, "val_loss", "minimize").index.tolist() == [1, 0]
+    axes = figures.plot_parallel_coordinates(frame, "val_loss", "minimize")
+    lines = [line for line in axes.lines if line.get_linewidth() == 2]
+    ends = [line.get_ydata()[-1] for line in lines]
+    assert ends == sorted(ends, reverse=True)  # the best, which is the lowest, on top
+    axes = figures.plot_seeds(frame, "val_loss", "minimize")
+    assert axes.get_ylabel() == "val loss"  # no share
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "0"]
+
+
+def test_a_heat_map_of_text_is_drawn_and_one_of_nothing_refused(runs):
+    for one, optimizer in zip(runs, itertools.cycle(["adam", True]), strict=False):
+        one.config.update(optimizer=optimizer, n=3)
+    frame = analysis.runs_frame(runs)
+    axes = figures.plot_heat_map(frame, "optimizer", "n")
+    assert {text.get_text() for text in axes.get_yticklabels()} <= {"adam", "True"}
+    with pytest.raises(SweepError, match="no run has finished with a number for val_f1"):
+        figures.plot_heat_map(frame, "optimizer", "n", "val_f1")
 
 
 def test_history_has_a_row_for_each_run_and_epoch(runs):

@@ -220,6 +220,20 @@ def test_a_file_that_is_no_sweep_is_refused(folder, capsys):
     assert not list(folder.glob("wandb/*"))
 
 
+def test_a_card_replaces_no_other_file(tmp_path, capsys):
+    notes = tmp_path / "notes.md"
+    notes.write_text("my notes")
+    assert main(["train", "--save", str(tmp_path / "notes.pt")]) == 2
+    assert "would replace notes.md" in capsys.readouterr().err and notes.read_text() == "my notes"
+
+
+def test_output_that_nobody_reads_any_more_is_no_error(folder):
+    for command in ("sweep small.yaml", "train --epochs 1 --boards 64 --validation-boards 4"):
+        line = f"{sys.executable} -m sudoku_sweep {command} | true"
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=folder)
+        assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("visible", "used"),
     [(None, ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3)],

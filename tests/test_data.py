@@ -291,6 +291,9 @@ def test_made_boards_are_made_once_and_an_edited_file_is_made_again(tmp_path, ca
         assert (data.made_boards(50, seed=9, folder=tmp_path).quizzes == first.quizzes).all()
         assert "making it again" in capsys.readouterr().out
         assert path.read_bytes() == content
+    path.with_suffix(".sha256").write_bytes(b"\xff")
+    data.made_boards(50, seed=9, folder=tmp_path)
+    assert "making it again" in capsys.readouterr().out
 
 
 def ask_for_boards(folder):

@@ -71,6 +71,27 @@ def ended(sweep_id):
     return {run.index: run for run in local.runs(sweep_id) if run.state == "finished"}
 
 
+def test_what_is_no_plain_file_stays_what_it_is(tmp_path):
+    target, link, pipe = (tmp_path / name for name in ("target", "link", "pipe"))
+    write_atomically(target, b"old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink() and target.read_bytes() == b"new"
+    assert target.stat().st_mode & 0o777 == 0o600
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=write_atomically, args=(pipe, b"through"))
+    writer.start()
+    assert pipe.read_bytes() == b"through" and pipe.is_fifo()
+    writer.join()
+    before = os.umask(0o077)
+    try:
+        write_atomically(tmp_path / "private", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.slow
 def test_an_agent_killed_at_fifty_moments_loses_no_finished_run():
     rng = random.Random(0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sudoku_sweep import data, inside, model, solving
+from sudoku_sweep import data, difficulty, inside, model, solving
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,8 @@ def test_boards_are_counted_by_clues(boards, winner):
     table = inside.by_clues(winner, boards)
     assert table["boards"].sum() == len(boards.quizzes)
     assert (table["step_by_step"] >= table["one_shot"]).all() and table["step_by_step"].min() > 0.9
+    few = difficulty.thin(boards.first(5), 0)  # below 30 clues
+    assert inside.by_clues(winner, few)["boards"].sum() == 5
 
 
 def test_heads_of_the_trained_net_look_along_lines(boards, winner):

@@ -55,6 +55,16 @@ def test_a_board_without_a_solution_is_status_1_and_says_why(few, capsys):
     pytest.fail("no such board found")
 
 
+def test_a_board_that_takes_hours_to_count_is_given_up(capsys):
+    board = data.parse_board(
+        ".....5.8....6.1.43..........1.5........1.6...3.......553.....61........4........."
+    )
+    assert data.count_solutions(board, guesses=100) is None
+    net, _ = model.load_checkpoint(solving.WINNER)
+    assert not solving.solve_one(net, board)
+    assert "whether it has a solution took too long to find out" in capsys.readouterr().out
+
+
 def test_a_net_that_knows_nothing_is_told_from_one_that_does(few, tmp_path, capsys):
     from sudoku_sweep import model, train
 
@@ -92,6 +102,7 @@ def test_a_file_is_solved_and_what_is_unsolved_stays_empty(few, tmp_path, capsys
         (["--file", "in.csv"], "give one board"),
         (["--file", "nowhere.csv", "--out", "out.csv"], "nowhere.csv is no CSV file"),
         (["0" * 81, "--net", "nowhere.pt"], "no checkpoint nowhere.pt"),
+        (["0" * 81, "--net", "n" * 300], "File name too long"),
     ],
 )
 def test_what_cannot_be_solved_is_one_line_and_status_2(arguments, word, capsys):

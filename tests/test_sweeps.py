@@ -8,6 +8,8 @@ from unittest import mock
 
 import pytest
 import wandb
+from click.testing import CliRunner
+from wandb.cli.cli import cli
 
 from sudoku_sweep import local, sweeps
 from sudoku_sweep.errors import SweepError
@@ -160,6 +162,26 @@ def test_offline_mode_is_respected(monkeypatch, capsys):
     monkeypatch.setenv("WANDB_MODE", "offline")
     assert sweeps.choose_backend() is local
     assert capsys.readouterr().out.count("\n") == 1
+
+
+@pytest.mark.parametrize("mode", ["offline", "disabled"])
+def test_what_wandb_was_set_to_in_this_folder_is_respected(no_account, tmp_path, capsys, mode):
+    no_account.chdir(tmp_path)
+    no_account.setenv("WANDB_API_KEY", "a" * 40)
+    no_account.delenv(
+        "WANDB_DIR", raising=False
+    )  # with it, wandb writes such settings and does not read them
+    wandb.teardown()
+    assert CliRunner().invoke(cli, [mode]).exit_code == 0
+    assert sweeps.choose_backend() is local
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1 and f"set to {mode}" in out and "wandb online" in out
+    with wandb.init(project="after") as run:
+        assert run.settings.mode == mode
+    assert CliRunner().invoke(cli, ["online"]).exit_code == 0
+    no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
+    sweeps.choose_backend()
+    assert "W&B did not accept the login" in capsys.readouterr().out
 
 
 def test_without_a_key_runs_stay_here_and_one_line_says_why(no_account, capsys):

@@ -237,6 +237,9 @@ def test_an_interrupted_run_keeps_what_it_has(few):
         (dict(learning_rate=math.nan), "learning_rate=nan"),
         (dict(learning_rate=True), "learning_rate=True"),
         (dict(seed="a"), "seed='a'"),
+        (dict(seed=2**63), "seed=9223372036854775808: give one from"),
+        (dict(batch_size=10**20), "batch_size=1.*below 2"),
+        (dict(learning_rate=10**400), "learning_rate=1000.*finite"),
         (dict(dropout=0.1), "no hyperparameter dropout; there are learning_rate"),
     ],
 )
