@@ -12,6 +12,7 @@ from .errors import SweepError
 GRID_LINE, CLUE, FILLED, WRONG = ("0.2", "black", "#0072B2", "#D55E00")
 FADED = "0.75"
 METHOD_COLORS = (FILLED, "#E69F00", "#009E73", "#CC79A7")
+MOST_LABELS = 10  # per axis
 MANY = 50  # more lines than this are drawn thin, without smooth edges: the picture takes a third of the space
 
 
@@ -26,10 +27,14 @@ def _axis_label(metric):
     return metric.replace("_", " ") + (" (share)" if metric in SHARES else "")
 
 
-def _value_label(value):
-    """A value of a setting: a number without needless digits, anything else as it is."""
-    is_number = isinstance(value, Number) and not isinstance(value, bool)
-    return f"{value:g}" if is_number else str(value)
+def _value_labels(values):
+    """Values of a setting as text, numbers without needless digits; of many values, only some are named."""
+    every = -(-len(values) // MOST_LABELS)  # rounded up
+    texts = [
+        f"{value:.4g}" if isinstance(value, Number) and not isinstance(value, bool) else str(value)
+        for value in values
+    ]
+    return [text if at % every == 0 else "" for at, text in enumerate(texts)]
 
 
 def plot_curves(history, metric, best_id=None):
@@ -70,13 +75,15 @@ def plot_parallel_coordinates(frame, metric="val_accuracy", goal="maximize"):
     label = dict(xytext=(-6, 0), textcoords="offset points", ha="right", va="center", zorder=4)
     label["bbox"] = dict(facecolor="white", edgecolor="none", pad=1)
     for at, column in enumerate(columns):
-        texts = dict.fromkeys(
-            str(value) for value in sorted(frame[column].dropna(), key=analysis.numbers_first)
-        )
-        position = {text: (i + 0.5) / len(texts) for i, text in enumerate(texts)}
+        values = {
+            str(value): value
+            for value in sorted(frame[column].dropna(), key=analysis.numbers_first)
+        }
+        position = {text: (i + 0.5) / len(values) for i, text in enumerate(values)}
         height[:, at] = frame.loc[score.index, column].astype(str).map(position)
-        for text, place in position.items():
-            axes.annotate(text, (at, place), **label)
+        for text, place in zip(_value_labels(values.values()), position.values(), strict=True):
+            if text:
+                axes.annotate(text, (at, place), **label)
     height[:, -1] = 0.05 + 0.9 * color(score)
     for value in (score.min(), score.max()):
         axes.annotate(f"{value:.2f}", (len(columns), 0.05 + 0.9 * color(value)), **label)
@@ -126,7 +133,7 @@ def plot_main_effects(effects, metric="val_accuracy"):
             label="median, quartiles",
         )
         axes.plot(places, part["best"], "x", color=WRONG, label="best")
-        axes.set(xticks=places, xticklabels=map(_value_label, part["value"]), xlabel=setting)
+        axes.set(xticks=places, xticklabels=_value_labels(part["value"]), xlabel=setting)
         axes.tick_params(axis="x", rotation=45 if len(part) > 4 else 0)
         axes.margins(x=0.15)
         axes.grid(axis="y", alpha=0.3)
@@ -160,9 +167,9 @@ def plot_heat_map(frame, down, across, metric="val_accuracy"):
         )
     axes.set(
         xticks=range(means.shape[1]),
-        xticklabels=map(_value_label, means.columns),
+        xticklabels=_value_labels(means.columns),
         yticks=range(means.shape[0]),
-        yticklabels=map(_value_label, means.index),
+        yticklabels=_value_labels(means.index),
         xlabel=across,
         ylabel=down,
     )

@@ -237,7 +237,10 @@ def latest_sweep():
     """The id of the sweep made last in this folder."""
     sweeps = sorted(_store().glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
     if not sweeps:
-        raise SweepError("no local sweep here yet: run the notebook's Cell 10 first")
+        raise SweepError(
+            f"no local sweep in {os.path.relpath(_store())} yet: run the notebook's Cell 10, or "
+            "`python -m sudoku_sweep sweep`"
+        )
     return sweeps[-1].parent.name
 
 
@@ -284,8 +287,8 @@ def _open_sweep(sweep_id):
     folder = _store() / name
     if not re.fullmatch(r"[0-9a-f]{8}", name) or not (folder / "sweep.json").is_file():
         raise SweepError(
-            f"no local sweep {sweep_id!r} in {os.path.relpath(_store())}. To set one up again in the notebook: "
-            "del made_for, then run Cell 10"
+            f"no local sweep {sweep_id!r} in {os.path.relpath(_store())}. To set one up, "
+            "`python -m sudoku_sweep sweep`, or in the notebook `del made_for` and Cell 10"
         )
     return folder, _read(folder / "sweep.json", _sweep_of)
 
@@ -344,6 +347,8 @@ def _claims(folder, about, size):
     with writing(folder / "runs"):
         (folder / "runs").mkdir(exist_ok=True)
     for index in itertools.count() if size is None else range(size):
+        if not (folder / "sweep.json").exists():
+            raise SweepError(f"{os.path.relpath(folder)} was deleted while its sweep was running")
         path = _run_file(folder, index)
         # Whoever holds the lock for longer than a glance is running this configuration.
         with contextlib.suppress(filelock.Timeout), _locked(path, timeout=GLANCE):

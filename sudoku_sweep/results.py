@@ -11,8 +11,10 @@ from . import local, search, sweeps
 from .errors import SweepError
 from .files import write_atomically
 
-# how many runs from either end are trained again, and with which seeds
-REPEATED, SEEDS = 10, (1, 2)
+REPEATED, N_SEEDS = (
+    10,
+    2,
+)  # how many runs from either end are trained again, with how many seeds each
 TEXT = ("state", "preset", "summary.device", "summary.commit")  # columns that hold no JSON
 LONGEST = 2**31 - 1  # characters of a cell: curves are longer than what csv takes by itself
 
@@ -135,8 +137,9 @@ def resume(path):
 def repeat(path):
     """Set up a local sweep that trains the best and the worst runs of a file again, with other seeds; returns its id.
 
-    Best is by the metric of the file's sweep. Of the new sweep's two parameters one is the ``seed``, the other holds
-    all ``settings`` of a run, and its ``row`` in the file.
+    Best is by the metric of the file's sweep; of runs that differ in their seed alone, the best one counts. The seeds
+    are the smallest from 1 on that no run of the file has. Of the new sweep's two parameters one is the ``seed``, the
+    other holds all ``settings`` of a run, and its ``row`` in the file.
     """
     config, runs = load(path)
     metric = config.get("metric") or {"name": "val_accuracy", "goal": "maximize"}
@@ -145,12 +148,18 @@ def repeat(path):
     scores = [(values[-1], run) for values, run in known if values]
     if not scores:
         raise SweepError(f"{path}: no run has finished with a number for {metric['name']!r}")
-    ranked = [run for _, run in sorted(scores, key=operator.itemgetter(0))]
-    settings = [
-        {"row": run.index} | {name: value for name, value in run.config.items() if name != "seed"}
-        for run in ranked[:REPEATED] + ranked[REPEATED:][-REPEATED:]
-    ]
-    parameters = {"settings": {"values": settings}, "seed": {"values": list(SEEDS)}}
+    if any("row" in run.config for run in finished):
+        raise SweepError(f"{path} holds repeats; give the file that they were made from")
+    scores.sort(key=operator.itemgetter(0), reverse=search.goal({"metric": metric}) == "maximize")
+    ranked = {}
+    for _, run in scores:
+        settings = {name: value for name, value in run.config.items() if name != "seed"}
+        ranked.setdefault(json.dumps(settings, sort_keys=True), {"row": run.index} | settings)
+    ranked = list(ranked.values())
+    settings = ranked[:REPEATED] + ranked[REPEATED:][-REPEATED:]
+    used = {run.config.get("seed", 0) for run in runs}
+    seeds = itertools.islice((seed for seed in itertools.count(1) if seed not in used), N_SEEDS)
+    parameters = {"settings": {"values": settings}, "seed": {"values": list(seeds)}}
     again = {"method": "grid", "metric": metric, "parameters": parameters}
     again |= {"name": config.get("name", ""), "description": f"runs of {Path(path).name} again"}
     return local.sweep(again, project=sweeps.PROJECT)

@@ -175,6 +175,16 @@ def test_a_setting_that_is_none_in_some_runs_is_a_value_like_others():
     assert heights["40"] < heights["100"] < heights["200"] < heights["None"]
 
 
+def test_of_many_values_some_are_named_with_few_digits():
+    runs = [run(f"run-{i}", rate=math.pi * i, val_accuracy=0.1) for i in range(35)]
+    frame = analysis.runs_frame(runs)
+    axes = figures.plot_parallel_coordinates(frame)
+    named = [text.get_text() for text in axes.texts][:-2]  # the last two are scores
+    assert named == ["0", "12.57", "25.13", "37.7", "50.27", "62.83", "75.4", "87.96", "100.5"]
+    (panel,) = figures.plot_main_effects(analysis.main_effects(frame, analysis.scores(frame)))
+    assert [text.get_text() for text in panel.get_xticklabels() if text.get_text()] == named
+
+
 def test_the_best_is_the_lowest_where_less_is_better():
     losses = {"a": 2.0, "b": 1.0, "c": 0.5, "d": 0.3}
     runs = [run(name, val_loss=loss) for name, loss in losses.items()]

@@ -87,8 +87,8 @@ def test_the_final_preset_thins_boards_and_is_scored_on_such_boards_too(tmp_path
         (["train", "--save", "."], "ends in .pt"),
         (["train", "--device", "cuda"], "no GPU"),
         (["report", "../../x"], "no local sweep"),
-        (["report"], "no local sweep here yet"),
-        (["agent"], "no local sweep here yet"),
+        (["report"], "no local sweep in wandb/local-sweeps yet"),
+        (["agent"], "no local sweep in wandb/local-sweeps yet"),
         (["agent", "00000000", "--workers", "2"], "no local sweep '00000000'"),
         (["sweep", "nowhere.yaml"], "nowhere.yaml"),
         (["sweep", "nowhere.yaml", "--preset", "quick"], "give one of"),
@@ -380,7 +380,7 @@ def test_best_and_worst_runs_are_trained_again_with_other_seeds(folder, capsys, 
     assert main(["export", "all.csv"]) == main(["sweep", "--repeat", "all.csv"]) == 0
     assert main(["agent", *small]) == 0
     _, runs = results.load("all.csv")
-    ranked = sorted(runs, key=lambda run: run.summary["val_accuracy"])
+    ranked = sorted(runs, key=lambda run: run.summary["val_accuracy"], reverse=True)
     again = local.runs(local.latest_sweep())
     assert [(run.config["row"], run.config["seed"]) for run in again] == [
         (run.index, seed) for seed in (1, 2) for run in (ranked[0], ranked[-1])

@@ -218,6 +218,20 @@ def test_cell_10_again_goes_on_with_its_sweep_unless_it_has_changed(server, monk
 
 
 @pytest.mark.slow
+def test_a_stop_ends_cells_7_and_9_and_leaves_no_run_open(server, monkeypatch):
+    def stopped(config, *_, **__):
+        return train.Result(config, None, [{"epoch": 1, "train_loss": 2.2}], interrupted=True)
+
+    names = {}
+    run_cells(names, 1, 3, 5)
+    monkeypatch.setattr(train, "fit", stopped)
+    for at in (7, 9):
+        with pytest.raises(KeyboardInterrupt):
+            run_cells(names, at)
+    assert names["by_hand_results"] == {} and wandb.run is None
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
 @pytest.mark.parametrize("mode", ["offline", "online"])
 def test_after_a_restart_the_line_in_the_guide_goes_on_with_the_sweep(server, monkeypatch, mode):
@@ -230,13 +244,15 @@ def test_after_a_restart_the_line_in_the_guide_goes_on_with_the_sweep(server, mo
         run_cells(before, 9, 10)
 
         os.environ.pop("WANDB_PROJECT", None)  # wandb.sweep leaves it behind; a new kernel has none
-        run_cells(after, 1, 3, 5, 7)
+        run_cells(after, 1, 3, 5)
         after["COUNT"] = 1
         run_cells(after, 9)
         (line,) = re.findall("`(sweep_id, made_for = .*?)`", GUIDE)
         line = line.replace("ID", before["sweep_id"])
         exec(CELLS[10].source.replace("if globals()", f"{line}\nif globals()"), after)
-        run_cells(after, 12)
+        with pytest.raises(NameError, match="by_hand_results"):
+            run_cells(after, 12)
+        run_cells(after, 14, 15)
         assert after["sweep_id"] == before["sweep_id"]
         assert [run.config["attention_dim"] for run in after["runs"]] == [9, 9, 36, 36]
 

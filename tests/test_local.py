@@ -3,6 +3,7 @@ import datetime
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -456,6 +457,16 @@ def test_failures_in_a_row_can_end_the_agent_sooner():
 def test_a_function_that_never_calls_init_is_told_so():
     with pytest.raises(SweepError, match=r"opened no W&B run"):
         local.agent(local.sweep(GRID), function=lambda: None, count=1)
+
+
+def test_a_sweep_whose_folder_is_deleted_says_so_at_once(tmp_path):
+    def delete():
+        log_score()
+        shutil.rmtree(tmp_path / "wandb" / "local-sweeps")
+
+    sweep_id = local.sweep(GRID)
+    with pytest.raises(SweepError, match=f"{sweep_id} was deleted while"):
+        local.agent(sweep_id, function=delete)
 
 
 def test_interrupting_leaves_a_sweep_that_goes_on():
