@@ -229,7 +229,9 @@ def _checked_save_path(path):
     if path.suffix != ".pt" or path.is_dir():
         raise CheckpointError(f"--save {path}: give a file name that ends in .pt")
     card = path.with_suffix(".md")
-    if card.exists() and not card.read_bytes().startswith(card_title(path).encode()):
+    with writing(card):
+        there = card.read_bytes() if card.exists() else b""
+    if there and not there.startswith(card_title(path).encode(errors="surrogateescape")):
         raise CheckpointError(
             f"--save {path}: its card would replace {card.name}, which is another file; choose another name"
         )

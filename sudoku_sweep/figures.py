@@ -13,10 +13,8 @@ GRID_LINE, CLUE, FILLED, WRONG = ("0.2", "black", "#0072B2", "#D55E00")
 FADED = "0.75"
 METHOD_COLORS = (FILLED, "#E69F00", "#009E73", "#CC79A7")
 MOST_LABELS = 10  # per axis
+SHARES = ("train_accuracy", "val_accuracy", "val_solved")  # metrics from 0 to 1
 MANY = 50  # more lines than this are drawn thin, without smooth edges: the picture takes a third of the space
-
-
-SHARES = ("train_accuracy", "val_accuracy", "val_solved")  # from 0 to 1
 
 
 # --- runs --------------------------------------------------------------------------------------

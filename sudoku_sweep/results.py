@@ -11,10 +11,8 @@ from . import local, search, sweeps
 from .errors import SweepError
 from .files import write_atomically
 
-REPEATED, N_SEEDS = (
-    10,
-    2,
-)  # how many runs from either end are trained again, with how many seeds each
+REPEATED = 10  # how many runs from either end are trained again
+N_SEEDS = 2  # and with how many other seeds each
 TEXT = ("state", "preset", "summary.device", "summary.commit")  # columns that hold no JSON
 LONGEST = 2**31 - 1  # characters of a cell: curves are longer than what csv takes by itself
 

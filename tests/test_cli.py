@@ -225,6 +225,9 @@ def test_a_card_replaces_no_other_file(tmp_path, capsys):
     notes.write_text("my notes")
     assert main(["train", "--save", str(tmp_path / "notes.pt")]) == 2
     assert "would replace notes.md" in capsys.readouterr().err and notes.read_text() == "my notes"
+    (tmp_path / "folder.md").mkdir()
+    assert main(["train", "--save", str(tmp_path / "folder.pt")]) == 2
+    assert "folder.md" in capsys.readouterr().err
 
 
 def test_output_that_nobody_reads_any_more_is_no_error(folder):
