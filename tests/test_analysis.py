@@ -2,6 +2,7 @@ import itertools
 import math
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,12 @@ from sudoku_sweep.errors import SweepError
 from sudoku_sweep.local import LocalRun
 
 matplotlib.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    yield
+    plt.close("all")
 
 
 def run(name, state="finished", rate=0.1, heads=1, **summary):
