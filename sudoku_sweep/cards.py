@@ -4,9 +4,7 @@ import shlex
 from dataclasses import fields
 from pathlib import Path
 
-from . import train
-
-SHIPPED = 20_000  # training boards
+from . import data, train
 
 CARD = """\
 {title}
@@ -40,6 +38,7 @@ def card_title(path):
 
 def card_text(path, about):
     """A checkpoint's card in Markdown, from what is saved in the checkpoint."""
+    shipped = data.SPLIT_SIZES["train"]
     thinned = (
         ", {thinned:,} of them thinned out until no clue can be spared" if about["thinned"] else ""
     )
@@ -47,8 +46,8 @@ def card_text(path, about):
         "title": card_title(path),
         "path": shlex.quote(str(path)),
         "source": "`sudoku_train.csv`"
-        if about["training_boards"] <= SHIPPED
-        else f"the sequence whose first {SHIPPED:,} are `sudoku_train.csv`",
+        if about["training_boards"] <= shipped
+        else f"the sequence whose first {shipped:,} are `sudoku_train.csv`",
         "flags": _flags(about),
         "thinned": thinned.format(**about),
         "scores": "\n".join(_row(name, score) for name, score in about["scores"].items()),

@@ -33,7 +33,6 @@ FINAL = {  # `train --preset final`: the shape that won the grid, more passes, a
     "thin": 10_000,
 }
 THINNED = 500  # boards of a split that are thinned to see how a net does beyond singles
-SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}
 
 
 def make_data(args):
@@ -55,7 +54,8 @@ def make_data(args):
 
 def _make_shipped_files(folder):
     splits = {
-        name: data.make_boards(size, data.SPLIT_SEEDS[name]) for name, size in SPLIT_SIZES.items()
+        name: data.make_boards(size, data.SPLIT_SEEDS[name])
+        for name, size in data.SPLIT_SIZES.items()
     }
     for name, other in itertools.combinations(reversed(splits), 2):
         if len(data.leaked(splits[name], splits[other])):
@@ -380,7 +380,7 @@ def report(args):
 
     sweep_id = args.sweep or local.latest_sweep()
     config = local.sweep_config(sweep_id)
-    metric = config.get("metric") or {"name": "val_accuracy", "goal": "maximize"}
+    metric = config.get("metric") or sweeps.FULL["metric"]
     frame = analysis.runs_frame(local.runs(sweep_id))
     board = analysis.leaderboard(frame, metric["name"], search.goal({"metric": metric}))
     print(f"local sweep {sweep_id}, {len(frame)} runs, by {metric['name']}, best first:")

@@ -17,6 +17,7 @@ from .files import write_atomically
 
 DATA_DIR = Path(__file__).resolve().parent.parent / "data"
 SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
+SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}  # boards
 
 CELL = np.arange(81)
 ROW, COLUMN = CELL // 9, CELL % 9

@@ -40,11 +40,15 @@ def writing(path):
 
 def cannot_write(path, error):
     """The ``StorageError`` that an error in writing ``path`` becomes."""
-    reason = getattr(error, "strerror", None) or error
     return StorageError(
-        f"cannot write {path.name} in {path.parent}: {reason}. "
+        f"cannot write {path.name} in {path.parent}: {reason(error)}. "
         "Make room or choose another folder; what was there before is unchanged"
     )
+
+
+def reason(error):
+    """Why a file could not be opened or written, without its number and its path."""
+    return getattr(error, "strerror", None) or error
 
 
 def _replace(path, content):

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from .data import BOX, COLUMN, ROW, UNITS, repeated_cells
 from .errors import BoardError, CheckpointError, ConfigError
-from .files import write_atomically
+from .files import reason, write_atomically
 
 N_PLACE = 27  # one-hot row, column and box
 LARGEST, MOST_LOOPS = 100_000_000, 1_000  # far beyond sense: whoever asks for more has made a slip
@@ -378,7 +378,7 @@ def load_checkpoint(path, device="cpu"):
         content = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name that is none
         raise CheckpointError(
-            f"no checkpoint {path} ({getattr(error, 'strerror', None) or error}): "
+            f"no checkpoint {path} ({reason(error)}): "
             "train a net with `python -m sudoku_sweep train --save FILE.pt`"
         ) from error
     try:

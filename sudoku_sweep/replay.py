@@ -16,7 +16,7 @@ from .distributions import as_wandb_compares, is_number
 from .errors import SweepError
 from .files import write_atomically
 
-METRIC = "val_accuracy"  # what is looked for
+METRIC = sweeps.FULL["metric"]["name"]  # what is looked for
 STOPPING = {
     "type": "hyperband",
     "min_iter": 3,
@@ -48,7 +48,7 @@ def replay(method, sweep_config, runs, seed, budget):
     if method not in METHODS:
         raise SweepError(f"method {method!r}: choose {', '.join(METHODS)}")
     name, _, stops = method.partition(" + ")
-    config = sweep_config | {"method": name, "metric": {"name": METRIC, "goal": "maximize"}}
+    config = sweep_config | {"method": name, "metric": sweeps.FULL["metric"]}
     points = sweeps.grid_points(sweep_config)
     by_settings = {_key(points[run.index]): run for run in runs}
     spent, best, found, records, losses = 0, -np.inf, [], [], []

@@ -22,8 +22,8 @@ def save(path, sweep_id):
 
     Above them, lines that begin with ``#`` say which sweep it is, and what it ran on. Columns: ``index`` in the
     sweep, ``preset``, ``state``, ``config.*``, ``summary.*``, ``seconds`` of wall time, ``error``, and ``curve``: the
-    logged rows, in JSON. A summary holds the last value of what was logged, and what the run noted besides: here
-    ``device``, ``commit``, and ``seconds`` and ``cpu_seconds`` of training.
+    logged rows. All but the columns of ``TEXT`` are in JSON. A summary holds the last value of what was logged, and
+    what the run noted besides: here ``device``, ``commit``, and ``seconds`` and ``cpu_seconds`` of training.
     """
     config = local.sweep_config(sweep_id)
     rows = [
@@ -140,7 +140,7 @@ def repeat(path):
     other holds all ``settings`` of a run, and its ``row`` in the file.
     """
     config, runs = load(path)
-    metric = config.get("metric") or {"name": "val_accuracy", "goal": "maximize"}
+    metric = config.get("metric") or sweeps.FULL["metric"]
     finished = [run for run in runs if run.state == "finished"]
     known = [(search.known(metric["name"], vars(run)), run) for run in finished]
     scores = [(values[-1], run) for values, run in known if values]

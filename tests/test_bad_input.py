@@ -497,7 +497,7 @@ FLAGS = {  # but for those that ask for long work: that is no bad input
 @pytest.fixture
 def few_boards(monkeypatch):
     monkeypatch.setattr(data, "load_split", lambda name: FEW)
-    monkeypatch.setattr(commands, "SPLIT_SIZES", dict.fromkeys(data.SPLIT_SEEDS, 20))
+    monkeypatch.setattr(data, "SPLIT_SIZES", dict.fromkeys(data.SPLIT_SEEDS, 20))
 
 
 @pytest.mark.usefixtures("few_boards")

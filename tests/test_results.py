@@ -87,7 +87,7 @@ def test_a_sweep_goes_on_from_a_file(capsys):
 def test_repeats_have_seeds_that_the_file_has_not_and_no_configuration_twice():
     seeds = {"a": {"values": [1, 2, 3]}, "seed": {"values": [0, 2]}}
     first = local.sweep(GRID | {"parameters": seeds})
-    local.agent(first, function=lambda: log_score())
+    local.agent(first, function=log_score)
     results.save("runs.csv", first)
     again = local.sweep_config(results.repeat("runs.csv"))["parameters"]
     assert again["seed"]["values"] == [1, 3]

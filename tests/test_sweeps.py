@@ -168,9 +168,8 @@ def test_offline_mode_is_respected(monkeypatch, capsys):
 def test_what_wandb_was_set_to_in_this_folder_is_respected(no_account, tmp_path, capsys, mode):
     no_account.chdir(tmp_path)
     no_account.setenv("WANDB_API_KEY", "a" * 40)
-    no_account.delenv(
-        "WANDB_DIR", raising=False
-    )  # with it, wandb writes such settings and does not read them
+    # With WANDB_DIR, wandb writes such settings and does not read them.
+    no_account.delenv("WANDB_DIR", raising=False)
     wandb.teardown()
     assert CliRunner().invoke(cli, [mode]).exit_code == 0
     assert sweeps.choose_backend() is local
