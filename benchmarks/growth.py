@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.measure import by_turns, config_of, nothing_to_solve, peak_megabytes, table
 from benchmarks.training import boards
-from sudoku_sweep import stack, train
+from sudoku_sweep import train
 
 FIGURE = Path(__file__).parent / "growth.png"
 STEPS = 8
@@ -19,25 +19,19 @@ SIZES = {
     "batch": [32, 64, 128, 256],
     "width": [37, 47, 67, 107],
     "passes": [1, 2, 4, 8],
-    "members": [1, 2, 4, 8],
 }
 
 
-def steps_of(n_boards, batch, width, passes, members=1, stacked=False):
-    """Train a few steps; ``width`` is embedding_dim + 27, ``members`` are those of a stack."""
-    some, shape = boards().first(n_boards), (width - 27, 27, 3)
-    configs = [config_of(batch, passes, shape, STEPS, seed=seed) for seed in range(members)]
-    if stacked:
-        stack.fit_stack(configs, some, nothing_to_solve(some), device="cpu")
-    else:
-        train.fit(configs[0], some, nothing_to_solve(some), device="cpu")
+def steps_of(n_boards, batch, width, passes):
+    """Train a few steps; ``width`` is embedding_dim + 27."""
+    some = boards().first(n_boards)
+    config = config_of(batch, passes, (width - 27, 27, 3), STEPS)
+    train.fit(config, some, nothing_to_solve(some), device="cpu")
 
 
 def measure(what):
     """Seconds per step and peak megabytes at every size of one thing."""
     points = {size: BASE | {what: size} for size in SIZES[what]}
-    if what == "members":
-        points = {size: point | {"stacked": True} for size, point in points.items()}
     seconds = by_turns({size: lambda p=point: steps_of(**p) for size, point in points.items()})
     warm_up = f"steps_of(**{BASE | dict(batch=8)!r})"
     megabytes = [
@@ -56,7 +50,7 @@ def main():
     boards()
     plt.style.use("tableau-colorblind10")
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
-    rows, markers = [], itertools.cycle("osD^v")
+    rows, markers = [], itertools.cycle("osD^")
     for what, sizes in SIZES.items():
         seconds, megabytes = measure(what)
         marker, relative = next(markers), np.array(sizes) / sizes[0]

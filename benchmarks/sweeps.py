@@ -1,6 +1,6 @@
 """Whole sweeps of 40 runs: ``python -m benchmarks.sweeps`` prints runs per hour, for runs of several lengths.
 
-This project's command line, with one worker, two, and stacks, beside W&B's own agent with the training loop of
+This project's command line, with one worker and with two, beside W&B's own agent with the training loop of
 tutorials. That agent talks to the server of the tests on this machine, so no network adds to its time.
 """
 
@@ -25,10 +25,8 @@ from tests.wandb_server import Server
 WAYS = {
     "one worker": [],
     "two workers": ["--workers", "2"],
-    "stacks of 5": ["--stack", "5"],
-    "stacks of 15": ["--stack", "15"],
 }
-SHORT, LONG = (5, 20), 100  # steps; in long runs only workers are compared
+SHORT, LONG = (5, 20), 100  # steps; W&B's agent is tried with the short ones only
 
 
 def sweep_of(steps):
@@ -103,8 +101,7 @@ def main():
     """Print the table."""
     torch.set_num_threads(1)
     rows = [row for steps in SHORT for row in measure(steps, WAYS, rounds=3, with_wandb=True)]
-    workers = {name: WAYS[name] for name in ("one worker", "two workers")}
-    rows += measure(LONG, workers, rounds=2, with_wandb=False)
+    rows += measure(LONG, WAYS, rounds=2, with_wandb=False)
     print(table(["steps", "sweep of 40 runs", "runs/hour", "x one worker", "rounds"], rows))
 
 

@@ -25,10 +25,9 @@ from benchmarks.measure import (
     table_head,
     table_row,
 )
-from sudoku_sweep import data, stack, train
+from sudoku_sweep import data, train
 
 STEPS = {64: 10, 512: 2}  # per measurement, by batch size
-STACKED = 5
 # batch size, passes, (embedding_dim, attention_dim, n_heads)
 POINTS = [(64, 2, (20, 27, 3)), (512, 1, (30, 36, 9)), (512, 2, (30, 36, 9))]
 CORNERS = [
@@ -58,12 +57,6 @@ def ours(*point):
     train.fit(setting(*point), boards(), nothing_to_solve(boards()), device="cpu")
 
 
-def stacked(*point):
-    """``STACKED`` seeds as one network."""
-    configs = [setting(*point, seed=seed) for seed in range(STACKED)]
-    stack.fit_stack(configs, boards(), nothing_to_solve(boards()), device="cpu")
-
-
 def plain_pytorch(*point):
     """The loop of tutorials."""
     plain.fit(setting(*point), boards())
@@ -87,7 +80,6 @@ CONTENDERS = {
     "plain, no dropout": (plain_without_dropout, 1, 1),
     "PyTorch Lightning": (with_lightning, 1, 1),
     OURS: (ours, 1, 1 / 40),  # an epoch of the full preset has 40 steps
-    f"stack of {STACKED}": (stacked, STACKED, 1 / 40),
 }
 
 

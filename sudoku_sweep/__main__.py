@@ -49,8 +49,6 @@ def parser():
         metavar="FILE.csv",
         help="the best and the worst runs of a file from `export`, again with other seeds",
     )
-    command.set_defaults(workers=1)
-    _add_agent_flags(command)
 
     command = add("agent", commands.run_agent)
     command.add_argument("sweep", nargs="?", help="the id that `sweep` printed")
@@ -58,9 +56,10 @@ def parser():
         "--workers",
         type=_positive,
         default=1,
-        help="processes that share the work; on a CPU one per core, else one per GPU (default 1)",
+        help="processes that share the work: one per core, or several per GPU (default 1)",
     )
-    _add_agent_flags(command)
+    command.add_argument("--count", type=_positive, help="at most so many runs per worker")
+    _add_machine_flags(command)
 
     command = add("export", commands.export)
     command.add_argument("file", metavar="FILE.csv")
@@ -134,17 +133,6 @@ def _add_train_flags(command):
     command.add_argument(
         "--save", metavar="FILE.pt", help="write the net here, and a card beside it"
     )
-    _add_machine_flags(command)
-
-
-def _add_agent_flags(command):
-    command.add_argument(
-        "--stack",
-        type=_positive,
-        metavar="K",
-        help="train K runs as one network, where only learning rate or seed differ: for a GPU",
-    )
-    command.add_argument("--count", type=_positive, help="at most so many runs per worker")
     _add_machine_flags(command)
 
 

@@ -85,7 +85,7 @@ def train_net(args):
     boards = difficulty.training_boards(args.boards, n_thin)
     scored = _validation_boards(args, sweep_config)
     if args.wandb:
-        result = _train_logged(train.fit, config, boards, scored, device)
+        result = _train_logged(config, boards, scored, device)
     else:
         result = train.fit(config, boards, scored, log=_print_epoch, device=device)
     if result.interrupted:
@@ -198,7 +198,7 @@ def _hyperparameters(values):
     return train.Config.of({k: v for k, v in values.items() if k not in ("settings", "row")})
 
 
-def _train_logged(fit, config, boards, validation, device):
+def _train_logged(config, boards, validation, device):
     """Train in a W&B run, in whose config an agent's settings replace those of ``config``; returns the result.
 
     A parameter ``settings``, a dict, stands for all its entries. The run's summary notes on what, with which commit
@@ -213,7 +213,7 @@ def _train_logged(fit, config, boards, validation, device):
         if "settings" in run.config:
             run.config.update(dict(run.config["settings"]), allow_val_change=True)
         config = _hyperparameters(run.config)
-        result = fit(config, boards, validation, log=run.log, device=device)
+        result = train.fit(config, boards, validation, log=run.log, device=device)
         if result.interrupted:
             raise KeyboardInterrupt
         for name in ("seconds", "cpu_seconds"):
@@ -247,18 +247,13 @@ def _print_epoch(metrics):
 
 
 def set_up_sweep(args):
-    """Set up a local sweep, without an account: the notebook's, or one from a file. Only --stack trains it, too."""
+    """Set up a local sweep, without an account: the notebook's, or one from a file."""
     from . import local, results
 
     if sum(map(bool, (args.file, args.preset, args.resume, args.repeat))) > 1:
         raise SweepError(
             "give one of: a file, --preset for the notebook's own sweep, --resume, --repeat"
         )
-    if args.stack and args.repeat:
-        raise SweepError("--repeat sets up a sweep whose runs cannot be stacked")
-    agent_flags = (args.count, args.boards, args.validation_boards, args.device)
-    if not args.stack and any(flag is not None for flag in agent_flags):
-        raise SweepError("these flags are for training: give them to `agent`, or --stack here")
     if args.resume:
         sweep_id = results.resume(args.resume)
     elif args.repeat:
@@ -268,12 +263,7 @@ def set_up_sweep(args):
         search.check(config)
         # count: a sweep without an end is fine, `agent --count` ends it
         sweeps.check_sweep(config, count=1)
-        if args.stack:
-            _check_stackable(config, args.workers)
         sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
-    if args.stack:
-        args.sweep = sweep_id
-        return run_agent(args)
     print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
     return 0
 
@@ -291,9 +281,7 @@ def run_agent(args):
     from . import local
 
     sweep_id = args.sweep or local.latest_sweep()
-    config = local.sweep_config(sweep_id)  # refuses an unknown id before any worker starts
-    if args.stack:
-        _check_stackable(config, args.workers)
+    local.sweep_config(sweep_id)  # refuses an unknown id before any worker starts
     os.environ.setdefault("WANDB_SILENT", "true")  # else a dozen lines per run
     try:
         if args.workers > 1:
@@ -311,35 +299,11 @@ def _train_runs(sweep_id, args):
     device, config = _device(args), local.sweep_config(sweep_id)
     boards = data.training_boards(args.boards)
     validation = _validation_boards(args, config)
-    fit = _stacked_fit(sweep_id, args) if args.stack else train.fit
 
     def train_run():
-        _train_logged(fit, train.Config(), boards, validation, device)
+        _train_logged(train.Config(), boards, validation, device)
 
     local.agent(sweep_id, function=train_run, count=args.count)
-
-
-def _check_stackable(config, workers):
-    """Refuse a sweep that cannot be trained in stacks."""
-    if config["method"] != "grid" or "settings" in config["parameters"]:
-        raise SweepError("--stack needs a grid of settings: it has to know which runs are to come")
-    if "early_terminate" in config:
-        raise SweepError(
-            "--stack and early_terminate do not go together: stacked runs end together"
-        )
-    if workers > 1:
-        raise SweepError("--stack is for one worker: several would train the same runs")
-
-
-def _stacked_fit(sweep_id, args):
-    """What trains the runs that are still to do, some at a time as one."""
-    from . import local, stack
-
-    config = local.sweep_config(sweep_id)
-    done = {run.index for run in local.runs(sweep_id) if run.state in local.DONE}
-    points = sweeps.grid_points(config)[: sweeps.n_runs(config)]
-    to_do = [train.Config.of(point) for at, point in enumerate(points) if at not in done]
-    return stack.StackedFit(to_do[: args.count], args.stack)
 
 
 def _run_workers(sweep_id, args):

@@ -43,14 +43,6 @@ class Attention(torch.autograd.Function):
         ctx.save_for_backward(*inputs, *output)
 
     @staticmethod
-    def vmap(info, in_dims, query, key_value):
-        """Heads of several nets are so many more heads: ``torch.func.vmap`` puts its axis in front of them."""
-        query, key_value = query.movedim(in_dims[0], 0), key_value.movedim(in_dims[1], 1)
-        mixed, weights = Attention.apply(query.flatten(0, 1), key_value.flatten(1, 2))
-        size = (info.batch_size, -1)
-        return (mixed.unflatten(0, size), weights.unflatten(0, size)), (0, 0)
-
-    @staticmethod
     def backward(ctx, grad, _):
         query, key_value, mixed, weights = ctx.saved_tensors
         grad_query, grad_key_value = torch.empty_like(query), torch.empty_like(key_value)

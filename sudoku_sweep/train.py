@@ -94,7 +94,6 @@ class Result:
     """A finished (or interrupted) run: the net on the CPU, one dict per epoch, and what it took.
 
     ``seconds`` are wall time, ``cpu_seconds`` this process's processor time: waiting for a busy core is not in it.
-    ``error``: why it ended before its time, where that is no exception because other nets are trained with it.
     """
 
     config: Config
@@ -103,7 +102,6 @@ class Result:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     interrupted: bool = False
-    error: DivergedError | None = None
 
     @property
     def summary(self):

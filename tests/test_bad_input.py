@@ -485,7 +485,7 @@ FLAGS = {  # but for those that ask for long work: that is no bad input
     + ["--row", "--results", "--save", "--device", "--threads", "--nonsense", "--preset"],
     "data": ["--out", "--clues", "--seed", "--folder"],
     "sweep": ["--preset", "--resume", "--repeat", "--count", "--boards", "--device"],
-    "agent": ["--count", "--workers", "--stack", "--device", "--threads"],
+    "agent": ["--count", "--workers", "--device", "--threads"],
     "export": ["--nonsense"],
     "report": ["--nonsense"],
     "replay": ["--results", "--epochs", "--nonsense"],

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from sudoku_sweep import commands, data, difficulty, local, results, stack, sweeps
+from sudoku_sweep import commands, data, difficulty, local, results, sweeps
 from sudoku_sweep.__main__ import main
 from sudoku_sweep.model import load_checkpoint
 
@@ -332,47 +332,6 @@ def test_a_row_that_was_stopped_early_can_be_trained_to_its_end(folder, capsys, 
     out = capsys.readouterr().out
     assert "in the file NaN\n" in out and "in the file nothing: the run stopped\n" in out
     load_checkpoint("net.pt")
-
-
-@pytest.mark.slow
-def test_a_stacked_sweep_logs_every_run_to_a_run_of_its_own(folder, capsys, monkeypatch):
-    together, real = [], stack.fit_stack
-
-    def spy(configs, *args, **kwargs):
-        together.append([config.learning_rate for config in configs])
-        return real(configs, *args, **kwargs)
-
-    monkeypatch.setattr(stack, "fit_stack", spy)
-    small = ["--boards", "64", "--validation-boards", "4"]
-    assert main(["sweep", "small.yaml", "--stack", "3", "--count", "3", *small]) == 0
-    assert main(["agent", "--stack", "3", *small]) == 0
-    assert together == [[1e-3, 2e-3, 3e-3], [4e-3]]
-    stacked = local.runs(local.latest_sweep())
-    assert [run.state for run in stacked] == ["finished"] * 4
-    assert len(list(folder.glob("wandb/offline-run-*/run-*.wandb"))) == 4
-    assert main(["sweep", "small.yaml"]) == main(["agent", *small]) == 0
-    for one, other in zip(stacked, local.runs(local.latest_sweep()), strict=True):
-        assert one.config == other.config and len(one.rows) == len(other.rows) == 1
-        assert one.rows[0] == pytest.approx(other.rows[0], rel=1e-4)
-        assert one.summary["seconds"] > 0 and one.summary["cpu_seconds"] > 0
-
-
-@pytest.mark.slow
-def test_what_cannot_be_stacked_is_refused(folder, capsys):
-    (folder / "random.yaml").write_text(SMALL.replace("grid", "random") + "run_cap: 2\n")
-    (folder / "stops.yaml").write_text(SMALL + "early_terminate: {type: hyperband, min_iter: 3}\n")
-    for arguments, word in (
-        (["random.yaml", "--stack", "2"], "needs a grid"),
-        (["stops.yaml", "--stack", "2"], "do not go together"),
-        (["--repeat", "x.csv", "--stack", "2"], "cannot be stacked"),
-        (["small.yaml", "--count", "2"], "give them to `agent`"),
-    ):
-        assert main(["sweep", *arguments]) == 2
-        assert word in capsys.readouterr().err
-    assert not list(folder.glob("wandb/*"))  # nothing was set up
-    assert main(["sweep", "small.yaml"]) == 0
-    assert main(["agent", "--stack", "2", "--workers", "2"]) == 2
-    assert "for one worker" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ from test_local import GRID, log_score
 from wandb.agents import pyagent
 from wandb_server import ENTITY, KEY, Server, wait_for
 
-from sudoku_sweep import analysis, data, local, model, stack, sweeps, train
+from sudoku_sweep import analysis, data, local, model, sweeps, train
 from sudoku_sweep.recording import recording
 
 matplotlib.use("Agg")
@@ -307,26 +307,6 @@ def test_an_agent_with_a_count_runs_the_first_configurations_in_grid_order(serve
             {"epoch": 2, "score": 2 * product},
         ]
         assert run.summary["score"] == 2 * product
-
-
-def test_stacked_runs_are_runs_of_the_sweep_like_any_other(server, boards):
-    few, config = boards.first(16), TINY.sweep()
-    configs = [train.Config.of(point) for point in sweeps.grid_points(config)]
-    fit = stack.StackedFit(configs, size=2)
-
-    def train_stacked():
-        with wandb.init() as run:
-            fit(train.Config.of(run.config), few, few, log=run.log)
-
-    sweep_id = wandb.sweep(config, project="p")
-    wandb.agent(sweep_id, function=train_stacked, count=4)
-    runs = runs_by_arrival(server, sweep_id)
-    assert [run.config for run in runs] == sweeps.grid_points(config)
-    for run in runs:
-        alone = train.fit(train.Config.of(run.config), few, few).history
-        assert run.state == "finished" and len(run.rows) == len(alone) == 2
-        for row, expected in zip(values(run.rows), alone, strict=True):
-            assert row == pytest.approx(expected, rel=1e-3)
 
 
 AGENT = """
