@@ -59,7 +59,7 @@ golden:
 drift:
 	rm -rf build/drift
 	$(MAKE) build/drift/ready VENV=build/drift RELEASES=
-	build/drift/bin/python tests/drift.py
+	build/drift/bin/python tests/drift/drift.py
 	$(MAKE) pytest VENV=build/drift RELEASES=
 
 # And with the oldest releases that pyproject.toml names, and the newest of the rest?
@@ -67,7 +67,7 @@ lowest:
 	rm -rf build/lowest && mkdir -p build/lowest
 	sed -n 's/^    "\(.*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > build/lowest.txt
 	$(MAKE) build/lowest/ready VENV=build/lowest RELEASES="-c build/lowest.txt"
-	build/lowest/bin/python tests/drift.py
+	build/lowest/bin/python tests/drift/drift.py
 	$(MAKE) pytest VENV=build/lowest RELEASES="-c build/lowest.txt"
 
 $(VENV)/ready: pyproject.toml constraints.txt

@@ -13,7 +13,7 @@ from statistics import median
 import wandb
 
 from sudoku_sweep import local
-from tests.wandb_server import Server
+from tests.helpers.wandb_server import Server
 
 LOCAL_RUNS, WANDB_RUNS, ROUNDS = 25, 5, 2
 

@@ -9,7 +9,7 @@ import statistics
 from pathlib import Path
 
 from benchmarks.surfaces import RUNS, SEEDS, SURFACES, sweep_of
-from sudoku_sweep import search
+from sudoku_sweep.local import search
 
 ENGINE = Path(__file__).parent.parent / "tests" / "golden" / "wandb_engine.json"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sudoku_sweep import data
+from sudoku_sweep.boards import generator
 
 REPEATS = 7
 MADE = 10_000
@@ -16,7 +17,7 @@ READ = 100_000
 
 def main():
     """Measure in turn, five and more times each, and print medians with minimum and maximum."""
-    boards = data.make_boards(MADE, seed=0)
+    boards = generator.make_boards(MADE, seed=0)
     many = data.Boards(*(np.tile(part, (READ // MADE, 1)) for part in boards))
     with tempfile.TemporaryDirectory() as folder:
         fixed, crlf = Path(folder, "fixed.csv"), Path(folder, "crlf.csv")
@@ -26,7 +27,7 @@ def main():
         measured = {"make": [], "read": [], "read row by row": []}
         for _ in range(REPEATS):  # in turn, so that a slow moment hits all alike
             start = time.process_time()
-            data.make_boards(MADE, seed=0)
+            generator.make_boards(MADE, seed=0)
             measured["make"].append(MADE / (time.process_time() - start))
             for name, path in (("read", fixed), ("read row by row", crlf)):
                 start = time.perf_counter()

@@ -19,8 +19,8 @@ import yaml
 
 from benchmarks import plain
 from benchmarks.measure import table
-from sudoku_sweep import data, sweeps, train
-from tests.wandb_server import Server
+from sudoku_sweep import data, local, train
+from tests.helpers.wandb_server import Server
 
 WAYS = {
     "one worker": [],
@@ -74,7 +74,7 @@ def wandb_seconds(config):
         with contextlib.redirect_stdout(None):
             sweep_id = wandb.sweep(config, project="speed")
             start = time.perf_counter()
-            wandb.agent(sweep_id, function=train_plain, count=sweeps.grid_size(config))
+            wandb.agent(sweep_id, function=train_plain, count=local.grid_size(config))
             seconds = time.perf_counter() - start
         wandb.teardown()
     return seconds
@@ -83,7 +83,7 @@ def wandb_seconds(config):
 def measure(steps, ways, rounds, with_wandb):
     """Rows of the table: this project's ways by turns, then W&B's agent, once, since it takes long."""
     config = sweep_of(steps)
-    n_runs = sweeps.grid_size(config)
+    n_runs = local.grid_size(config)
     seconds = {name: [] for name in ways}
     for _ in range(rounds):
         for name, flags in ways.items():

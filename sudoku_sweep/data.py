@@ -1,168 +1,69 @@
-"""Sudoku boards: make them, read and write them, check them, augment them.
+"""Boards as arrays: load, check, split, augment.
 
 A board is 81 digits read row by row, 0 for a blank. Many boards are one uint8 array [board, cell].
 """
 
 import csv
 import hashlib
-import math
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from .boards.difficulty import minimize_clues
+from .boards.generator import VERSION, make_boards
+from .boards.rules import Boards, obeys_rules, repeated_cells
+from .boards.symmetry import leaked
 from .errors import BoardError
 from .files import write_atomically
 
 DATA_DIR = Path(__file__).resolve().parent.parent / "data"
+MADE_DIR = DATA_DIR / "made"  # boards that were made on demand
 SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
 SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}  # boards
-
-CELL = np.arange(81)
-ROW, COLUMN = CELL // 9, CELL % 9
-BOX = ROW // 3 * 3 + COLUMN // 3
-# [cell, 3]: its row, column and box, as units 0-26
-UNITS_OF = np.stack([ROW, 9 + COLUMN, 18 + BOX], axis=1)
-# [unit, 9]: the cells of each unit
-UNITS = np.stack([CELL[(unit == UNITS_OF).any(1)] for unit in range(27)])
-PEERS = np.stack([np.setdiff1d(UNITS[UNITS_OF[cell]], cell) for cell in CELL])  # [cell, 20]
-
-ALL_DIGITS = 0b111_111_111  # digit d is bit d - 1
-N_DIGITS = np.array([bits.bit_count() for bits in range(512)], dtype=np.uint8)
-NTH_DIGIT = np.array(  # [bits, n]: the n-th digit among the set bits, 0 past the last
-    [([d for d in range(1, 10) if bits >> (d - 1) & 1] + [0] * 9)[:9] for bits in range(512)],
-    dtype=np.uint8,
-)
 HEADER = b"quizzes,solutions\n"
-CHUNK = 1000
 
 
-class Boards(NamedTuple):
-    """Quizzes with their solutions, both uint8 arrays [board, cell]."""
-
-    quizzes: np.ndarray
-    solutions: np.ndarray
-
-    def first(self, n):
-        """The first ``n`` boards (all of them if ``n`` is None)."""
-        if n is not None and n < 0:
-            raise BoardError(f"cannot take the first {n} boards: the number must be 0 or more")
-        return Boards(self.quizzes[:n], self.solutions[:n])
+def load_split(name):
+    """The shipped boards: ``"train"`` (20,000), ``"validation"`` (2,000) or ``"test"`` (2,000)."""
+    if name not in SPLIT_SEEDS:
+        raise BoardError(f"no split {name!r}: there are {', '.join(SPLIT_SEEDS)}")
+    return load_boards(DATA_DIR / f"sudoku_{name}.csv")
 
 
-# --- making boards ----------------------------------------------------------------------------------------
+def training_boards(n=None, n_minimal=0):
+    """The first ``n`` training boards (None: the 20,000 shipped), the first ``n_minimal`` without a clue to spare.
 
-
-def _fill_grids(n, rng):
-    """Fill ``n`` empty grids at once; return those that came out whole, uint8 [m, 81], m <= n.
-
-    Always the cell with the fewest candidates, then one of its candidates at random. About half of the
-    grids get stuck in a cell without candidates; they are dropped, never repaired.
+    What is not shipped is made on first use, and cached. The shipped boards are the beginning of any larger set.
+    A further board whose grid is a form of a validation or test grid is left out, with a line that says so.
     """
-    grids = np.zeros((n, 81), dtype=np.uint8)
-    candidates = np.full((n, 81), ALL_DIGITS, dtype=np.uint16)  # digits no peer holds
-    # in [0, 1): breaks ties between equally constrained cells
-    priority = rng.random((n, 81), dtype=np.float32)
-    for _ in range(81):
-        cell = (N_DIGITS[candidates] + priority).argmin(1)
-        options = candidates[np.arange(len(grids)), cell]
-        whole = options > 0
-        if not whole.all():
-            grids, candidates, priority = grids[whole], candidates[whole], priority[whole]
-            cell, options = cell[whole], options[whole]
-        board = np.arange(len(grids))
-        nth = (rng.random(len(grids)) * N_DIGITS[options]).astype(np.intp)
-        digit = NTH_DIGIT[options, nth]
-        grids[board, cell] = digit
-        bit = np.uint16(1) << (digit - 1)
-        candidates[board[:, None], PEERS[cell]] &= ~bit[:, None]
-        priority[board, cell] = np.inf  # filled: never the smallest again
-    return grids
-
-
-def _pluck(grids, clues, rng):
-    """Blank cells of solved grids [board, 81] so that each keeps exactly one solution.
-
-    Cells are visited in random order. A cell is blanked only if its digit is then a *hidden single*: within
-    its row, its column or its box, no other blank could take that digit. Read backwards, the order in which
-    the cells were blanked is a solution by hidden singles from the clues that are left, so it is the only one.
-    ``clues`` [board] is how many clues each board aims at; boards that cannot get there keep more.
-    """
-    quizzes = grids.copy()
-    seen = np.full((len(grids), 27), ALL_DIGITS, dtype=np.uint16)  # digits present in each unit
-    n_clues = np.full(len(grids), 81)
-    order = rng.random(grids.shape).argsort(axis=1, kind="stable")
-    for visit in range(81):
-        board = np.flatnonzero(n_clues > clues)
-        cell = order[board, visit]
-        bit = np.uint16(1) << (quizzes[board, cell] - 1)
-        units = UNITS_OF[cell]  # [board, 3]
-        seen[board[:, None], units] ^= bit[:, None]  # take the digit away, on trial
-        others = UNITS[units]  # [board, 3, 9]
-        each = board[:, None, None]
-        taken = (
-            seen[each, ROW[others]] | seen[each, 9 + COLUMN[others]] | seen[each, 18 + BOX[others]]
+    boards = load_split("train")
+    if n is not None and n > len(boards.quizzes):
+        boards = cached(f"boards_n{n}", lambda: make_boards(n, SPLIT_SEEDS["train"]))
+        seen = np.concatenate([leaked(boards, load_split(name)) for name in ("validation", "test")])
+        if len(seen):
+            print(f"{len(seen)} boards left out: other forms of validation or test boards")
+        boards = Boards(*(np.delete(part, seen, axis=0) for part in boards))
+    boards = boards.first(n)
+    if n_minimal > len(boards.quizzes):
+        raise BoardError(
+            f"cannot make {n_minimal} of {len(boards.quizzes)} training boards minimal"
         )
-        # the cell itself is still filled
-        closed = (quizzes[each, others] > 0) | (taken & bit[:, None, None] > 0)
-        single = closed.all(2).any(1)
-        seen[board[~single, None], units[~single]] |= bit[~single, None]
-        quizzes[board[single], cell[single]] = 0
-        n_clues[board[single]] -= 1
-    return quizzes
+    if n_minimal:
+        first = boards.first(n_minimal)
+        minimal = cached(f"minimal_n{n_minimal}", lambda: minimize_clues(first, seed=0))
+        parts = zip(minimal, boards, strict=True)
+        boards = Boards(*(np.concatenate([new, old[n_minimal:]]) for new, old in parts))
+    return boards
 
 
-def make_boards(n, seed, clues=(30, 60)):
-    """Make ``n`` boards with exactly one solution each, from nothing but a seed.
+def cached(name, make):
+    """The boards in a file of ``MADE_DIR``, which ``make()`` gives if it is not there.
 
-    Parameters
-    ----------
-    n : int
-        Number of boards. The first boards of a larger set are those of a smaller one.
-    seed : int
-        Same seed, same boards.
-    clues : (int, int)
-        The number of clues aimed at is drawn uniformly from this range, bounds included. A board that
-        cannot be thinned that far (few go below 32) keeps more clues.
-
-    Returns
-    -------
-    Boards
-        One independent solved grid per board.
+    The file has its SHA-256 beside it. One that does not match (cut short, edited) is made again, with a line that
+    says so. Several processes may ask at once: each file is renamed into place whole.
     """
-    low, high = clues
-    if n < 0 or seed < 0:
-        raise BoardError(f"cannot make {n} boards from seed {seed}: both must be 0 or more")
-    if not 17 <= low <= high <= 81:
-        raise BoardError(f"clues={clues}: give (fewest, most) with 17 <= fewest <= most <= 81")
-    chunks = [_make_chunk(seed, chunk, low, high) for chunk in range(-(-n // CHUNK))]
-    empty = Boards(np.zeros((0, 81), np.uint8), np.zeros((0, 81), np.uint8))
-    return Boards(*map(np.concatenate, zip(empty, *chunks, strict=True))).first(n)
-
-
-def _make_chunk(seed, chunk, low, high):
-    rng = np.random.default_rng([seed, chunk])
-    grids = np.zeros((0, 81), np.uint8)
-    while len(grids) < CHUNK:
-        grids = np.concatenate([grids, _fill_grids(2 * CHUNK, rng)])
-    grids = grids[:CHUNK]
-    target = low + (rng.random(CHUNK) * (high - low + 1)).astype(int)
-    return Boards(_pluck(grids, target, rng), grids)
-
-
-def made_boards(n, seed, clues=(30, 60), folder=DATA_DIR / "made"):
-    """``make_boards``, kept in a file: see ``kept``."""
-    name = f"boards_seed{seed}_n{n}_clues{clues[0]}-{clues[1]}.csv"
-    return kept(Path(folder) / name, lambda: make_boards(n, seed, clues))
-
-
-def kept(path, make):
-    """The boards in a file, which ``make()`` gives if it is not there: made on first use, read afterwards.
-
-    The file has its SHA-256 beside it. A file that does not match (cut short, edited) is made again, with a
-    line that says so. Several processes may ask at once: each file is renamed into place whole.
-    """
+    path = MADE_DIR / f"{name}_v{VERSION}.csv"
     checksum = path.with_suffix(".sha256")
     if path.exists():
         if checksum.exists() and checksum.read_bytes().strip() == _sha256(path.read_bytes()):
@@ -180,7 +81,7 @@ def _sha256(content):
     return hashlib.sha256(content).hexdigest().encode()
 
 
-# --- reading, writing, checking ---------------------------------------------------------------------------
+# --- files ---
 
 
 def boards_to_csv(boards):
@@ -315,23 +216,6 @@ def check_boards(boards, source="boards", lines=None):
         )
 
 
-def obeys_rules(grids):
-    """Which full grids [board, 81] hold every digit 1-9 once per row, column and box: bool [board]."""
-    bit_of = (1 << np.arange(10)).astype(np.uint16)
-    # [cell, board]: digits stand far apart in memory otherwise
-    bits = bit_of[np.ascontiguousarray(grids.T)]
-    good = np.ones(len(grids), dtype=bool)
-    for unit in UNITS:
-        good &= np.bitwise_or.reduce(bits[unit], axis=0) == ALL_DIGITS << 1
-    return good
-
-
-def repeated_cells(board):
-    """The cells of one board [81] whose digit stands again in their row, column or box: a list of indices."""
-    board = np.asarray(board)
-    return np.flatnonzero((board[PEERS] == board[:, None]).any(1) & (board > 0)).tolist()
-
-
 def parse_board(text):
     """One board from text: 81 digits, ``0`` or ``.`` for a blank, white space ignored. Returns uint8 [81]."""
     digits = "".join(text.split()).replace(".", "0")
@@ -344,135 +228,6 @@ def parse_board(text):
             f"row {cell // 9 + 1}, column {cell % 9 + 1}: {digits[cell]!r} is not a digit, 0 or ."
         )
     return np.array([int(digit) for digit in digits], dtype=np.uint8)
-
-
-def count_solutions(board, limit=2, guesses=math.inf):
-    """How many solutions one board [81] has, counted up to ``limit``, by backtracking.
-
-    Most constrained cell first. Meant for single boards; boards made here are unique by construction. There are boards
-    that take hours: None if that many ``guesses`` were too few to tell.
-    """
-    if repeated_cells(board):
-        return 0
-    board = [int(digit) for digit in board]
-    seen, units_of = [0] * 27, UNITS_OF.tolist()
-    for digit, units in zip(board, units_of, strict=True):
-        if digit:
-            for unit in units:
-                seen[unit] |= 1 << (digit - 1)
-
-    def most_constrained(blanks):
-        best, best_free, fewest = None, None, 10
-        for cell in blanks:
-            a, b, c = units_of[cell]
-            free = ALL_DIGITS & ~(seen[a] | seen[b] | seen[c])
-            if free.bit_count() < fewest:
-                best, best_free, fewest = cell, free, free.bit_count()
-                if fewest < 2:
-                    break
-        return best, best_free
-
-    guessed = 0
-
-    def search(blanks, found):
-        nonlocal guessed
-        if not blanks:
-            return found + 1
-        guessed += 1
-        cell, free = most_constrained(blanks)
-        for digit in range(9):
-            bit = 1 << digit
-            if free & bit and found < limit and guessed < guesses:
-                for unit in units_of[cell]:
-                    seen[unit] |= bit
-                found = search(blanks - {cell}, found)
-                for unit in units_of[cell]:
-                    seen[unit] ^= bit
-        return found
-
-    found = search({cell for cell in range(81) if not board[cell]}, 0)
-    return found if found == limit or guessed < guesses else None
-
-
-# --- splits and leaks -------------------------------------------------------------------------------------
-
-
-def load_split(name):
-    """The shipped boards: ``"train"`` (20,000), ``"validation"`` (2,000) or ``"test"`` (2,000)."""
-    if name not in SPLIT_SEEDS:
-        raise BoardError(f"no split {name!r}: there are {', '.join(SPLIT_SEEDS)}")
-    return load_boards(DATA_DIR / f"sudoku_{name}.csv")
-
-
-def training_boards(n=None):
-    """The first ``n`` training boards; None: the 20,000 that are shipped.
-
-    More are made on demand, from the same seed, and kept: the shipped ones are their beginning. A further
-    board whose grid is a form of a validation or test grid is left out, with a line that says so.
-    """
-    shipped = load_split("train")
-    if n is None or n <= len(shipped.quizzes):
-        return shipped.first(n)
-    boards = made_boards(n, SPLIT_SEEDS["train"])
-    seen = np.concatenate([leaked(boards, load_split(name)) for name in ("validation", "test")])
-    if len(seen):
-        print(f"{len(seen)} boards left out: other forms of validation or test boards")
-    return Boards(*(np.delete(part, seen, axis=0) for part in boards))
-
-
-def fingerprints(grids):
-    """A number per solved grid [board, 81] that Sudoku's symmetries leave alone: uint64 [board].
-
-    Relabelling digits, permuting rows, columns, bands or stacks, and transposing turn a grid into another
-    form of itself; a test set must hold no other form of a training grid. Two lines of a grid define a
-    permutation of the nine digits, whose cycle type depends neither on labels nor on order; so do two digits
-    with the nine places they take. Equal fingerprints of unrelated grids are possible, and rare.
-    """
-    square = grids.reshape(-1, 9, 9).astype(np.int64) - 1
-    # [board, digit, row]: where the digit stands
-    column_of = square.argsort(2, kind="stable").transpose(0, 2, 1)
-    # each [board, 36]
-    kinds = [_cycle_kinds(lines) for lines in (square, square.transpose(0, 2, 1), column_of)]
-    first, second = np.triu_indices(9, 1)
-    near = first // 3 == second // 3  # pairs of lines within one band or stack
-    rows, columns = (
-        _mix(np.concatenate([np.sort(kind[:, near], 1), np.sort(kind[:, ~near], 1)], 1))
-        for kind in kinds[:2]
-    )
-    digits = _mix(np.sort(kinds[2], 1))
-    return _mix(np.stack([np.minimum(rows, columns), np.maximum(rows, columns), digits], 1))
-
-
-def _cycle_kinds(lines):
-    """The cycle type, as a small number, of the permutation between each two of nine lines: [board, 36]."""
-    first, second = np.triu_indices(9, 1)
-    inverse = lines[:, first].argsort(2, kind="stable")
-    # [board, pair, 9]: digit -> digit below it
-    step = np.take_along_axis(lines[:, second], inverse, 2)
-    power, kind = step, 0
-    for _ in range(
-        3
-    ):  # how many digits are back after 2, 3 and 4 steps tells all cycle types apart
-        power = np.take_along_axis(step, power, 2)
-        kind = kind * 10 + (power == np.arange(9)).sum(2)
-    return kind.astype(np.uint64)
-
-
-def _mix(columns):
-    """One number per row of a table of numbers: a polynomial in an odd constant, modulo 2**64."""
-    mixed = np.zeros(len(columns), dtype=np.uint64)
-    for column in columns.T:
-        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    return mixed
-
-
-def leaked(boards, training):
-    """Indices of the boards whose solution is, up to Sudoku's symmetries, a solution in ``training``."""
-    return np.flatnonzero(np.isin(fingerprints(boards.solutions), fingerprints(training.solutions)))
-
-
-# --- augmentation -----------------------------------------------------------------------------------------
 
 
 def augment(quizzes, solutions, generator):

@@ -16,10 +16,6 @@ class ConfigError(SudokuError):
     """A hyperparameter that cannot be trained with."""
 
 
-class SweepError(SudokuError):
-    """A sweep configuration, preset or sweep id that cannot be run."""
-
-
 class CheckpointError(SudokuError):
     """A file that holds no trained net of this package."""
 
@@ -30,7 +26,3 @@ class DivergedError(SudokuError):
 
 class OutOfMemoryError(SudokuError):
     """A training run that needs more memory than there is."""
-
-
-class StorageError(SudokuError):
-    """A file that cannot be written: no space, no permission, no such place."""

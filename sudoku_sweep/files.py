@@ -6,7 +6,9 @@ import secrets
 import stat
 from pathlib import Path
 
-from .errors import StorageError
+
+class StorageError(OSError):
+    """A file that cannot be written: no space, no permission, no such place."""
 
 
 def write_atomically(path, content):

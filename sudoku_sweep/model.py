@@ -1,74 +1,19 @@
 """A tiny transformer that reads a Sudoku board, and the way to solve boards with it, step by step."""
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .data import BOX, COLUMN, ROW, UNITS, repeated_cells
-from .errors import BoardError, CheckpointError, ConfigError
+from .attention import Attention
+from .boards.rules import BOX, COLUMN, ROW
+from .errors import CheckpointError, ConfigError
 from .files import reason, write_atomically
 
 N_PLACE = 27  # one-hot row, column and box
 LARGEST, MOST_LOOPS = 100_000_000, 1_000  # far beyond sense: whoever asks for more has made a slip
-GROUP = 48  # heads whose attention is computed at once on a CPU: 1.3 MB of scores
-
-
-class Attention(torch.autograd.Function):
-    """Scaled dot-product attention for heads that are a few numbers wide.
-
-    The cells stand last, so that every matrix product has long rows: with narrow heads this is where the time goes.
-    Takes queries [n, head_dim, n_asked] and keys and values [2, n, head_dim, cell]; returns what the asked cells
-    take up, [n, head_dim, n_asked], and the weights [n, n_asked, cell], which are for looking at only.
-    """
-
-    @staticmethod
-    def forward(query, key_value):
-        key, value = key_value
-        query = query * query.shape[1] ** -0.5
-        weights = query.new_empty(len(query), query.shape[2], key.shape[2])
-        mixed = torch.empty_like(query)
-        for some in _groups(query):
-            torch.softmax(_outer(query[some], key[some]), 2, out=weights[some])
-            torch.bmm(value[some], weights[some].transpose(1, 2), out=mixed[some])
-        return mixed, weights
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.mark_non_differentiable(output[1])
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*inputs, *output)
-
-    @staticmethod
-    def backward(ctx, grad, _):
-        query, key_value, mixed, weights = ctx.saved_tensors
-        grad_query, grad_key_value = torch.empty_like(query), torch.empty_like(key_value)
-        (key, value), (grad_key, grad_value) = key_value, grad_key_value
-        mean = (grad * mixed).sum(1)[..., None]  # [n, n_asked, 1]
-        for some in _groups(query):
-            torch.bmm(grad[some], weights[some], out=grad_value[some])
-            # Through the softmax: each score's gradient, less their weighted mean, times its weight.
-            scores = _outer(grad[some], value[some]).sub_(mean[some]).mul_(weights[some])
-            torch.bmm(query[some], scores, out=grad_key[some])
-            torch.bmm(key[some], scores.transpose(1, 2), out=grad_query[some])
-        scale = query.shape[1] ** -0.5
-        grad_key.mul_(scale)
-        return grad_query.mul_(scale), grad_key_value
-
-
-def _groups(heads):
-    """Slices of the first axis: on a CPU so many heads that their scores stay in its cache, on a GPU all of them."""
-    size = GROUP if heads.device.type == "cpu" else len(heads)
-    return [slice(at, at + size) for at in range(0, len(heads), size)]
-
-
-def _outer(one, other):
-    """[n, head_dim, i], [n, head_dim, j] -> [n, i, j]; a matrix product is slow where there is nothing to add up."""
-    one = one.transpose(1, 2)
-    return one * other if one.shape[2] == 1 else torch.bmm(one, other)
 
 
 class SudokuTransformer(nn.Module):
@@ -233,118 +178,6 @@ def pick_cells(state, cells):
     return (
         state if cells is None else state.gather(1, cells[..., None].expand(-1, -1, state.shape[2]))
     )
-
-
-# --- solving ----------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Solution:
-    """What ``solve`` found; all tensors [board, cell], on the CPU.
-
-    boards : uint8; the filled boards, 0 where a stuck board was left blank
-    step : int16; the look in which a cell was filled, from 1; 0 for clues and for cells left blank
-    confidence : float32; the net's probability of the digit it filled in; 1 for clues, 0 for cells left blank
-    solved : bool [board]; full, and by the rules
-    """
-
-    boards: torch.Tensor
-    step: torch.Tensor
-    confidence: torch.Tensor
-    solved: torch.Tensor
-
-
-@torch.no_grad()
-def solve(model, quizzes, threshold=0.99, batch_size=256):
-    """Solve boards step by step, as a careful person would: fill in what is sure, and look again.
-
-    Each look fills every blank whose best digit has a probability of at least ``threshold``, or else the one
-    blank that the net is surest of. Nothing is taken back. The rules only serve as a referee: a board in which
-    a digit now stands twice in a row, column or box cannot come right any more, and is left as it is.
-
-    Parameters
-    ----------
-    model : SudokuTransformer
-    quizzes : uint8 tensor or array [board, 81]
-    threshold : float
-        Probability from which on several cells are filled in one look.
-    batch_size : int
-        Boards looked at together.
-
-    Returns
-    -------
-    Solution
-
-    Raises
-    ------
-    BoardError
-        A board whose clues already break a rule, a wrong shape, a number that is no digit.
-    """
-    quizzes = _checked_quizzes(torch.as_tensor(quizzes))
-    device = model.place.device
-    parts = [
-        _solve_batch(model, batch.to(device), threshold) for batch in quizzes.split(batch_size)
-    ]
-    return Solution(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
-
-
-def _checked_quizzes(quizzes):
-    """The boards as uint8, or a ``BoardError`` that says which of them cannot be solved and why."""
-    if quizzes.ndim != 2 or quizzes.shape[1] != 81 or not len(quizzes):
-        raise BoardError(
-            f"give boards of shape [board, 81], at least one; this is {list(quizzes.shape)}"
-        )
-    if quizzes.is_floating_point() or quizzes.is_complex():
-        raise BoardError(f"give boards of whole numbers, such as uint8; these are {quizzes.dtype}")
-    quizzes = quizzes.long()
-    if quizzes.min() < 0 or quizzes.max() > 9:
-        raise BoardError("a board holds the digits 1-9, and 0 for a blank, nothing else")
-    broken = breaks_rules(quizzes)
-    if broken.any():
-        board = int(broken.int().argmax())
-        cell = repeated_cells(quizzes[board].cpu().numpy())[0]
-        raise BoardError(
-            f"board {board} is impossible: the {quizzes[board, cell]} in row {cell // 9 + 1}, column "
-            f"{cell % 9 + 1} stands again in the same row, column or box"
-        )
-    return quizzes.to(torch.uint8)
-
-
-def breaks_rules(boards):
-    """Which boards [board, 81], full or not, hold a digit twice in a row, column or box: bool [board]."""
-    units = torch.as_tensor(UNITS, device=boards.device)
-    held = boards[:, units].long()  # [board, unit, 9]
-    counts = held.new_zeros(*held.shape[:2], 10).scatter_add_(2, held, torch.ones_like(held))
-    return (counts[..., 1:] > 1).flatten(1).any(1)
-
-
-def _solve_batch(model, quizzes, threshold):
-    boards = quizzes.clone()
-    step = torch.zeros_like(boards, dtype=torch.int16)
-    confidence = (boards > 0).float()
-    open_boards = torch.arange(len(boards), device=boards.device)
-    look = 0
-    while True:
-        now = boards[open_boards]
-        open_boards = open_boards[(now == 0).any(1) & ~breaks_rules(now)]
-        if not len(open_boards):
-            break
-        look += 1
-        now = boards[open_boards]
-        sureness, digit = model(now)[-1].softmax(2).max(2)  # both [board, cell]
-        # a broken net is sure of nothing
-        sureness = sureness.nan_to_num(0.0).masked_fill(now > 0, -1)
-        fill = sureness >= threshold
-        surest = F.one_hot(sureness.argmax(1), 81).bool()
-        fill |= surest & ~fill.any(1, keepdim=True)
-        boards[open_boards] = torch.where(fill, (digit + 1).to(torch.uint8), now)
-        step[open_boards] = step[open_boards].masked_fill(fill, look)
-        confidence[open_boards] = torch.where(fill, sureness, confidence[open_boards])
-    solved = (boards > 0).all(1) & ~breaks_rules(boards)
-    return boards, step, confidence, solved
-
-
-# --- checkpoints ------------------------------------------------------------------------------------------
 
 
 def save_checkpoint(path, model, about):

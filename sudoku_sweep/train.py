@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from .data import augment
 from .errors import BoardError, ConfigError, DivergedError, OutOfMemoryError
-from .model import SudokuTransformer, check_positive, check_shape, solve
+from .model import SudokuTransformer, check_positive, check_shape
+from .solver import solve
 
 CHUNK = (32, 64)  # fewest and most boards whose loss is computed together, if the batch has so many
 BETAS, WEIGHT_DECAY = (0.9, 0.99), 0.01  # of AdamW

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from sudoku_sweep import data
+from sudoku_sweep.boards import generator
 
 torch.set_num_threads(1)
 # By default the same examples each time; `--hypothesis-profile=long`: others each time, and many.
@@ -15,7 +15,7 @@ hypothesis.settings.load_profile("short")
 @pytest.fixture(scope="session")
 def boards():
     """200 boards, for tests that need some; nobody changes them."""
-    return data.make_boards(200, seed=21)
+    return generator.make_boards(200, seed=21)
 
 
 @pytest.fixture(scope="session")

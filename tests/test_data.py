@@ -7,11 +7,12 @@ import re
 import numpy as np
 import pytest
 import torch
+from dancing_links import solutions
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from solver import solutions
 
 from sudoku_sweep import data
+from sudoku_sweep.boards import generator, rules, symmetry
 from sudoku_sweep.data import Boards
 from sudoku_sweep.errors import BoardError
 
@@ -20,7 +21,7 @@ SMALL_SET_SHA256 = "924d5c82adde0048d88c9dc47e0796bae7fff2fc568e1d7f340f1a82285b
 
 @pytest.fixture(scope="module")
 def made():
-    return data.make_boards(1000, seed=7)
+    return generator.make_boards(1000, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +51,9 @@ def scramble(grid, rng):
 def test_units_are_the_rows_columns_and_boxes_of_a_board():
     boxes = "000111222" * 3 + "333444555" * 3 + "666777888" * 3
     for unit in range(9):
-        assert data.UNITS[unit].tolist() == list(range(9 * unit, 9 * unit + 9))
-        assert data.UNITS[9 + unit].tolist() == list(range(unit, 81, 9))
-        assert data.UNITS[18 + unit].tolist() == [
+        assert rules.UNITS[unit].tolist() == list(range(9 * unit, 9 * unit + 9))
+        assert rules.UNITS[9 + unit].tolist() == list(range(unit, 81, 9))
+        assert rules.UNITS[18 + unit].tolist() == [
             cell for cell in range(81) if boxes[cell] == str(unit)
         ]
 
@@ -67,7 +68,7 @@ def test_count_solutions_agrees_with_the_independent_solver(made):
     for quiz in made.quizzes[:60]:
         # often ambiguous
         board = np.where(rng.random(81) < rng.choice([0, 0.1, 0.3]), 0, quiz).astype(np.uint8)
-        assert data.count_solutions(board) == len(solutions(as_text(board)))
+        assert rules.count_solutions(board) == len(solutions(as_text(board)))
 
 
 def test_hidden_singles_alone_solve_every_made_board(made):
@@ -77,9 +78,11 @@ def test_hidden_singles_alone_solve_every_made_board(made):
         progress = True
         while progress:
             progress = False
-            for unit in data.UNITS:
+            for unit in rules.UNITS:
                 for digit in set(range(1, 10)) - set(board[unit]):
-                    places = [c for c in unit if not board[c] and digit not in board[data.PEERS[c]]]
+                    places = [
+                        c for c in unit if not board[c] and digit not in board[rules.PEERS[c]]
+                    ]
                     if len(places) == 1:
                         board[places[0]] = digit
                         progress = True
@@ -87,19 +90,19 @@ def test_hidden_singles_alone_solve_every_made_board(made):
 
 
 def test_a_small_set_never_changes():
-    content = data.boards_to_csv(data.make_boards(100, seed=3))
+    content = data.boards_to_csv(generator.make_boards(100, seed=3))
     assert hashlib.sha256(content).hexdigest() == SMALL_SET_SHA256
 
 
 def test_the_first_boards_of_a_larger_set_are_the_smaller_set(made):
-    assert (data.make_boards(2500, seed=7).quizzes[:1000] == made.quizzes).all()
-    assert (data.make_boards(10, seed=8).quizzes != made.quizzes[:10]).any()
+    assert (generator.make_boards(2500, seed=7).quizzes[:1000] == made.quizzes).all()
+    assert (generator.make_boards(10, seed=8).quizzes != made.quizzes[:10]).any()
 
 
 def test_clues_stay_in_the_range_asked_for_unless_a_board_cannot_get_there():
-    clues = (data.make_boards(500, seed=1, clues=(40, 45)).quizzes > 0).sum(1)
+    clues = (generator.make_boards(500, seed=1, clues=(40, 45)).quizzes > 0).sum(1)
     assert set(clues) == set(range(40, 46))
-    hard = (data.make_boards(500, seed=1, clues=(17, 17)).quizzes > 0).sum(1)
+    hard = (generator.make_boards(500, seed=1, clues=(17, 17)).quizzes > 0).sum(1)
     assert 28 <= hard.min() <= 33 and 34 < hard.mean() < 37
 
 
@@ -108,7 +111,7 @@ def test_clues_stay_in_the_range_asked_for_unless_a_board_cannot_get_there():
 )
 def test_impossible_requests_are_refused(arguments):
     with pytest.raises(BoardError):
-        data.make_boards(*arguments)
+        generator.make_boards(*arguments)
 
 
 # --- the shipped files ------------------------------------------------------------------------------------
@@ -118,7 +121,7 @@ def test_shipped_files_are_what_their_seeds_make_and_what_the_readme_says(splits
     readme = (data.DATA_DIR / "README.md").read_text("utf-8")
     for name, seed in data.SPLIT_SEEDS.items():
         content = (data.DATA_DIR / f"sudoku_{name}.csv").read_bytes()
-        boards = data.make_boards(len(splits[name].quizzes), seed)
+        boards = generator.make_boards(len(splits[name].quizzes), seed)
         assert content == data.boards_to_csv(boards)
         clues = (boards.quizzes > 0).sum(1)
         numbers = f"{len(clues):,} | {seed} | {clues.min()} | {clues.mean():.1f} | {clues.max()}"
@@ -133,9 +136,9 @@ def test_shipped_files_are_what_their_seeds_make_and_what_the_readme_says(splits
 
 
 def test_no_grid_of_one_split_is_a_form_of_a_grid_of_another(splits):
-    assert len(data.leaked(splits["validation"], splits["train"])) == 0
-    assert len(data.leaked(splits["test"], splits["train"])) == 0
-    assert len(data.leaked(splits["test"], splits["validation"])) == 0
+    assert len(symmetry.leaked(splits["validation"], splits["train"])) == 0
+    assert len(symmetry.leaked(splits["test"], splits["train"])) == 0
+    assert len(symmetry.leaked(splits["test"], splits["validation"])) == 0
 
 
 def test_a_scrambled_training_grid_planted_in_validation_is_found(splits):
@@ -143,15 +146,15 @@ def test_a_scrambled_training_grid_planted_in_validation_is_found(splits):
     planted = Boards(*(part.copy() for part in splits["validation"]))
     for place in (3, 1500):
         planted.solutions[place] = scramble(splits["train"].solutions[place], rng)
-    assert data.leaked(planted, splits["train"]).tolist() == [3, 1500]
+    assert symmetry.leaked(planted, splits["train"]).tolist() == [3, 1500]
 
 
 def test_fingerprints_ignore_symmetries_and_tell_grids_apart(made):
     rng = np.random.default_rng(2)
     scrambled = np.stack([scramble(grid, rng) for grid in made.solutions])
-    assert (data.fingerprints(scrambled) == data.fingerprints(made.solutions)).all()
-    assert data.obeys_rules(scrambled).all()
-    assert len(np.unique(data.fingerprints(made.solutions))) == len(made.solutions)
+    assert (symmetry.fingerprints(scrambled) == symmetry.fingerprints(made.solutions)).all()
+    assert rules.obeys_rules(scrambled).all()
+    assert len(np.unique(symmetry.fingerprints(made.solutions))) == len(made.solutions)
 
 
 # --- reading, writing, checking ---------------------------------------------------------------------------
@@ -191,7 +194,7 @@ def change_character(content, line, column, new):
 
 
 def malformed():
-    boards = data.make_boards(20, seed=5)
+    boards = generator.make_boards(20, seed=5)
     good = data.boards_to_csv(boards)
     clue = int(np.flatnonzero(boards.quizzes[3])[0])
     other = str(boards.quizzes[3, clue] % 9 + 1).encode()
@@ -224,7 +227,7 @@ def test_a_malformed_file_is_refused_with_the_place(tmp_path, name):
 
 
 def test_blank_lines_do_not_shift_the_line_that_a_message_names(tmp_path):
-    lines = data.boards_to_csv(data.make_boards(4, seed=5)).splitlines(keepends=True)
+    lines = data.boards_to_csv(generator.make_boards(4, seed=5)).splitlines(keepends=True)
     lines[3] = lines[3][:10] + b"x" + lines[3][11:]
     (tmp_path / "gaps.csv").write_bytes(b"".join([lines[0], b"\n", lines[1], b"\n", *lines[2:]]))
     with pytest.raises(BoardError, match=r"line 6 .*row 2, column 2"):
@@ -248,7 +251,7 @@ def test_no_file_makes_the_reader_fail_in_any_other_way(tmp_path_factory, conten
     except BoardError as refusal:
         assert "any.csv" in str(refusal)
     else:
-        assert data.obeys_rules(boards.solutions).all()
+        assert rules.obeys_rules(boards.solutions).all()
 
 
 @settings(max_examples=200, deadline=None)
@@ -268,11 +271,11 @@ def test_parse_board_names_the_cell_that_is_no_digit():
 
 
 def test_count_solutions_of_special_boards(made):
-    assert data.count_solutions(np.zeros(81, np.uint8), limit=5) == 5
-    assert data.count_solutions(made.solutions[0]) == 1
+    assert rules.count_solutions(np.zeros(81, np.uint8), limit=5) == 5
+    assert rules.count_solutions(made.solutions[0]) == 1
     twice = np.zeros(81, np.uint8)
     twice[[0, 1]] = 5
-    assert data.count_solutions(twice) == 0
+    assert rules.count_solutions(twice) == 0
 
 
 # --- the cache --------------------------------------------------------------------------------------------
@@ -314,13 +317,13 @@ def test_more_training_boards_begin_with_the_shipped_ones(splits, tmp_path, monk
     sizes = {"train": 300, "validation": 100, "test": 100}
     few = {name: boards.first(sizes[name]) for name, boards in splits.items()}
     monkeypatch.setattr(data, "load_split", few.get)
-    monkeypatch.setattr(data, "made_boards", lambda n, seed: data.make_boards(n, seed))
+    monkeypatch.setattr(data, "made_boards", lambda n, seed: generator.make_boards(n, seed))
     assert (data.training_boards(50).quizzes == few["train"].quizzes[:50]).all()
     more = data.training_boards(400)
     assert len(more.quizzes) == 400 and (more.quizzes[:300] == few["train"].quizzes).all()
     few["test"].solutions[7] = scramble(more.solutions[350], np.random.default_rng(0))
     fewer = data.training_boards(400)
-    assert len(fewer.quizzes) == 399 and len(data.leaked(fewer, few["test"])) == 0
+    assert len(fewer.quizzes) == 399 and len(symmetry.leaked(fewer, few["test"])) == 0
     assert "1 boards left out" in capsys.readouterr().out
 
 
@@ -330,12 +333,12 @@ def test_more_training_boards_begin_with_the_shipped_ones(splits, tmp_path, monk
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31))
 def test_augmented_boards_are_renamed_boards_with_some_blanks_filled_in(seed):
-    made = data.make_boards(32, seed=11)
+    made = generator.make_boards(32, seed=11)
     quizzes, solutions_before = (torch.from_numpy(part.copy()) for part in made)
     new, new_solutions = data.augment(
         quizzes, solutions_before, torch.Generator().manual_seed(seed)
     )
-    assert data.obeys_rules(new_solutions.numpy()).all()
+    assert rules.obeys_rules(new_solutions.numpy()).all()
     assert ((new == 0) | (new == new_solutions)).all()
     assert (new[quizzes > 0] > 0).all()  # clues stay
     for before, after in zip(solutions_before, new_solutions, strict=True):
@@ -344,7 +347,7 @@ def test_augmented_boards_are_renamed_boards_with_some_blanks_filled_in(seed):
 
 
 def test_augmentation_renames_at_random_and_reveals_between_nothing_and_everything():
-    made = data.make_boards(1000, seed=12)
+    made = generator.make_boards(1000, seed=12)
     quizzes, solutions_before = (torch.from_numpy(part.copy()) for part in made)
     new, new_solutions = data.augment(quizzes, solutions_before, torch.Generator().manual_seed(0))
     left = ((new == 0).sum(1) / (quizzes == 0).sum(1)).numpy()

@@ -7,7 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sudoku_sweep import cards, data, difficulty, model
+from sudoku_sweep import data, model, solver
+from sudoku_sweep.boards import rules
+from sudoku_sweep.cli import cards, commands
 from sudoku_sweep.errors import BoardError, CheckpointError, ConfigError
 from sudoku_sweep.model import SudokuTransformer
 
@@ -144,7 +146,7 @@ class KnowsTheAnswer(torch.nn.Module):
 
 def test_solve_fills_sure_blanks_look_by_look(boards, quizzes):
     truth = torch.from_numpy(boards.solutions.copy())
-    found = model.solve(KnowsTheAnswer(truth[:1], sure=3), quizzes[:1])
+    found = solver.solve(KnowsTheAnswer(truth[:1], sure=3), quizzes[:1])
     n_blanks = int((quizzes[0] == 0).sum())
     assert found.solved.all() and (found.boards == truth[:1]).all()
     assert found.step.max() == -(-n_blanks // 3)
@@ -157,7 +159,7 @@ def test_solve_fills_sure_blanks_look_by_look(boards, quizzes):
 
 def test_solve_fills_one_blank_when_it_is_sure_of_none(boards, quizzes):
     truth = torch.from_numpy(boards.solutions.copy())
-    found = model.solve(KnowsTheAnswer(truth[:1], sure=0), quizzes[:1])
+    found = solver.solve(KnowsTheAnswer(truth[:1], sure=0), quizzes[:1])
     assert found.solved.all()
     assert sorted(found.step[found.step > 0].tolist()) == list(
         range(1, int((quizzes[0] == 0).sum()) + 1)
@@ -167,7 +169,7 @@ def test_solve_fills_one_blank_when_it_is_sure_of_none(boards, quizzes):
 def test_solve_stops_at_a_board_that_breaks_a_rule_and_says_so(boards, quizzes):
     truth = torch.from_numpy(boards.solutions.copy())
     first_blank = int((quizzes[0] == 0).nonzero()[0])
-    found = model.solve(KnowsTheAnswer(truth[:1], sure=1, wrong_cell=first_blank), quizzes[:1])
+    found = solver.solve(KnowsTheAnswer(truth[:1], sure=1, wrong_cell=first_blank), quizzes[:1])
     assert not found.solved.any()
     assert (found.boards == 0).any()
     assert (found.boards[quizzes[:1] > 0] == quizzes[:1][quizzes[:1] > 0]).all()
@@ -176,28 +178,28 @@ def test_solve_stops_at_a_board_that_breaks_a_rule_and_says_so(boards, quizzes):
 def test_solve_refuses_what_is_no_board(impossible):
     net = build()
     with pytest.raises(BoardError, match=r"the 5 in row 1, column 3 stands again"):
-        model.solve(net, impossible)
+        solver.solve(net, impossible)
     for wrong in (np.zeros((2, 80), np.uint8), np.zeros(81, np.uint8), np.zeros((0, 81), np.uint8)):
         with pytest.raises(BoardError, match="shape"):
-            model.solve(net, wrong)
+            solver.solve(net, wrong)
     with pytest.raises(BoardError, match="digits 1-9"):
-        model.solve(net, np.full((1, 81), 10, np.uint8))
+        solver.solve(net, np.full((1, 81), 10, np.uint8))
 
 
 def test_a_broken_net_ends_too(quizzes):
     net = build()
     with torch.no_grad():
         net.head.weight.fill_(float("nan"))
-    assert not model.solve(net, quizzes[:3]).solved.any()
+    assert not solver.solve(net, quizzes[:3]).solved.any()
 
 
 def test_boards_of_any_whole_number_type_are_solved_alike_and_fractions_refused(boards, quizzes):
     truth = torch.from_numpy(boards.solutions.copy())
     for kind in (torch.int64, torch.int16, torch.uint16):
-        found = model.solve(KnowsTheAnswer(truth[:1]), quizzes[:1].to(kind))
+        found = solver.solve(KnowsTheAnswer(truth[:1]), quizzes[:1].to(kind))
         assert found.solved.all() and found.boards.dtype == torch.uint8
     with pytest.raises(BoardError, match="whole numbers"):
-        model.solve(build(), np.full((1, 81), 1.7))
+        solver.solve(build(), np.full((1, 81), 1.7))
 
 
 def test_breaks_rules_agrees_with_the_list_of_repeated_cells(boards):
@@ -205,9 +207,9 @@ def test_breaks_rules_agrees_with_the_list_of_repeated_cells(boards):
     candidates = np.where(
         rng.random((200, 81)) < 0.02, rng.integers(0, 10, (200, 81)), boards.quizzes
     )
-    expected = [bool(data.repeated_cells(board)) for board in candidates]
+    expected = [bool(rules.repeated_cells(board)) for board in candidates]
     assert sum(expected) > 20 and not all(expected)
-    assert model.breaks_rules(torch.from_numpy(candidates)).tolist() == expected
+    assert solver.breaks_rules(torch.from_numpy(candidates)).tolist() == expected
 
 
 # --- the shipped net --------------------------------------------------------------------------------------
@@ -220,16 +222,16 @@ def test_the_shipped_net_solves_test_boards_with_few_clues():
     clues = (test.quizzes > 0).sum(1)
     few = (clues >= 30) & (clues <= 40)
     assert few.sum() > 700
-    solved = (model.solve(net, test.quizzes[few]).boards.numpy() == test.solutions[few]).all(1)
+    solved = (solver.solve(net, test.quizzes[few]).boards.numpy() == test.solutions[few]).all(1)
     assert solved.mean() >= 0.99
 
 
 def test_the_shipped_net_solves_boards_without_a_clue_to_spare_as_its_card_says():
     net, about = model.load_checkpoint(WINNER)
-    parts = difficulty.thinned_by_kind(data.load_split("test").first(150))
+    parts = commands._minimal_by_kind(data.load_split("test").first(150))
     for kind, part in zip(("singles do", "more is needed"), parts, strict=True):
         said = about["scores"][f"test, thinned: {kind}"]["solved"]
-        solved = (model.solve(net, part.quizzes).boards.numpy() == part.solutions).all(1).mean()
+        solved = (solver.solve(net, part.quizzes).boards.numpy() == part.solutions).all(1).mean()
         assert abs(solved - said) < 0.15, kind
 
 
@@ -261,7 +263,7 @@ def test_the_shipped_net_does_not_care_what_digits_are_called():
     net, _ = model.load_checkpoint(WINNER)
     test = data.load_split("test").first(100)
     names = np.array([0, 4, 9, 1, 7, 2, 8, 3, 6, 5], dtype=np.uint8)
-    found = model.solve(net, names[test.quizzes])
+    found = solver.solve(net, names[test.quizzes])
     assert (found.boards.numpy() == names[test.solutions]).all(1).mean() >= 0.95
 
 

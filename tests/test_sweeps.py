@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from wandb.cli.cli import cli
 
 from sudoku_sweep import local, sweeps
-from sudoku_sweep.errors import SweepError
+from sudoku_sweep.local import SweepError
 
 
 def test_the_full_grid_has_240_runs_and_all_of_them_can_be_trained():
-    points = sweeps.grid_points(sweeps.FULL)
+    points = local.grid_points(sweeps.FULL)
     assert (
-        sweeps.grid_size(sweeps.FULL)
+        local.grid_size(sweeps.FULL)
         == sweeps.check_sweep(sweeps.FULL)
         == len(points)
         == 240
@@ -32,7 +32,7 @@ def test_the_full_grid_has_240_runs_and_all_of_them_can_be_trained():
 
 def test_grid_order_sorts_names_and_changes_the_last_one_fastest():
     config = {"parameters": {"b": {"values": [2, 1]}, "a": {"values": [7, 8]}, "c": {"value": 0}}}
-    assert sweeps.grid_points(config) == [
+    assert local.grid_points(config) == [
         {"a": a, "b": b, "c": 0} for a, b in itertools.product([7, 8], [2, 1])
     ]
 
@@ -96,7 +96,7 @@ def test_both_ends_of_a_range_are_checked(name, spec, accepted):
 def test_no_configuration_at_all_is_refused():
     for wrong in (None, [], {"method": "grid"}):
         with pytest.raises(SweepError, match="'parameters'"):
-            sweeps.grid_points(wrong)
+            local.grid_points(wrong)
 
 
 BUDGET = ("epochs", "batch_size", "steps_per_epoch")
@@ -160,7 +160,7 @@ def closed_port():
 
 def test_offline_mode_is_respected(monkeypatch, capsys):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    assert sweeps.choose_backend() is local
+    assert local.choose_backend() is local
     assert capsys.readouterr().out.count("\n") == 1
 
 
@@ -172,20 +172,20 @@ def test_what_wandb_was_set_to_in_this_folder_is_respected(no_account, tmp_path,
     no_account.delenv("WANDB_DIR", raising=False)
     wandb.teardown()
     assert CliRunner().invoke(cli, [mode]).exit_code == 0
-    assert sweeps.choose_backend() is local
+    assert local.choose_backend() is local
     out = capsys.readouterr().out
     assert out.count("\n") == 1 and f"set to {mode}" in out and "wandb online" in out
     with wandb.init(project="after") as run:
         assert run.settings.mode == mode
     assert CliRunner().invoke(cli, ["online"]).exit_code == 0
     no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
-    sweeps.choose_backend()
+    local.choose_backend()
     assert "W&B did not accept the login" in capsys.readouterr().out
 
 
 def test_without_a_key_runs_stay_here_and_one_line_says_why(no_account, capsys):
     start = time.monotonic()
-    assert sweeps.choose_backend() is local
+    assert local.choose_backend() is local
     assert time.monotonic() - start < 10
     out = capsys.readouterr().out
     assert out.count("\n") == 1 and "No W&B key found" in out and "wandb login" in out
@@ -197,7 +197,7 @@ def test_a_key_that_cannot_be_used_ends_in_local_runs(no_account, capsys, key):
     no_account.setenv("WANDB_API_KEY", key)
     no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
     start = time.monotonic()
-    assert sweeps.choose_backend() is local
+    assert local.choose_backend() is local
     assert time.monotonic() - start < 12
     out = capsys.readouterr().out
     assert "W&B did not accept the login" in out and key not in out
@@ -210,7 +210,7 @@ def test_a_host_that_accepts_and_never_answers_is_given_up(no_account, capsys):
         no_account.setenv("WANDB_API_KEY", "a" * 40)
         no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
         start = time.monotonic()
-        assert sweeps.choose_backend() is local
+        assert local.choose_backend() is local
         assert time.monotonic() - start < 13
     assert "did not answer" in capsys.readouterr().out
     with wandb.init(project="after") as run:  # and the next run works
@@ -221,7 +221,7 @@ def test_a_key_that_w_and_b_accepts_means_w_and_b(no_account, monkeypatch, capsy
     """The decision alone: what asks the server is replaced by a yes."""
     no_account.setenv("WANDB_API_KEY", "a" * 40)
     monkeypatch.setattr(sweeps, "_why_not_online", lambda: None)
-    assert sweeps.choose_backend() is wandb
+    assert local.choose_backend() is wandb
     assert "Logged in" in capsys.readouterr().out
     assert "WANDB_MODE" not in os.environ and "WANDB_SILENT" not in os.environ  # warnings are seen
     assert {name: os.environ[name] for name in sweeps.ONLINE} == sweeps.ONLINE
@@ -229,33 +229,33 @@ def test_a_key_that_w_and_b_accepts_means_w_and_b(no_account, monkeypatch, capsy
 
 def test_what_the_reader_has_set_stays(no_account, monkeypatch):
     no_account.setenv("WANDB_SILENT", "false")
-    sweeps.choose_backend()
+    local.choose_backend()
     assert os.environ["WANDB_SILENT"] == "false"
     no_account.setenv("WANDB_FINISH_TIMEOUT", "5")
     monkeypatch.setattr(sweeps, "_why_not_online", lambda: None)
-    sweeps.choose_backend()
+    local.choose_backend()
     assert (os.environ["WANDB_SILENT"], os.environ["WANDB_FINISH_TIMEOUT"]) == ("false", "5")
     no_account.setenv("WANDB_MODE", "disabled")
-    assert sweeps.choose_backend() is local and os.environ["WANDB_MODE"] == "disabled"
+    assert local.choose_backend() is local and os.environ["WANDB_MODE"] == "disabled"
 
 
 def test_after_a_login_the_next_choice_takes_the_account(no_account, monkeypatch):
-    assert sweeps.choose_backend() is local
+    assert local.choose_backend() is local
     assert os.environ.items() >= sweeps.OFFLINE.items()
     monkeypatch.setattr(sweeps, "_why_not_online", lambda: None)
-    assert sweeps.choose_backend() is wandb
+    assert local.choose_backend() is wandb
     assert not os.environ.keys() & sweeps.OFFLINE.keys()
 
 
 def test_asking_again_tries_again_and_gives_the_real_reason(no_account, capsys):
     for _ in range(2):
-        assert sweeps.choose_backend() is local
+        assert local.choose_backend() is local
         assert "No W&B key found" in capsys.readouterr().out
 
 
 def test_a_refused_login_leaves_wandb_ready_for_offline_runs(no_account, tmp_path):
     no_account.setenv("WANDB_DIR", str(tmp_path))
-    sweeps.choose_backend()
+    local.choose_backend()
     with wandb.init(project="after") as run:
         assert run.settings.mode == "offline"
 

@@ -1,0 +1,1 @@
+"""From runs to tables, figures and files; reads runs by their attributes, wherever they come from."""

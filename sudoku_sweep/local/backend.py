@@ -1,0 +1,98 @@
+"""Where sweeps run: W&B's server if it can be used, else this machine."""
+
+import math
+import os
+import subprocess
+import sys
+
+import wandb
+
+from .. import local
+
+LOGIN_SECONDS = 10
+NO_KEY = 3
+LOGIN = f"""
+import os, wandb
+try:
+    status = 0 if wandb.login(prompt=False) else {NO_KEY}
+except Exception:
+    status = 1
+os._exit(status)
+"""
+
+# What wandb is told, unless the reader has told it something else.
+OFFLINE = {
+    "WANDB_MODE": "offline",
+    "WANDB_SILENT": "true",  # else a dozen lines per run and more, with the path of its folder
+}
+ONLINE = {
+    "WANDB_QUIET": "true",  # links and warnings, no more
+    "WANDB_INIT_TIMEOUT": "30",  # seconds; by default 90
+    "WANDB_FINISH_TIMEOUT": "60",  # seconds; by default a cell waits for a lost server for ever
+}
+
+_set_here = {}  # of these, what choose_backend has set by itself
+
+
+def choose_backend():
+    """``wandb`` if it can be used, else ``sudoku_sweep.local``, which has the same ``sweep`` and ``agent``.
+
+    Never asks anything. ``WANDB_MODE=offline`` is respected, and so is what ``wandb offline`` or ``wandb disabled``
+    has written into the folder's settings; otherwise ``wandb.login(prompt=False)`` decides,
+    under a time limit of ten seconds (``WANDB_HTTP_TIMEOUT`` if set) and some for the start. Without a key,
+    with one that W&B refuses, or without a network, runs stay on this machine, and one printed line says why
+    and how to change it. How much wandb prints and how long it waits is set to ``OFFLINE`` or ``ONLINE``.
+    """
+    for name, value in _set_here.items():  # the reader may have logged in since
+        if os.environ.get(name) == value:
+            del os.environ[name]
+    wandb.teardown()  # wandb reads environment and settings once; its next use reads them again
+    chosen = os.environ.get("WANDB_MODE")
+    mode = chosen or wandb.setup().settings.mode
+    if mode != "online":
+        undo = "Unset it" if chosen else "Run `wandb online` in a terminal"
+        what = "WANDB_MODE is" if chosen else "here W&B was set to"
+        print(f"{what} {mode}: no account is used. {undo} to use yours.")
+        backend = local
+    elif reason := _why_not_online():
+        print(
+            f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal."
+        )
+        backend = local
+    else:
+        print("Logged in: runs and sweeps go to your W&B account.")
+        print(
+            "If wandb warns that data was not uploaded, `wandb sync --include-online` does it later."
+        )
+        backend = wandb
+    settings = ONLINE if backend is wandb else OFFLINE
+    if mode == "disabled":
+        settings = OFFLINE | {"WANDB_MODE": mode}
+    _set_here.clear()
+    _set_here.update({name: value for name, value in settings.items() if not os.environ.get(name)})
+    os.environ.update(_set_here)
+    wandb.teardown()
+    return backend
+
+
+def _why_not_online():
+    """Why W&B's server cannot be used; None if it can.
+
+    Asked in a process of its own, which can be ended: where the server does not answer, wandb's service
+    process may go on trying, and waiting for its end may take for ever.
+    """
+    limit = math.ceil(float(os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS))
+    try:
+        status = subprocess.run(
+            [sys.executable, "-c", LOGIN],
+            env=os.environ | {"WANDB_HTTP_TIMEOUT": str(limit), "WANDB_SILENT": "true"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=limit + 10,  # for starting Python and importing wandb
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return "W&B did not answer"
+    if status == NO_KEY:
+        return "No W&B key found"
+    return f"W&B did not accept the login, or did not answer within {limit} s" if status else None

@@ -1,0 +1,115 @@
+"""Solve boards step by step with a net."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from .boards.rules import UNITS, repeated_cells
+from .errors import BoardError
+
+
+@dataclass
+class Solution:
+    """What ``solve`` found; all tensors [board, cell], on the CPU.
+
+    boards : uint8; the filled boards, 0 where a stuck board was left blank
+    step : int16; the look in which a cell was filled, from 1; 0 for clues and for cells left blank
+    confidence : float32; the net's probability of the digit it filled in; 1 for clues, 0 for cells left blank
+    solved : bool [board]; full, and by the rules
+    """
+
+    boards: torch.Tensor
+    step: torch.Tensor
+    confidence: torch.Tensor
+    solved: torch.Tensor
+
+
+@torch.no_grad()
+def solve(model, quizzes, threshold=0.99, batch_size=256):
+    """Solve boards step by step, as a careful person would: fill in what is sure, and look again.
+
+    Each look fills every blank whose best digit has a probability of at least ``threshold``, or else the one
+    blank that the net is surest of. Nothing is taken back. The rules only serve as a referee: a board in which
+    a digit now stands twice in a row, column or box cannot come right any more, and is left as it is.
+
+    Parameters
+    ----------
+    model : SudokuTransformer
+    quizzes : uint8 tensor or array [board, 81]
+    threshold : float
+        Probability from which on several cells are filled in one look.
+    batch_size : int
+        Boards looked at together.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    BoardError
+        A board whose clues already break a rule, a wrong shape, a number that is no digit.
+    """
+    quizzes = _checked_quizzes(torch.as_tensor(quizzes))
+    device = model.place.device
+    parts = [
+        _solve_batch(model, batch.to(device), threshold) for batch in quizzes.split(batch_size)
+    ]
+    return Solution(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
+
+
+def _checked_quizzes(quizzes):
+    """The boards as uint8, or a ``BoardError`` that says which of them cannot be solved and why."""
+    if quizzes.ndim != 2 or quizzes.shape[1] != 81 or not len(quizzes):
+        raise BoardError(
+            f"give boards of shape [board, 81], at least one; this is {list(quizzes.shape)}"
+        )
+    if quizzes.is_floating_point() or quizzes.is_complex():
+        raise BoardError(f"give boards of whole numbers, such as uint8; these are {quizzes.dtype}")
+    quizzes = quizzes.long()
+    if quizzes.min() < 0 or quizzes.max() > 9:
+        raise BoardError("a board holds the digits 1-9, and 0 for a blank, nothing else")
+    broken = breaks_rules(quizzes)
+    if broken.any():
+        board = int(broken.int().argmax())
+        cell = repeated_cells(quizzes[board].cpu().numpy())[0]
+        raise BoardError(
+            f"board {board} is impossible: the {quizzes[board, cell]} in row {cell // 9 + 1}, column "
+            f"{cell % 9 + 1} stands again in the same row, column or box"
+        )
+    return quizzes.to(torch.uint8)
+
+
+def breaks_rules(boards):
+    """Which boards [board, 81], full or not, hold a digit twice in a row, column or box: bool [board]."""
+    units = torch.as_tensor(UNITS, device=boards.device)
+    held = boards[:, units].long()  # [board, unit, 9]
+    counts = held.new_zeros(*held.shape[:2], 10).scatter_add_(2, held, torch.ones_like(held))
+    return (counts[..., 1:] > 1).flatten(1).any(1)
+
+
+def _solve_batch(model, quizzes, threshold):
+    boards = quizzes.clone()
+    step = torch.zeros_like(boards, dtype=torch.int16)
+    confidence = (boards > 0).float()
+    open_boards = torch.arange(len(boards), device=boards.device)
+    look = 0
+    while True:
+        now = boards[open_boards]
+        open_boards = open_boards[(now == 0).any(1) & ~breaks_rules(now)]
+        if not len(open_boards):
+            break
+        look += 1
+        now = boards[open_boards]
+        sureness, digit = model(now)[-1].softmax(2).max(2)  # both [board, cell]
+        # a broken net is sure of nothing
+        sureness = sureness.nan_to_num(0.0).masked_fill(now > 0, -1)
+        fill = sureness >= threshold
+        surest = F.one_hot(sureness.argmax(1), 81).bool()
+        fill |= surest & ~fill.any(1, keepdim=True)
+        boards[open_boards] = torch.where(fill, (digit + 1).to(torch.uint8), now)
+        step[open_boards] = step[open_boards].masked_fill(fill, look)
+        confidence[open_boards] = torch.where(fill, sureness, confidence[open_boards])
+    solved = (boards > 0).all(1) & ~breaks_rules(boards)
+    return boards, step, confidence, solved

@@ -1,0 +1,78 @@
+"""Folders, locales and homes unlike those of whoever wrote this: every step from the shell works there, too."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SWEEP = """\
+method: grid
+name: für alle
+metric: {name: val_accuracy, goal: maximize}
+parameters:
+  learning_rate: {values: [0.001, 0.003]}
+  embedding_dim: {value: 6}
+  attention_dim: {value: 6}
+  epochs: {value: 1}
+  steps_per_epoch: {value: 2}
+  batch_size: {value: 8}
+"""
+BOARD = "530070000600195000098000060800060003400803001700020006060000280000419005000080079"
+STEPS = [
+    "sweep größe.yaml",
+    "agent --boards 20 --validation-boards 5",
+    "report",
+    "export läufe.csv",
+    "sweep --resume läufe.csv",
+    "data --out böden.csv --boards 5",
+    "solve --file böden.csv --out lösungen.csv",
+    "train --boards 20 --validation-boards 5 --epochs 1 --steps-per-epoch 1 --save nëtz.pt",
+    f"solve {BOARD} --net nëtz.pt",
+]
+# One after the other in one process, which saves time.
+PROGRAM = """\
+import sys
+from sudoku_sweep.cli.main import main
+
+for line in sys.stdin:
+    print("status", main(line.split()))
+"""
+USUAL = {"LC_ALL": "C.UTF-8"}
+NO_HOME = USUAL | {"HOME": "/proc/nobody"}  # where not even root can write
+# The encoding is ASCII then, as on machines that were set up long ago.
+OLD_LOCALE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, environment",
+    [("Größe & Übung (1)", USUAL), ("plain", NO_HOME), ("plain", OLD_LOCALE)],
+    ids=["odd folder", "no home", "old locale"],
+)
+def test_every_step_works_in_any_folder_locale_and_home(name, environment, tmp_path):
+    if environment is OLD_LOCALE and not sys.prefix.isascii():
+        pytest.skip("in such a locale PyTorch cannot be installed in a folder with umlauts")
+    folder = tmp_path / name
+    shutil.copytree(ROOT / "sudoku_sweep", folder / "sudoku_sweep")
+    (folder / "data").symlink_to(ROOT / "data")
+    (folder / "größe.yaml").write_text(SWEEP, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        input="\n".join(STEPS).encode(),
+        cwd=folder,
+        env=os.environ | {"WANDB_DIR": str(folder)} | environment,
+        capture_output=True,
+        timeout=250,
+    )
+    printed = done.stdout.decode()
+    statuses = [line[-1] for line in printed.splitlines() if line.startswith("status ")]
+    # the last: a net after one step solves nothing
+    assert statuses == [*"000000001"], printed + done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    for name in ("läufe.csv", "böden.csv", "lösungen.csv", "nëtz.pt"):
+        assert (folder / name).stat().st_size > 0
+    assert "# nëtz.pt" in (folder / "nëtz.md").read_text("utf-8")

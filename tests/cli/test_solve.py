@@ -1,0 +1,153 @@
+"""``python -m sudoku_sweep solve``: what it says is checked by the rules, not taken from the net."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sudoku_sweep import data, model, solver, train
+from sudoku_sweep.boards import difficulty, rules
+from sudoku_sweep.cli import solve
+from sudoku_sweep.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def few():
+    return data.load_split("test").first(20)
+
+
+def text_of(board):
+    return "".join(map(str, board))
+
+
+def test_a_board_is_solved_look_by_look(few, capsys):
+    quiz, solution = few.quizzes[0], few.solutions[0]
+    assert main(["solve", text_of(quiz).replace("0", ".")]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("look 1, at least ")
+    assert solve.grid_text(solution) in out
+    assert "solved in" in out and "by the rules; least sure of r" in out
+    filled = dict(part.split("=") for part in out.split() if part.startswith("r") and "=" in part)
+    assert len(filled) >= (quiz == 0).sum()
+    for cell in np.flatnonzero(quiz == 0):
+        assert filled[solve.name_of(cell)].rstrip() == str(solution[cell])
+
+
+def test_a_full_board_is_solved_already(few, capsys):
+    assert main(["solve", text_of(few.solutions[0])]) == 0
+    assert "it was full already" in capsys.readouterr().out
+
+
+def test_an_empty_board_is_not_called_solved_unless_it_is(capsys):
+    status = main(["solve", "0" * 81])
+    out = capsys.readouterr().out.splitlines()[-1]
+    assert ("solved in" in out and "other solutions" in out) if status == 0 else "several" in out
+
+
+def test_a_board_without_a_solution_is_status_1_and_says_why(few, capsys):
+    quiz, solution = few.quizzes[0].copy(), few.solutions[0]
+    for cell in np.flatnonzero(quiz == 0):
+        for digit in set(range(1, 10)) - {solution[cell]}:
+            wrong = quiz.copy()
+            wrong[cell] = digit
+            if not rules.repeated_cells(wrong) and rules.count_solutions(wrong) == 0:
+                assert main(["solve", text_of(wrong)]) == 1
+                last = capsys.readouterr().out.splitlines()[-1]
+                assert last.startswith("not solved: the board has no solution")
+                return
+    pytest.fail("no such board found")
+
+
+def test_a_board_that_takes_hours_to_count_is_given_up(capsys):
+    board = data.parse_board(
+        ".....5.8....6.1.43..........1.5........1.6...3.......553.....61........4........."
+    )
+    assert rules.count_solutions(board, guesses=100) is None
+    net, _ = model.load_checkpoint(solve.WINNER)
+    assert not solve.solve_one(net, board)
+    assert "whether it has a solution took too long to find out" in capsys.readouterr().out
+
+
+def test_a_net_that_knows_nothing_is_told_from_one_that_does(few, tmp_path, capsys):
+    from sudoku_sweep import model
+
+    path = tmp_path / "net.pt"
+    model.save_checkpoint(path, train.build_model(train.Config()), {})
+    assert main(["solve", text_of(few.quizzes[0]), "--net", str(path)]) == 1
+    assert "it has one solution, the net went wrong" in capsys.readouterr().out
+
+
+def test_a_file_is_solved_and_what_is_unsolved_stays_empty(few, tmp_path, capsys):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    quizzes = [text_of(quiz) for quiz in few.quizzes]
+    hopeless = "12345678" + "0" * 72 + "9"  # r1c9 can only be 9, and stands in column 9 already
+    pd.DataFrame({"name": "x", "quizzes": [*quizzes, hopeless]}).to_csv(source, index=False)
+    assert main(["solve", "--file", str(source), "--out", str(target)]) == 1
+    written = pd.read_csv(target, dtype=str, keep_default_na=False)
+    assert written["quizzes"].tolist() == [*quizzes, hopeless]
+    for text, solution in zip(written["solutions"], few.solutions, strict=False):
+        assert text == text_of(solution)
+    assert written["solutions"].iloc[-1] == ""
+    out = capsys.readouterr().out
+    assert "20 of 21 boards solved" in out and "not solved: board 20" in out
+    pd.DataFrame({"quizzes": quizzes}).to_csv(source, index=False)
+    assert main(["solve", "--file", str(source), "--out", str(target)]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        ([], "give one board"),
+        (["12"], "a board has 81 cells; this text has 2"),
+        (["5" * 81], "impossible"),
+        (["x" * 81], "row 1, column 1: 'x'"),
+        (["0" * 81, "--file", "in.csv", "--out", "out.csv"], "give one board"),
+        (["--file", "in.csv"], "give one board"),
+        (["--file", "nowhere.csv", "--out", "out.csv"], "nowhere.csv is no CSV file"),
+        (["0" * 81, "--net", "nowhere.pt"], "no checkpoint nowhere.pt"),
+        (["0" * 81, "--net", "n" * 300], "File name too long"),
+    ],
+)
+def test_what_cannot_be_solved_is_one_line_and_status_2(arguments, word, capsys):
+    assert main(["solve", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert word in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "content, word",
+    [
+        ("boards\n" + "0" * 81 + "\n", "no CSV file with a column quizzes"),
+        ("quizzes\n" + "0" * 81 + "\n" + "0" * 80 + "\n", "line 3: a board has 81 cells"),
+        ("quizzes\n", "holds no boards"),
+    ],
+)
+def test_a_file_that_holds_no_boards_is_refused(content, word, tmp_path, capsys):
+    source = tmp_path / "in.csv"
+    source.write_text(content)
+    assert main(["solve", "--file", str(source), "--out", str(tmp_path / "out.csv")]) == 2
+    assert word in capsys.readouterr().err and not (tmp_path / "out.csv").exists()
+
+
+def test_every_unseen_board_with_few_clues_is_solved_step_by_step_or_nearly():
+    """The promise of the README: at least 95 % of the test boards with 30 to 40 clues."""
+    from sudoku_sweep import model
+
+    net, _ = model.load_checkpoint(solve.WINNER)
+    boards = data.load_split("test")
+    clues = (boards.quizzes > 0).sum(1)
+    hard = (clues >= 30) & (clues <= 40)
+    found = solver.solve(net, boards.quizzes[hard])
+    right = (found.boards.numpy() == boards.solutions[hard]).all(1)
+    assert hard.sum() > 500 and right.mean() >= 0.95
+    assert net.n_parameters() <= 50_000
+
+
+@pytest.mark.slow
+def test_looking_more_often_solves_more_of_the_boards_without_a_clue_to_spare():
+    net, _ = model.load_checkpoint(solve.WINNER)
+    boards = difficulty.minimize_clues(data.load_split("validation").first(100), seed=0)
+    solved = {
+        threshold: int(solver.solve(net, boards.quizzes, threshold).solved.sum())
+        for threshold in (0.99, solve.SURE)
+    }
+    assert solved[solve.SURE] > solved[0.99]

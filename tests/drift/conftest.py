@@ -1,0 +1,1 @@
+from signed_in import outside, server  # noqa: F401  (fixtures)

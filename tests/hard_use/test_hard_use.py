@@ -1,0 +1,393 @@
+"""Killed at any moment, on a full disk, many at once, with failing runs: nothing is lost, nothing half is read.
+
+Processes are forked, so that each starts at once; a run takes about a fifth of a second.
+"""
+
+import errno
+import gc
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import tempfile
+import threading
+import time
+import weakref
+from pathlib import Path
+from statistics import median
+
+import pytest
+import torch
+import wandb
+
+from sudoku_sweep import data, local, model, train
+from sudoku_sweep.analysis import results
+from sudoku_sweep.boards import generator
+from sudoku_sweep.cli import commands
+from sudoku_sweep.files import StorageError, write_atomically
+from sudoku_sweep.local import SweepError
+
+fork = multiprocessing.get_context("fork")
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
+
+
+def grid(n):
+    return {"method": "grid", "parameters": {"a": {"values": list(range(n))}}}
+
+
+def log_a():
+    with wandb.init() as run:
+        run.log({"score": run.config.a})
+
+
+def start(function, *arguments):
+    """A process of its own that runs a function, in silence."""
+
+    def quiet():
+        os.setpgrp()  # with wandb's background process, so that both can be killed
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        function(*arguments)
+
+    process = fork.Process(target=quiet)
+    process.start()
+    return process
+
+
+def kill(process):
+    """Kill -9, of its whole group; returns whether it was still at work."""
+    alive = process.is_alive()
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has ended, or has not yet made its group
+        process.kill()
+    process.join()
+    return alive
+
+
+def ended(sweep_id):
+    return {run.index: run for run in local.runs(sweep_id) if run.state == "finished"}
+
+
+def test_what_is_no_plain_file_stays_what_it_is(tmp_path):
+    target, link, pipe = (tmp_path / name for name in ("target", "link", "pipe"))
+    write_atomically(target, b"old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink() and target.read_bytes() == b"new"
+    assert target.stat().st_mode & 0o777 == 0o600
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=write_atomically, args=(pipe, b"through"))
+    writer.start()
+    assert pipe.read_bytes() == b"through" and pipe.is_fifo()
+    writer.join()
+    before = os.umask(0o077)
+    try:
+        write_atomically(tmp_path / "private", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+def test_an_agent_killed_at_fifty_moments_loses_no_finished_run():
+    rng = random.Random(0)
+    sweep_id, kept, kills = local.sweep(grid(150)), {}, 0
+    while kills < 50:
+        agent = start(local.agent, sweep_id, log_a)
+        time.sleep(rng.uniform(0.02, 1.0))
+        kills += kill(agent)
+        now = ended(sweep_id)  # reads every file of the sweep
+        assert all(now[index].id == run_id for index, run_id in kept.items()), "a run was lost"
+        kept = {index: run.id for index, run in now.items()}
+    local.agent(sweep_id, log_a)
+    assert [run.summary["score"] for run in local.runs(sweep_id)] == list(range(150))
+    assert {run.state for run in local.runs(sweep_id)} == {"finished"}
+    assert all(ended(sweep_id)[index].id == run_id for index, run_id in kept.items())
+
+
+def for_ever(write):
+    while True:
+        write()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["a checkpoint", "made boards"])
+def test_a_process_killed_while_it_writes_leaves_a_whole_file_or_none(what, tmp_path):
+    rng = random.Random(1)
+    net = train.build_model(train.Config(embedding_dim=6, attention_dim=6))
+    path, folder = tmp_path / "net.pt", tmp_path / "made"
+    boards = generator.make_boards(300, seed=5)
+
+    def save():
+        model.save_checkpoint(path, net, about={})
+
+    def make():
+        for file in folder.glob("*"):
+            file.unlink()
+        data.cached(folder / "boards.csv", lambda: boards)
+
+    seen = 0
+    for _ in range(50):
+        process = start(for_ever, save if what == "a checkpoint" else make)
+        time.sleep(rng.uniform(0.01, 0.1))
+        assert kill(process)
+        if what == "a checkpoint" and path.exists():
+            model.load_checkpoint(path)
+            seen += 1
+        if what == "made boards":
+            seen += len(os.listdir(folder)) > 0 if folder.exists() else 0
+            again = data.cached(folder / "boards.csv", lambda: boards)
+            assert (again.quizzes == boards.quizzes).all()
+    assert seen > 10
+
+
+def test_a_full_disk_is_one_clear_error_and_damages_nothing(tmp_path):
+    path = tmp_path / "results.csv"
+    write_atomically(path, b"what was there")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # no file may grow beyond that
+    try:
+        with pytest.raises(StorageError, match=r"cannot write results\.csv in .*: .*unchanged"):
+            write_atomically(path, bytes(2000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == b"what was there" and os.listdir(tmp_path) == ["results.csv"]
+
+
+def test_a_small_disk_that_is_full_is_the_same(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.system(f"mount -t tmpfs -o size=64k none '{disk}' 2>/dev/null"):
+        pytest.skip("no permission to mount a small disk")
+    try:
+        write_atomically(disk / "small", b"1")
+        with pytest.raises(StorageError, match=os.strerror(errno.ENOSPC)):
+            write_atomically(disk / "large", bytes(100_000))
+        assert os.listdir(disk) == ["small"] and (disk / "small").read_bytes() == b"1"
+    finally:
+        os.system(f"umount '{disk}'")
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StorageError, match=r"cannot write net\.pt"):
+        write_atomically(tmp_path / "file" / "net.pt", b"")
+
+
+@pytest.fixture
+def shut(monkeypatch):
+    """A folder that can be read but not written, with a sweep: one run has been made, of one nobody knows the end."""
+    folder = tempfile.mkdtemp()  # not in tmp_path, which other users cannot enter
+    monkeypatch.setenv("WANDB_DIR", folder)
+    sweep_id = local.sweep(grid(2))
+    local.agent(sweep_id, log_a, count=1)
+    record = json.loads(local._run_file(local._store() / sweep_id, 0).read_text("utf-8"))
+    local._save(local._store() / sweep_id, record | {"index": 1, "state": "running"})
+    os.system(f"chmod -R a-w,a+rX '{folder}'")
+    yield Path(folder), sweep_id
+    os.system(f"chmod -R u+w '{folder}'")
+    shutil.rmtree(folder)
+
+
+def refusals(folder, sweep_id, pipe):
+    """What is said when somebody without special rights wants to write there."""
+    if os.getuid() == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+    said = {"runs": [run.state for run in local.runs(sweep_id)]}  # reading is no problem
+    for name, function in {
+        "write_atomically": lambda: write_atomically(folder / "net.pt", b""),
+        "sweep": lambda: local.sweep(grid(2)),
+        "agent": lambda: local.agent(sweep_id, log_a),
+        "export": lambda: results.save(folder / "runs.csv", sweep_id),
+        "save": lambda: commands._checked_save_path(folder / "net.pt"),
+        "boards": lambda: data.made_boards(2, seed=0, folder=folder / "made"),
+    }.items():
+        try:
+            said[name] = function()
+        except StorageError as error:
+            said[name] = str(error)
+    pipe.send(said)
+
+
+def test_a_folder_that_must_not_be_written_is_one_clear_error_for_everything(shut):
+    folder, sweep_id = shut
+
+    def content():
+        return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    before = content()
+    mine, other = multiprocessing.Pipe()
+    process = fork.Process(target=refusals, args=(folder, sweep_id, other))
+    process.start()
+    other.close()
+    said = mine.recv()
+    process.join()
+    assert said.pop("runs") == ["finished", "running"]
+    for name, text in said.items():
+        assert "cannot write" in text and os.strerror(errno.EACCES) in text, name
+    assert content() == before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_eight_agents_that_are_killed_at_random_finish_every_configuration_once():
+    rng = random.Random(2)
+    sweep_id = local.sweep(grid(100))
+    agents = [start(local.agent, sweep_id, log_a) for _ in range(8)]
+    for _ in range(24):
+        time.sleep(rng.uniform(0.2, 0.8))
+        at = rng.randrange(len(agents))
+        kill(agents[at])
+        agents[at] = start(local.agent, sweep_id, log_a)
+    for agent in agents:
+        agent.join()
+    local.agent(sweep_id, log_a)  # what was being run when the last agent was killed
+    runs = local.runs(sweep_id)
+    assert [run.state for run in runs] == ["finished"] * 100
+    assert [run.summary["score"] for run in runs] == list(range(100))
+    assert len({run.id for run in runs}) == 100
+
+
+@pytest.mark.slow
+def test_a_sweep_with_failing_runs_finishes_all_others():
+    def fail_sometimes():
+        with wandb.init() as run:
+            if run.config.a % 10 < 3:
+                raise ValueError(f"no luck with {run.config.a}")
+            run.log({"score": run.config.a})
+
+    sweep_id = local.sweep(grid(30))
+    for _ in range(10):  # three early failures end an agent; the next one goes on
+        try:
+            local.agent(sweep_id, fail_sometimes)
+        except SweepError as error:
+            assert "runs failed" in str(error)
+    states = [run.state for run in local.runs(sweep_id)]
+    assert states == (["failed"] * 3 + ["finished"] * 7) * 3
+    assert local.runs(sweep_id)[12].error == "ValueError: no luck with 12"
+
+
+def test_a_run_without_enough_memory_fails_alone_and_lets_go_of_what_it_had(boards, monkeypatch):
+    nets = []
+
+    def step(model, *_):
+        nets.append(weakref.ref(model))
+        gc.collect()
+        assert [net() for net in nets[:-1]] == [None] * (len(nets) - 1)
+        if model.shape["embedding_dim"] == 7:
+            torch.empty(10**14)  # what a CPU's PyTorch raises then
+        return torch.ones(3)
+
+    def train_one():
+        with wandb.init() as run:
+            config = train.Config(embedding_dim=run.config.a, attention_dim=6, epochs=1)
+            train.fit(config, boards.first(16), boards.first(2), log=run.log)
+
+    monkeypatch.setattr(train, "training_step", step)
+    sweep_id = local.sweep({"method": "grid", "parameters": {"a": {"values": [7, 6, 5]}}})
+    local.agent(sweep_id, train_one)
+    large, *others = local.runs(sweep_id)
+    assert large.state == "failed" and [run.state for run in others] == ["finished"] * 2
+    assert large.error.startswith("OutOfMemoryError: not enough memory")
+
+
+@pytest.mark.slow
+def test_an_api_key_is_never_written_down(tmp_path, monkeypatch, capfd):
+    key = "5ec4e7" * 6 + "cafe"
+    monkeypatch.setenv("WANDB_API_KEY", key)
+    sweep_id = local.sweep(grid(3))
+    local.agent(sweep_id, log_a)
+
+    def fail():
+        with wandb.init():
+            raise ValueError("on purpose")
+
+    with pytest.raises(SweepError) as error:
+        local.agent(local.sweep(grid(1)), fail)
+    model.save_checkpoint(tmp_path / "net.pt", train.build_model(train.Config()), about={})
+    shown = capfd.readouterr()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".wandb" for path in files)
+    for path in files:
+        assert key.encode() not in path.read_bytes(), path
+    assert key not in shown.out + shown.err + str(error.value)
+
+
+@pytest.mark.slow
+def test_two_hundred_runs_in_one_process_leave_nothing_behind(boards):
+    few = boards.first(32)
+    seen = []
+
+    def train_tiny():
+        with wandb.init() as run:
+            config = train.Config(embedding_dim=6, attention_dim=6, epochs=1, batch_size=16)
+            train.fit(config, few, few.first(2), log=run.log)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        seen.append(
+            (
+                pages * resource.getpagesize(),
+                len(os.listdir("/proc/self/fd")),
+                threading.active_count(),
+            )
+        )
+
+    if not os.path.exists("/proc/self/statm"):
+        pytest.skip("memory is read from /proc, which only Linux has")
+    torch.set_num_threads(1)
+    local.agent(local.sweep(grid(200)), train_tiny)
+    memory, files, threads = zip(*seen, strict=True)
+    assert max(memory[-20:]) < 1.05 * max(memory[20:40])
+    assert max(files[-20:]) <= max(files[20:40]) and max(threads[-20:]) <= max(threads[20:40])
+
+
+def runs_when_asked(sweep_id, asked):
+    """An agent that does one run each time it is asked to, and answers with the seconds it took."""
+    began = None
+
+    def log_when_asked():
+        nonlocal began
+        if began:
+            asked.send(time.perf_counter() - began)
+        asked.recv()
+        began = time.perf_counter()
+        log_a()
+
+    local.agent(sweep_id, log_when_asked)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_thousand_runs_get_no_slower_and_stay_small(tmp_path):
+    # The speed of a machine changes within minutes: each of the last runs is timed beside one of a new agent.
+    ask, asked = fork.Pipe()
+    new_agent = start(runs_when_asked, local.sweep(grid(101)), asked)
+    runs, last, new, began = itertools.count(), [], [], None
+
+    def log_in_turns():
+        nonlocal began
+        if began:
+            last.append(time.perf_counter() - began)
+        if next(runs) >= 900:
+            ask.send("one run")
+            new.append(ask.recv())
+            began = time.perf_counter()
+        log_a()
+
+    sweep_id = local.sweep(grid(1000))
+    local.agent(sweep_id, log_in_turns)
+    kill(new_agent)
+    print("seconds per run, of a new agent and of one after 900 runs:", median(new), median(last))
+    assert len(new) == 100 and median(last) < 1.2 * median(new)
+    store = tmp_path / "wandb" / "local-sweeps" / sweep_id
+    size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
+    files = sum(path.stat().st_size for path in (tmp_path / "wandb").rglob("*.wandb"))
+    print("bytes per run:", size / 1000, "in the store,", files / 1101, "in W&B's file")
+    assert size / 1000 < 2_000

@@ -1,0 +1,629 @@
+"""A small W&B server on 127.0.0.1, for tests of the real wandb client: ``with Server() as server:``.
+
+It speaks as much of the protocol as a sweep, its agents, their runs, and ``wandb.Api`` need, keeps what it
+receives, and can be told to misbehave. What it cannot answer it refuses, and notes in ``unknown``.
+"""
+
+import base64
+import contextlib
+import gzip
+import json
+import math
+import re
+import secrets
+import threading
+import time
+import traceback
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+import yaml
+
+from sudoku_sweep.local import grid_points
+
+KEY = "0123456789" * 4
+ENTITY = "reader"
+CREATED = "2025-01-01T00:00:00Z"
+MANIFEST = "wandb_manifest.json"
+ANSWERS = {}  # the name of a GraphQL operation -> (method of Server, where its answer stands)
+
+
+def answers(operation, place):
+    """Mark a method of ``Server`` as the answer to a GraphQL operation: it takes the operation's variables.
+
+    What it returns stands in the answer's ``data`` at a place such as ``project.run.history``.
+    """
+
+    def register(method):
+        ANSWERS[operation] = (method, place)
+        return method
+
+    return register
+
+
+@dataclass
+class Sweep:
+    """One sweep, what of it was handed out (configurations by run id), and what is left."""
+
+    id: str
+    project: str
+    config: dict
+    left: list
+    handed_out: dict = field(default_factory=dict)
+    prior_runs: list = field(default_factory=list)  # the ids that ``wandb.sweep`` named
+
+
+@dataclass
+class Run:
+    """One run, as far as it has arrived."""
+
+    id: str
+    project: str
+    name: str
+    group: str | None = None
+    sweep: str | None = None
+    state: str = "running"
+    exit_code: int | None = None
+    settings: dict = field(default_factory=dict)  # as sent: {name: {"value": value}}
+    summary: dict = field(default_factory=dict)
+    streams: dict = field(default_factory=dict)  # name of a file -> its lines
+    files: dict = field(default_factory=dict)  # name -> bytes
+    requests: int = 0
+    stopped: bool = False  # asked to end
+
+    @property
+    def config(self):
+        """The configuration without W&B's own bookkeeping."""
+        return {name: entry["value"] for name, entry in self.settings.items() if name != "_wandb"}
+
+    @property
+    def history(self):
+        """The logged rows."""
+        return [json.loads(line) for line in self.streams.get("wandb-history.jsonl", [])]
+
+    @property
+    def rows(self):
+        """The logged rows without times: what was logged, and ``_step``."""
+        times = ("_runtime", "_timestamp")
+        return [{k: v for k, v in row.items() if k not in times} for row in self.history]
+
+
+@dataclass
+class Artifact:
+    """One version of an artifact; the content of its manifest and files lies in the server's ``storage``."""
+
+    id: str
+    name: str
+    version: int
+    type: str
+    project: str
+    run: str
+    digest: str
+    metadata: str | None
+    state: str = "PENDING"
+    files: list = field(default_factory=list)  # names
+
+
+@dataclass
+class Fault:
+    """How requests of one kind are treated badly, see ``Server.fail``; ``hits`` counts them."""
+
+    kind: str
+    how: int | str
+    times: float
+    hits: int = 0
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def meets(self, kind):
+        """Whether a request of this kind is hit; counted if so."""
+        hit = self.kind in (kind, "*") and self.hits < self.times and not self.released.is_set()
+        self.hits += hit
+        return hit
+
+    def release(self):
+        """End the misbehaviour; requests that hang are answered now."""
+        self.released.set()
+
+
+class Server:
+    """The server. Read ``sweeps``, ``runs``, ``artifacts`` (by id), ``requests`` (a Counter), and ``unknown``.
+
+    Requests are counted by kind: a GraphQL operation's name, ``file_stream``, ``PUT`` (a file comes), ``GET``.
+
+    configurations : list of dict, optional
+        What sweeps hand out if their method is not ``grid``.
+    """
+
+    def __init__(self, configurations=()):
+        self.configurations = list(configurations)
+        self.sweeps, self.runs, self.artifacts, self.agents = {}, {}, {}, {}
+        self.storage, self.requests, self.unknown = {}, Counter(), []
+        self.log = []  # (seconds, kind) of every request
+        self._faults, self._lock, self._port, self._http = [], threading.RLock(), 0, None
+
+    # --- start, stop, misbehave -------------------------------------------------------------------------------
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    @property
+    def url(self):
+        """The address to give to wandb."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def environment(self):
+        """The environment variables that send wandb here."""
+        return {
+            "WANDB_BASE_URL": self.url,
+            "WANDB_API_KEY": KEY,
+            "WANDB_MODE": "online",
+            "WANDB_ERROR_REPORTING": "false",
+        }
+
+    def start(self):
+        """Listen; on the same port as before, if there was one."""
+        handler = type("Handler", (_Handler,), {"server_of_wandb": self})
+        self._http = ThreadingHTTPServer(("127.0.0.1", self._port), handler)
+        self._http.daemon_threads = True
+        self._port = self._http.server_port
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self):
+        """Stop listening. What was received stays; ``start`` goes on with it."""
+        self.heal()
+        self._http.shutdown()
+        self._http.server_close()
+
+    def fail(self, kind="*", how=500, times=math.inf):
+        """Treat the next requests of a kind badly, and return the ``Fault``, which can be released.
+
+        how : an HTTP status (401 refuses the key), ``"hang"`` (no answer until released), ``"drop"`` (the
+            connection is closed without an answer), or ``"lose"`` (done, but the answer is lost)
+        """
+        fault = Fault(kind, how, times)
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def heal(self):
+        """End all misbehaviour."""
+        with self._lock:
+            faults, self._faults = self._faults, []
+        for fault in faults:
+            fault.release()
+
+    def stop_run(self, run_id):
+        """Ask for the end of a run, as early termination does: its agent and its own process are told."""
+        self.runs[run_id].stopped = True
+
+    # --- one request ------------------------------------------------------------------------------------------
+
+    def respond(self, request):
+        """The answer to one request as (status, bytes); None if there is to be none."""
+        path = unquote(request.path)
+        asked = json.loads(request.body) if request.command == "POST" else request.body
+        kind = _kind(request.command, path, asked)
+        with self._lock:
+            self.requests[kind] += 1
+            self.log.append((time.monotonic(), kind))
+            fault = next((fault for fault in self._faults if fault.meets(kind)), None)
+        how = fault and fault.how
+        if how == "drop":
+            return None
+        if isinstance(how, int):
+            return how, _errors(f"told to answer {how}")
+        if how == "hang":
+            fault.released.wait()
+        # Files have addresses of their own, which are signed instead of asking for the key.
+        if not path.startswith("/storage/") and not request.has_key():
+            return 401, _errors("the key is wrong")
+        with self._lock:
+            try:
+                answer = self._answer(kind, path, asked)
+            except Exception:  # without an answer the client would ask again, for ever
+                self.unknown.append(f"{kind} {asked} {traceback.format_exc()}")
+                answer = 400, _errors(f"not known here: {kind}")
+        return None if how == "lose" else answer
+
+    def _answer(self, kind, path, asked):
+        if kind == "GET":
+            return 200, self.storage[path]
+        if kind == "PUT":
+            return 200, self._keep_file(path, asked)
+        if kind == "file_stream":
+            return 200, json.dumps(self._file_stream(path.split("/")[-2], asked)).encode()
+        method, place = ANSWERS[kind]
+        variables = defaultdict(lambda: None, asked.get("variables") or {})  # not given: null
+        data = method(self, variables)
+        for name in reversed(place.split(".")):
+            data = {name: data}
+        return 200, json.dumps({"data": data}).encode()
+
+    def _address(self, owner, name):
+        """Where a file of a run or of an artifact is put and read."""
+        return f"{self.url}/storage/{owner}/{name}"
+
+    def _keep_file(self, path, content):
+        self.storage[path] = content
+        _, _, owner, name = path.split("/", 3)
+        if owner in self.runs:
+            self.runs[owner].files[name] = content
+            self.runs[owner].requests += 1
+        return b""
+
+    # --- who is there -----------------------------------------------------------------------------------------
+
+    @answers("Viewer", "viewer")
+    @answers("GetDefaultEntity", "viewer")
+    def _viewer(self, asked):
+        return {"id": _id("user", ENTITY), "entity": ENTITY, "username": ENTITY, "flags": "{}"}
+
+    @answers("ServerFeaturesQuery", "serverInfo.features")
+    def _features(self, asked):
+        return []
+
+    @answers("OrganizationCoreWeaveOrganizationID", "entity.organization")
+    def _organization(self, asked):
+        return None
+
+    # --- sweeps and agents ------------------------------------------------------------------------------------
+
+    @answers("UpsertSweep", "upsertSweep.sweep")
+    def _upsert_sweep(self, asked):
+        config = yaml.safe_load(asked["config"])
+        left = grid_points(config) if config["method"] == "grid" else list(self.configurations)
+        sweep = Sweep(secrets.token_hex(4), asked["projectName"], config, left)
+        self.sweeps[sweep.id] = sweep
+        for prior in json.loads(asked["priorRunsFilters"] or '{"$or": []}')["$or"]:
+            self._add_prior_run(sweep, self.runs[prior["name"]])
+        return {"name": sweep.id, "project": _project(sweep.project)}
+
+    def _add_prior_run(self, sweep, run):
+        """Make an earlier run part of a sweep, which does not try the run's configuration again."""
+        run.sweep = sweep.id
+        sweep.prior_runs.append(run.id)
+        sweep.left = [point for point in sweep.left if not point.items() <= run.config.items()]
+
+    @answers("CreateAgent", "createAgent.agent.id")
+    def _create_agent(self, asked):
+        agent, sweep = secrets.token_hex(4), self.sweeps[asked["sweep"]]
+        assert asked["projectName"] == sweep.project, "sweeps are found in their project"
+        self.agents[agent] = sweep
+        return agent
+
+    @answers("Heartbeat", "agentHeartbeat.commands")
+    def _heartbeat(self, asked):
+        """What an agent is to do next, in JSON; nothing as long as a run of its own goes on."""
+        sweep, running = self.agents[asked["id"]], json.loads(asked["runState"])
+        stopped = [
+            run_id for run_id in running if run_id in self.runs and self.runs[run_id].stopped
+        ]
+        if stopped:
+            commands = [{"type": "stop", "run_id": stopped[0]}]
+        elif running:
+            commands = []
+        elif sweep.left:
+            commands = [self._hand_out(sweep)]
+        else:
+            commands = [{"type": "exit"}]
+        return json.dumps(commands)
+
+    def _hand_out(self, sweep):
+        """The command to run the next configuration of a sweep."""
+        run_id, configuration = secrets.token_hex(4), sweep.left.pop(0)
+        sweep.handed_out[run_id] = configuration
+        args = {name: {"value": value} for name, value in configuration.items()}
+        return {
+            "type": "run",
+            "run_id": run_id,
+            "program": sweep.config.get("program"),
+            "args": args,
+        }
+
+    @answers("SweepWithRuns", "project.sweep")
+    def _sweep_with_runs(self, asked):
+        node = self._sweep(asked | {"name": asked["sweep"]})
+        runs = [self._run_node(run) for run in self.runs.values() if run.sweep == asked["sweep"]]
+        return node and node | {"runs": _edges(runs)}
+
+    @answers("GetSweep", "project.sweep")
+    def _sweep(self, asked):
+        sweep = self.sweeps.get(asked["name"])
+        if sweep is None or sweep.project != asked["project"]:
+            return None
+        state = "RUNNING" if sweep.left else "FINISHED"
+        config = yaml.safe_dump(sweep.config)
+        return {"id": _id("sweep", sweep.id), "name": sweep.id, "state": state, "config": config}
+
+    # --- runs -------------------------------------------------------------------------------------------------
+
+    @answers("UpsertBucket", "upsertBucket")
+    def _upsert_run(self, asked):
+        new = Run(asked["name"], asked["project"], name=f"run-{len(self.runs) + 1}")
+        run = self.runs.setdefault(new.id, new)
+        run.requests += 1
+        run.name = asked["displayName"] or run.name
+        run.group = asked["groupName"] or run.group
+        run.sweep = asked["sweep"] or run.sweep
+        run.settings.update(json.loads(asked["config"] or "{}"))
+        bucket = self._run_node(run) | {"project": _project(run.project)}
+        return {"bucket": bucket, "inserted": run is new}
+
+    @answers("CreateRunFiles", "createRunFiles")
+    def _create_run_files(self, asked):
+        run = self.runs[asked["run"]]
+        run.requests += 1
+        files = [
+            {"name": name, "uploadUrl": self._address(run.id, name)} for name in asked["files"]
+        ]
+        return {"runID": _id("run", run.id), "uploadHeaders": [], "files": files}
+
+    def _file_stream(self, run_id, sent):
+        """Take lines of a run's files. Each comes with its number, so what is sent twice is kept once."""
+        run = self.runs[run_id]
+        run.requests += 1
+        for name, part in (sent.get("files") or {}).items():
+            lines, start = run.streams.setdefault(name, []), part["offset"]
+            lines[start : start + len(part["content"])] = part["content"]
+        if "wandb-summary.json" in run.streams:
+            run.summary = json.loads(run.streams["wandb-summary.json"][-1])
+        if sent.get("complete"):
+            run.exit_code = sent["exitcode"]
+            run.state = "failed" if run.exit_code else "finished"
+        return {"stopped": run.stopped}
+
+    # --- reading runs back ------------------------------------------------------------------------------------
+
+    @answers("Runs", "project")
+    def _list_runs(self, asked):
+        """A page of a sweep's runs, the oldest first; other filters and orders are not known here."""
+        ((only,),) = json.loads(asked["filters"]).values()
+        if asked["order"] != "+created_at" or only.keys() != {"sweep"}:
+            raise NotImplementedError(asked)
+        runs = [run for run in self.runs.values() if run.sweep == only["sweep"]]
+        start = int(asked["cursor"] or 0)
+        end = min(start + asked["perPage"], len(runs))
+        page = _edges([self._run_node(run) for run in runs[start:end]])
+        for number, edge in enumerate(page["edges"], start=start + 1):
+            edge["cursor"] = str(number)
+        page["pageInfo"] = {"endCursor": str(end), "hasNextPage": end < len(runs)}
+        return {"internalId": "1", "runCount": len(runs), "runs": page}
+
+    @answers("Run", "project.run")
+    def _run(self, asked):
+        run = self.runs.get(asked["name"])
+        return run and self._run_node(run)
+
+    def _run_node(self, run):
+        return {
+            "id": _id("run", run.id),
+            "projectId": "1",
+            "name": run.id,
+            "displayName": run.name,
+            "sweepName": run.sweep,
+            "state": run.state,
+            "config": json.dumps(run.settings),
+            "summaryMetrics": json.dumps(run.summary),
+            "group": run.group,
+            "createdAt": CREATED,
+            "historyLineCount": len(run.history),
+            "user": {"name": ENTITY, "username": ENTITY},
+        }
+
+    @answers("RunHistoryKeys", "project.run.historyKeys")
+    def _history_keys(self, asked):
+        history = self.runs[asked["name"]].history
+        keys = {key: {"typeCounts": [{"type": "number"}]} for row in history for key in row}
+        return {"keys": keys, "lastStep": max((row["_step"] for row in history), default=-1)}
+
+    @answers("RunFullHistory", "project.run.history")
+    def _full_history(self, asked):
+        return [json.dumps(row) for row in self.runs[asked["name"]].history[: asked["samples"]]]
+
+    @answers("RunParquetHistory", "project.run.parquetHistory")
+    def _parquet_history(self, asked):
+        """No row has been moved to Parquet files yet."""
+        return {"parquetUrls": [], "liveData": []}
+
+    @answers("HistoryPage", "project.run.history")
+    def _history_page(self, asked):
+        steps = range(asked["minStep"], asked["maxStep"])
+        rows = [row for row in self.runs[asked["run"]].history if row["_step"] in steps]
+        return [json.dumps(row) for row in rows[: asked["pageSize"]]]
+
+    @answers("RunSampledHistory", "project.run.sampledHistory")
+    def _sampled_history(self, asked):
+        return [_sample(self.runs[asked["name"]].history, json.loads(s)) for s in asked["specs"]]
+
+    @answers("SampledHistoryPage", "project.run.sampledHistory")
+    def _sampled_history_page(self, asked):
+        return [_sample(self.runs[asked["run"]].history, json.loads(asked["spec"]))]
+
+    # --- artifacts --------------------------------------------------------------------------------------------
+
+    @answers("CreateArtifact", "createArtifact.artifact")
+    def _create_artifact(self, asked):
+        sent = asked["input"]
+        name = sent["artifactCollectionName"]
+        artifact = Artifact(
+            id=secrets.token_hex(8),
+            name=name,
+            version=sum(other.name == name for other in self.artifacts.values()),
+            type=sent["artifactTypeName"],
+            project=sent["projectName"],
+            run=sent["runName"],
+            digest=sent["digest"],
+            metadata=sent["metadata"],
+        )
+        self.artifacts[artifact.id] = artifact
+        sequence = {"id": _id("sequence", name), "latestArtifact": None}
+        return {"id": artifact.id, "state": artifact.state, "artifactSequence": sequence}
+
+    @answers("CreateArtifactManifest", "createArtifactManifest.artifactManifest")
+    def _create_manifest(self, asked):
+        file = self._upload_to(asked["artifactID"], MANIFEST)
+        return {"id": _id("manifest", asked["artifactID"]), "file": file}
+
+    @answers("CreateArtifactFiles", "createArtifactFiles.files")
+    def _create_artifact_files(self, asked):
+        nodes = []
+        for file in asked["input"]["artifactFiles"]:
+            artifact = self.artifacts[file["artifactID"]]
+            artifact.files.append(file["name"])
+            upload = self._upload_to(artifact.id, file["name"])
+            nodes.append(upload | {"storagePath": file["name"], "artifact": {"id": artifact.id}})
+        return _edges(nodes)
+
+    def _upload_to(self, owner, name):
+        address = self._address(owner, name)
+        return {"id": _id("file", address), "uploadUrl": address, "uploadHeaders": []}
+
+    @answers("CommitArtifact", "commitArtifact.artifact")
+    def _commit_artifact(self, asked):
+        artifact = self.artifacts[asked["artifactID"]]
+        artifact.state = "COMMITTED"
+        return {"id": artifact.id, "digest": artifact.digest}
+
+    @answers("ArtifactType", "project.artifact")
+    def _artifact_type(self, asked):
+        artifact = self._artifact_called(asked["name"])
+        return artifact and {"artifactType": {"name": artifact.type}}
+
+    @answers("ArtifactByID", "artifact")
+    def _artifact_by_id(self, asked):
+        return self._artifact_node(self.artifacts[asked["id"]])
+
+    @answers("ArtifactMembershipByName", "project.artifactCollectionMembership")
+    def _artifact_by_name(self, asked):
+        artifact = self._artifact_called(asked["name"])
+        if artifact is None:
+            return None
+        node = self._artifact_node(artifact)
+        return {
+            "id": _id("membership", artifact.id),
+            "versionIndex": artifact.version,
+            "createdAt": CREATED,
+            "aliases": node["aliases"],
+            "artifactCollection": node["artifactSequence"],
+            "artifact": node,
+        }
+
+    def _artifact_called(self, name):
+        """The artifact with a name such as ``net:latest`` or ``net:v0``; None if there is none."""
+        name, _, alias = name.partition(":")
+        versions = [a for a in self.artifacts.values() if a.name == name and a.state == "COMMITTED"]
+        named = [a for a in versions if alias in ("latest", f"v{a.version}")]
+        return named[-1] if named else None
+
+    def _artifact_node(self, artifact):
+        project = _project(artifact.project)
+        collection = {"__typename": "ArtifactSequence", "name": artifact.name, "project": project}
+        sizes = [len(self.storage[f"/storage/{artifact.id}/{name}"]) for name in artifact.files]
+        left_out = ("description", "historyStep", "commitHash", "updatedAt")
+        return dict.fromkeys(left_out) | {
+            "id": artifact.id,
+            "artifactSequence": collection,
+            "versionIndex": artifact.version,
+            "artifactType": {"name": artifact.type},
+            "metadata": artifact.metadata,
+            "ttlDurationSeconds": -1,
+            "ttlIsInherited": True,
+            "tags": [],
+            "state": artifact.state,
+            "size": sum(sizes),
+            "digest": artifact.digest,
+            "fileCount": len(sizes),
+            "createdAt": CREATED,
+            "aliases": [{"id": "1", "alias": "latest", "artifactCollection": collection}],
+        }
+
+    @answers("FetchArtifactManifest", "artifact.currentManifest.file.directUrl")
+    def _manifest_address(self, asked):
+        return self._address(asked["id"], MANIFEST)
+
+    @answers("GetArtifactMembershipFileUrls", "project.artifactCollection")
+    def _artifact_files(self, asked):
+        artifact = self._artifact_called(f"{asked['collection']}:{asked['alias']}")
+        addresses = {name: self._address(artifact.id, name) for name in artifact.files}
+        files = _edges([{"name": name, "directUrl": url} for name, url in addresses.items()])
+        files["pageInfo"] = {"endCursor": None, "hasNextPage": False}
+        return {"__typename": "ArtifactSequence", "artifactMembership": {"files": files}}
+
+
+def wait_for(condition, seconds=60):
+    """Wait until something is so, such as a row that has arrived at the server."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+# --- small things -----------------------------------------------------------------------------------------
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Reads one request and writes the answer of ``server_of_wandb``. A connection serves one request."""
+
+    def handle_request(self):
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Content-Encoding") == "gzip":
+            self.body = gzip.decompress(self.body)
+        answer = self.server_of_wandb.respond(self)
+        if answer is None:
+            return
+        status, content = answer
+        with contextlib.suppress(ConnectionError):  # the client may have given up
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = handle_request  # noqa: N815  (http.server asks for these names)
+
+    def has_key(self):
+        expected = base64.b64encode(f"api:{KEY}".encode()).decode()
+        return self.headers.get("Authorization") == f"Basic {expected}"
+
+    def log_message(self, *_):
+        """Nothing on stderr."""
+
+
+def _kind(command, path, asked):
+    """What a request is counted as, see ``Server``."""
+    if path == "/graphql":
+        return re.search(r"(?:query|mutation)\s+(\w+)", asked["query"])[1]
+    if path.endswith("/file_stream"):
+        return "file_stream"
+    return command if path.startswith("/storage/") else f"{command} {path}"
+
+
+def _id(kind, name):
+    """An id of W&B's storage."""
+    return base64.b64encode(f"{kind}:{name}".encode()).decode()
+
+
+def _project(name):
+    entity = {"id": _id("entity", ENTITY), "name": ENTITY}
+    return {"id": _id("project", name), "internalId": "1", "name": name, "entity": entity}
+
+
+def _edges(nodes):
+    return {"edges": [{"node": node} for node in nodes]}
+
+
+def _errors(message):
+    return json.dumps({"errors": [{"message": message}]}).encode()
+
+
+def _sample(rows, spec):
+    """The rows that have all the keys asked for, and of them those keys only; never more than ``samples``."""
+    keys, first, last = spec["keys"], spec.get("minStep", 0), spec.get("maxStep", math.inf)
+    found = [row for row in rows if first <= row["_step"] <= last and row.keys() >= set(keys)]
+    return [{key: row[key] for key in keys} for row in found[: spec["samples"]]]

@@ -1,0 +1,73 @@
+"""Right answers are called right, and wrong ones get a hint that fits."""
+
+import exercise_checks
+import pytest
+import wandb
+
+RANDOM = {
+    "method": "random",
+    "run_cap": 8,
+    "metric": {"name": "val_loss", "goal": "minimize"},
+    "parameters": {
+        "learning_rate": {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2},
+        "n_heads": {"values": [1, 3]},
+    },
+}
+
+
+def choose(runs):
+    kept = [
+        run
+        for run in runs
+        if run.state == "finished" and isinstance(run.summary.get("val_accuracy"), float)
+    ]
+    return max(kept, key=lambda run: run.summary["val_accuracy"])
+
+
+def square():
+    with wandb.init() as run:
+        run.log({"score": run.config.x**2})
+
+
+def forgets_the_config():
+    with wandb.init() as run:
+        run.log({"score": 4})
+
+
+def fails():
+    with wandb.init():
+        raise RuntimeError("oh")
+
+
+@pytest.mark.parametrize(
+    "check, answer, said",
+    [
+        (1, (36, 24), "right"),
+        (1, (24, 24), "a grid multiplies"),
+        (1, (36, 36), "has to divide"),
+        (1, 36, "give a pair"),
+        (1, None, "in the place of None"),
+        (2, RANDOM, "right"),
+        (2, RANDOM | {"method": "grid"}, "a grid needs"),
+        (2, RANDOM | {"run_cap": 9}, "after 8 runs"),
+        (2, RANDOM | {"metric": {"name": "val_loss", "goal": "maximize"}}, "to be minimized"),
+        (2, {}, "parameters"),
+        (3, choose, "right"),
+        (3, lambda runs: max(runs, key=lambda run: run.summary.get("val_accuracy", 0)), "failed"),
+        (3, lambda runs: runs[0], "the highest"),
+        (4, [2, 4, 8, 16], "right"),
+        (4, [2, 6, 18], "eta times"),
+        (5, square, "right"),
+        (5, forgets_the_config, "x squared"),
+        (5, fails, "RuntimeError: oh"),
+        (6, {"b"}, "right"),
+        (6, {"a", "b"}, "leave out a"),
+        (6, set(), "compare each"),
+    ],
+)
+def test_answers_are_judged(check, answer, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    getattr(exercise_checks, f"check_{check}")(answer)
+    out = capsys.readouterr().out
+    assert said in out and (out == "right\n") == (said == "right")
+    assert not list(tmp_path.iterdir())  # an exercise leaves nothing behind
