@@ -68,7 +68,9 @@ def worker(folder):
 
 def checkout(commit, folder):
     """Unpack a commit into a folder."""
-    archive = subprocess.run(["git", "archive", commit], cwd=HERE, check=True, stdout=subprocess.PIPE)
+    archive = subprocess.run(
+        ["git", "archive", commit], cwd=HERE, check=True, stdout=subprocess.PIPE
+    )
     subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
 
 
