@@ -1,4 +1,4 @@
-"""The training step of this checkout beside that of older commits: ``python -m benchmarks.versions COMMIT [COMMIT ...]``.
+"""The training step of this checkout beside older commits: ``python -m benchmarks.versions COMMIT [COMMIT ...]``.
 
 Each version trains in a process of its own, in one thread; they take turns, and processor time is counted.
 """
