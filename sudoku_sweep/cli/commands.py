@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import fields
-from numbers import Number
 from pathlib import Path
 
 import torch
@@ -24,9 +23,7 @@ from ..errors import BoardError, CheckpointError, ConfigError
 from ..files import write_atomically, writing
 from ..local import SweepError, search
 from ..model import save_checkpoint
-from .cards import card_text, card_title
 
-GRID_RESULTS = data.DATA_DIR / "grid_240.csv"
 FINAL = {  # `train --preset final`: the shape that won the grid, more passes, and harder boards
     "learning_rate": 3e-3,
     "embedding_dim": 30,
@@ -82,24 +79,18 @@ def _write_boards(path, boards):
 
 
 def train_net(args):
-    """Train one net, score it, and save it with its card."""
-    recorded, sweep_config = (None, {}) if args.row is None else _row(args)
-    config, n_thin = _settings(args, recorded)
+    """Train one net, score it, and save it."""
+    config, n_thin = _settings(args)
     save = _checked_save_path(args.save)
     device = _device(args)
     boards = data.training_boards(args.boards, n_thin)
-    scored = _validation_boards(args, sweep_config)
+    scored = _validation_boards(args, {})
     if args.wandb:
         result = _train_logged(config, boards, scored, device)
     else:
         result = train.fit(config, boards, scored, log=_print_epoch, device=device)
     if result.interrupted:
         raise KeyboardInterrupt
-    if recorded:
-        for name, value in result.summary.items():
-            then = recorded.summary.get(name, f"nothing: the run {recorded.state}")
-            then = f"{then:.6g}" if isinstance(then, Number) else then
-            print(f"{name}: {value:.6g}, in the file {then}")
     scores = _final_scores(result.model, test=args.test, thinned=n_thin > 0)
     if save:
         about = {
@@ -111,28 +102,21 @@ def train_net(args):
             * train.steps_per_epoch(result.config, len(boards.quizzes)),
             "seconds": round(result.seconds),
             "cpu_seconds": round(result.cpu_seconds),
-            "device": _hardware(device),
+            "device": hardware(device),
             "scores": scores,
         }
         save_checkpoint(save, result.model, about)
-        card = save.with_suffix(".md")
-        # a file's name need not be UTF-8
-        write_atomically(card, card_text(args.save, about).encode(errors="surrogateescape"))
-        print(f"saved {save} and its card {card}")
+        print(f"saved {save}")
     return 0
 
 
-def _settings(args, recorded):
-    """What to train, and how many boards to thin: from a row of results, or from flags on top of a preset."""
+def _settings(args):
+    """What to train, and how many boards to thin: flags on top of a preset."""
     given = {f.name: getattr(args, f.name) for f in fields(train.Config)} | {"thin": args.thin}
-    given = {name: value for name, value in given.items() if value is not None}
-    if recorded:
-        if given or args.preset:
-            raise ConfigError("--row trains a run as it was: give no other settings")
-        return _hyperparameters(recorded.config), 0
-    settings = (FINAL if args.preset else {}) | given
+    settings = FINAL if args.preset else {}
+    settings = settings | {name: value for name, value in given.items() if value is not None}
     n_thin = settings.pop("thin", 0)
-    return _hyperparameters(settings), n_thin
+    return train.Config(**settings), n_thin
 
 
 def _final_scores(net, test, thinned):
@@ -170,15 +154,6 @@ def _device(args):
     return device
 
 
-def _row(args):
-    """One run of a file of results, which is to be trained again as it was, and its sweep's configuration."""
-    sweep_config, runs = results.load(args.results)
-    for run in runs:
-        if run.index == args.row:
-            return run, sweep_config
-    raise SweepError(f"{args.results} has no row with index {args.row}")
-
-
 def _validation_boards(args, sweep_config):
     """The boards that score a run: as many as asked for, or as the preset says that a sweep is named after."""
     preset = sweeps.PRESETS.get(sweep_config.get("name"))
@@ -186,14 +161,14 @@ def _validation_boards(args, sweep_config):
     return data.load_split("validation").first(n)
 
 
-def _hardware(device):
+def hardware(device):
     """On what a net was trained, in words."""
     name = "CPU" if device == "cpu" else torch.cuda.get_device_name()
     return f"{name}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
 
 
 @functools.cache  # asked once per run, and an agent runs one version of the code
-def _commit():
+def commit():
     """The commit of this checkout, ``-dirty`` added if it was changed since; empty outside of one."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
@@ -203,26 +178,18 @@ def _commit():
     return asked.stdout.strip()
 
 
-def _hyperparameters(values):
-    """A run's settings as a ``Config``, without what `sweep --repeat` notes beside them."""
-    return train.Config.of({k: v for k, v in values.items() if k not in ("settings", "row")})
-
-
 def _train_logged(config, boards, validation, device):
     """Train in a W&B run, in whose config an agent's settings replace those of ``config``; returns the result.
 
-    A parameter ``settings``, a dict, stands for all its entries. The run's summary notes on what, with which commit
-    and for how long it was trained.
+    The run's summary notes on what, with which commit and for how long it was trained.
     """
     import wandb  # only here: it takes a second to import
 
     os.environ.setdefault("WANDB_PROJECT", sweeps.PROJECT)  # an agent sets its sweep's project
     with wandb.init(config=train.as_dict(config)) as run:
         run.define_metric("*", step_metric="epoch")
-        run.summary.update({"device": _hardware(device), "commit": _commit()})
-        if "settings" in run.config:
-            run.config.update(dict(run.config["settings"]), allow_val_change=True)
-        config = _hyperparameters(run.config)
+        run.summary.update({"device": hardware(device), "commit": commit()})
+        config = train.Config.of(run.config)
         result = train.fit(config, boards, validation, log=run.log, device=device)
         if result.interrupted:
             raise KeyboardInterrupt
@@ -238,13 +205,6 @@ def _checked_save_path(path):
     path = Path(path)
     if path.suffix != ".pt" or path.is_dir():
         raise CheckpointError(f"--save {path}: give a file name that ends in .pt")
-    card = path.with_suffix(".md")
-    with writing(card):
-        there = card.read_bytes() if card.exists() else b""
-    if there and not there.startswith(card_title(path).encode(errors="surrogateescape")):
-        raise CheckpointError(
-            f"--save {path}: its card would replace {card.name}, which is another file; choose another name"
-        )
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
@@ -258,14 +218,10 @@ def _print_epoch(metrics):
 
 def set_up_sweep(args):
     """Set up a local sweep, without an account: the notebook's, or one from a file."""
-    if sum(map(bool, (args.file, args.preset, args.resume, args.repeat))) > 1:
-        raise SweepError(
-            "give one of: a file, --preset for the notebook's own sweep, --resume, --repeat"
-        )
+    if sum(map(bool, (args.file, args.preset, args.resume))) > 1:
+        raise SweepError("give one of: a file, --preset for the notebook's own sweep, --resume")
     if args.resume:
-        sweep_id = results.resume(args.resume)
-    elif args.repeat:
-        sweep_id = results.repeat(args.repeat)
+        sweep_id = _resume(args.resume)
     else:
         config = _read_sweep(args.file) if args.file else sweeps.choose_preset(args.preset).sweep()
         search.check(config)
@@ -273,6 +229,20 @@ def set_up_sweep(args):
         sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
     print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
     return 0
+
+
+def _resume(path):
+    """Set up a local grid sweep in which the runs of a file are done already; returns its id."""
+    try:
+        loaded = results.load(path)
+    except ValueError as error:
+        raise SweepError(str(error)) from error
+    config = loaded.metadata.get("sweep")
+    runs = [local.LocalRun(**run) for run in loaded.runs if run["state"] in local.DONE]
+    search.check(config)
+    sweep_id = local.import_runs(config, runs, project=config.get("project", sweeps.PROJECT))
+    print(f"{len(runs)} of them are done already")
+    return sweep_id
 
 
 def _read_sweep(path):
@@ -334,9 +304,13 @@ def _run_workers(sweep_id, args):
 
 
 def export(args):
-    """Write all runs of a local sweep, curves included, to one CSV file; `sweep --resume` goes on from there."""
-    n_runs = results.save(args.file, args.sweep or local.latest_sweep())
-    print(f"{args.file}: {n_runs} runs")
+    """Write all ended runs of a local sweep as plain tables; `sweep --resume` goes on from there."""
+    sweep_id = args.sweep or local.latest_sweep()
+    runs = [run for run in local.runs(sweep_id) if run.state in local.DONE]
+    if not runs:
+        raise SweepError(f"no run of sweep {sweep_id} has ended yet: there is nothing to write")
+    results.export(args.file, runs, {"sweep": local.sweep_config(sweep_id)})
+    print(f"{args.file}: {len(runs)} runs")
 
 
 def report(args):
@@ -350,17 +324,3 @@ def report(args):
     board = tables.leaderboard(frame, metric["name"], search.goal({"metric": metric}))
     print(f"local sweep {sweep_id}, {len(frame)} runs, by {metric['name']}, best first:")
     print(board.to_string(float_format="{:.4g}".format) if len(board) else "no runs yet")
-
-
-def replay_methods(args):
-    """Replay search methods on the results of a whole grid; write what each would have found as CSV."""
-    from . import replay
-
-    config, runs = results.load(args.results)
-    rows = replay.compare(config, runs, args.repetitions, args.epochs)
-    about = f"{Path(args.results).name}, {args.repetitions} repetitions, seeds from 0"
-    replay.save(args.out, rows, about)
-    last = max(row["epochs"] for row in rows)
-    for row in rows:
-        if row["epochs"] == last:
-            print(f"{row['method']}: {row['median']:.3f} after {last} epochs (median)")

@@ -47,11 +47,6 @@ def parser():
     command.add_argument(
         "--resume", metavar="FILE.csv", help="a sweep from `export`, with its runs done already"
     )
-    command.add_argument(
-        "--repeat",
-        metavar="FILE.csv",
-        help="the best and the worst runs of a file from `export`, again with other seeds",
-    )
 
     command = add("agent", commands.run_agent)
     command.add_argument("sweep", nargs="?", help="the id that `sweep` printed")
@@ -70,17 +65,6 @@ def parser():
 
     command = add("report", commands.report)
     command.add_argument("sweep", nargs="?", help="the id that `sweep`, or the notebook, printed")
-
-    command = add("replay", commands.replay_methods)
-    command.add_argument("--out", metavar="FILE.csv", required=True)
-    command.add_argument("--repetitions", type=_positive, default=200, help="default 200")
-    command.add_argument(
-        "--epochs",
-        type=_positive,
-        default=400,
-        help="to spend, at most those of the whole grid (default 400)",
-    )
-    _add_results_flag(command)
 
     command = add("solve", solve.solve)
     command.add_argument("board", nargs="?", help="81 digits, 0 or . for a blank")
@@ -122,10 +106,6 @@ def _add_train_flags(command):
         help="take so many of the training boards without a clue to spare; made on first use",
     )
     command.add_argument(
-        "--row", type=int, help="train the run with this index of --results again, as it was"
-    )
-    _add_results_flag(command)
-    command.add_argument(
         "--wandb",
         action="store_true",
         help="log a W&B run; started by `wandb agent`, take the settings from there, too",
@@ -133,19 +113,8 @@ def _add_train_flags(command):
     command.add_argument(
         "--test", action="store_true", help="score on the test boards, too: once, at the very end"
     )
-    command.add_argument(
-        "--save", metavar="FILE.pt", help="write the net here, and a card beside it"
-    )
+    command.add_argument("--save", metavar="FILE.pt", help="write the net here")
     _add_machine_flags(command)
-
-
-def _add_results_flag(command):
-    command.add_argument(
-        "--results",
-        metavar="FILE.csv",
-        default=commands.GRID_RESULTS,
-        help="a file that `export` wrote (default: data/grid_240.csv)",
-    )
 
 
 def _add_machine_flags(command):
