@@ -63,7 +63,7 @@ def repeats_of(grid):
             "row": {"values": rows[:N_RUNS] + rows[N_RUNS:][-N_RUNS:]},
             "seed": {"values": list(seeds)},
         },
-        "name": f"{GRID.stem} again",
+        "name": "the best and the worst runs again",
     }
 
 
