@@ -22,7 +22,8 @@ ODD = [
     "null",
 ]
 PARAMETERS = {"parameters": {"max": {"values": [1, 2]}, "min": {"value": 0.1}}}
-SWEEP = {"method": "grid", "parameters": {"a": PARAMETERS, "b.c": {"values": [None, True]}}}
+NAMES = {"a": PARAMETERS, "b": {"value": 0}, "b.c": {"values": [None, True]}}
+SWEEP = {"method": "grid", "parameters": NAMES}
 
 
 @pytest.fixture
@@ -72,7 +73,8 @@ def test_runs_of_the_api_have_no_index_and_none_is_no_file(make_run, tmp_path):
 @pytest.mark.parametrize(
     "file, old, new",
     [
-        ("two.csv", "0,r0", '"""0""",r0'),
+        ("two.csv", "1,r1", "-1,r1"),  # would stand for the last point of a grid
+        ("two.csv", "1,r1", "1.0,r1"),
         ("two.csv", "1,r1", "1,r1," + 40 * "1,"),
         ("two.csv", "index", "number"),
         ("two_history.csv", "\n0,", "\n5,"),  # a run that is not there
