@@ -30,7 +30,7 @@ python -m sudoku_sweep train {flags} --save {path}
 |---|---|---|---|---|---|
 {scores}
 
-*Thinned*: no clue can be spared. *Singles do*: naked and hidden singles are all that is needed. The loss is the mean
+*Minimal*: no clue can be spared. *Singles do*: naked and hidden singles are all that is needed. The loss is the mean
 over all passes of the net; its answer is that of the last.
 
 Limits: it knows boards like those it saw; it takes nothing back, so one wrong digit spoils a board; and its confidence
@@ -53,8 +53,8 @@ def card_text(path, metadata):
     source = "`sudoku_train.csv`"
     if metadata["training_boards"] > shipped:
         source = f"the sequence whose first {shipped:,} are {source}"
-    if metadata["thinned"]:
-        source += f", {metadata['thinned']:,} of them thinned out until no clue can be spared"
+    if metadata["minimal"]:
+        source += f", {metadata['minimal']:,} of them made minimal"
     rows = [_row(name, score) for name, score in metadata["scores"].items()]
     words = {"name": path.name, "path": shlex.quote(str(path)), "source": source}
     words |= {"flags": _flags(metadata), "scores": "\n".join(rows)}
@@ -64,7 +64,7 @@ def card_text(path, metadata):
 def _flags(metadata):
     """The flags of `train` that make the same net."""
     given = metadata["config"] | {
-        "thin": metadata["thinned"] or None,
+        "minimal": metadata["minimal"] or None,
         "boards": metadata["training_boards"],
     }
     flags = [

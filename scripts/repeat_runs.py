@@ -14,7 +14,7 @@ import wandb
 
 from sudoku_sweep import data, local, sweeps, train
 from sudoku_sweep.analysis import results, tables
-from sudoku_sweep.cli.commands import commit, hardware
+from sudoku_sweep.cli.train import fit_in_run
 
 GRID = data.DATA_DIR / "grid_240.csv"
 REPEATS = data.DATA_DIR / "grid_240_seeds.csv"
@@ -69,24 +69,15 @@ def repeats_of(grid):
 
 def train_repeats(sweep_id, grid):
     """Train what is left of a sweep from ``repeats_of``, on the boards that the first runs had."""
-    preset = sweeps.PRESETS["laptop"]
-    boards = data.load_split("train")
-    validation = data.load_split("validation").first(preset.validation_boards)
-    settings = {run["index"]: run["config"] for run in grid.runs}
+    boards, validation = data.load_split("train"), data.load_split("validation")
+    scored = {"validation_boards": sweeps.PRESETS["laptop"].budget["validation_boards"]}
+    settings = {run["index"]: scored | run["config"] for run in grid.runs}
 
     def train_again():
         with wandb.init() as run:
-            run.define_metric("*", step_metric="epoch")
             config = settings[run.config["row"]] | {"seed": run.config["seed"]}
             run.config.update(config)
-            run.summary.update({"device": hardware("cpu"), "commit": commit()})
-            result = train.fit(
-                train.Config(**config), boards, validation, log=run.log, device="cpu"
-            )
-            if result.interrupted:
-                raise KeyboardInterrupt
-            for name in ("seconds", "cpu_seconds"):
-                run.summary[name] = round(getattr(result, name), 3)
+            fit_in_run(run, train.Config(**config), boards, validation, "cpu")
 
     local.agent(sweep_id, function=train_again)
 

@@ -86,20 +86,21 @@ def train_net(args):
 
 
 def fit_logged(config, boards, validation, device):
-    """Train in a W&B run, in whose config an agent's settings replace those of ``config``; returns the result.
-
-    The run's summary notes on what, with which commit and for how long it was trained.
-    """
+    """Train in a W&B run of its own, in whose config an agent's settings replace those of ``config``."""
     os.environ.setdefault("WANDB_PROJECT", sweeps.PROJECT)  # an agent sets its sweep's project
     with wandb.init(config=dict(config)) as run:
-        run.define_metric("*", step_metric="epoch")
-        run.summary.update({"device": hardware(device), "commit": commit()})
-        config = train.Config(**run.config)
-        result = train.fit(config, boards, validation, log=run.log, device=device)
-        if result.interrupted:
-            raise KeyboardInterrupt
-        for name in ("seconds", "cpu_seconds"):
-            run.summary[name] = round(getattr(result, name), 3)
+        return fit_in_run(run, train.Config(**run.config), boards, validation, device)
+
+
+def fit_in_run(run, config, boards, validation, device):
+    """Train, log to an open W&B run, and note in its summary on what, with which commit and for how long."""
+    run.define_metric("*", step_metric="epoch")
+    run.summary.update({"device": hardware(device), "commit": commit()})
+    result = train.fit(config, boards, validation, log=run.log, device=device)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    for name in ("seconds", "cpu_seconds"):
+        run.summary[name] = round(getattr(result, name), 3)
     return result
 
 
