@@ -108,7 +108,7 @@ def load_boards(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise BoardError(f"no file {path}: make one with `python -m sudoku_sweep data`")
+        raise BoardError(f"no file {path}: `python scripts/make_boards.py` makes one")
     rows = read_columns(path, *Boards._fields)
     lines = [line for line, _ in rows]
     parts = []

@@ -150,7 +150,7 @@ def test_blank_lines_do_not_shift_the_line_that_a_message_names(tmp_path):
 
 
 def test_a_missing_file_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(BoardError, match="python -m sudoku_sweep data"):
+    with pytest.raises(BoardError, match=r"scripts/make_boards\.py"):
         data.load_boards(tmp_path / "nothing.csv")
     with pytest.raises(BoardError, match="train, validation, test"):
         data.load_split("trian")

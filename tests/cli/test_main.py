@@ -7,7 +7,7 @@ import pytest
 
 from sudoku_sweep.cli.main import main
 
-COMMANDS = ("data", "train", "sweep", "agent", "export", "report", "solve")
+COMMANDS = ("train", "sweep", "agent", "export", "report", "solve")
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,6 @@ COMMANDS = ("data", "train", "sweep", "agent", "export", "report", "solve")
         ("train --save .", "ends in .pt"),
         ("train --device cuda", "no GPU"),
         ("train --minimal 30 --boards 20", "30 of 20 training boards minimal"),
-        ("data --out x.csv --clues 50 40", "clues=(50, 40)"),
-        ("data --boards 5", "go with --out"),
-        ("data --out x.csv --folder y", "not both"),
-        ("data --out x.csv --seed -1", "seed -1"),
         ("report ../../x", "no local sweep"),
         ("report", "no local sweep in wandb/local-sweeps yet"),
         ("agent", "no local sweep in wandb/local-sweeps yet"),
@@ -38,7 +34,7 @@ def test_what_cannot_be_done_is_one_line_and_status_2(arguments, word, capsys, i
     assert word in error and error.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["train", "--threads", "0"], ["data", "--boards", "-3"]])
+@pytest.mark.parametrize("arguments", [["train", "--threads", "0"], ["agent", "--count", "-3"]])
 def test_numbers_below_one_are_refused(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments)

@@ -1,11 +1,14 @@
 import hashlib
 
+import pytest
+
+from scripts.make_boards import main
 from sudoku_sweep import data
-from sudoku_sweep.cli.main import main
+from sudoku_sweep.errors import BoardError
 
 
-def test_data_writes_the_shipped_files(tmp_path, capsys):
-    assert main(["data", "--folder", str(tmp_path)]) == 0
+def test_the_shipped_files_are_made_again(tmp_path, capsys):
+    main(["--folder", str(tmp_path)])
     out = capsys.readouterr().out
     for name in data.SPLIT_SEEDS:
         written = (tmp_path / f"sudoku_{name}.csv").read_bytes()
@@ -13,16 +16,15 @@ def test_data_writes_the_shipped_files(tmp_path, capsys):
         assert hashlib.sha256(written).hexdigest() in out
 
 
-def test_data_writes_other_boards(tmp_path):
+def test_other_boards_are_made(tmp_path):
     path = tmp_path / "mine.csv"
-    flags = ["--boards", "30", "--seed", "0", "--clues", "40", "50"]
-    assert main(["data", "--out", str(path), *flags]) == 0
+    main(["--out", str(path), "--boards", "30", "--seed", "0", "--clues", "40", "50"])
     clues = (data.load_boards(path).quizzes > 0).sum(1)
     assert len(clues) == 30 and clues.min() >= 40 and clues.max() <= 50
 
 
-def test_data_refuses_to_write_splits_that_share_a_grid(tmp_path, capsys, monkeypatch):
+def test_splits_that_share_a_grid_are_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "SPLIT_SEEDS", {"train": 0, "validation": 1, "test": 1})
-    assert main(["data", "--folder", str(tmp_path)]) == 2
-    assert "change its seed" in capsys.readouterr().err
+    with pytest.raises(BoardError, match="change its seed"):
+        main(["--folder", str(tmp_path)])
     assert list(tmp_path.iterdir()) == []
