@@ -2,7 +2,7 @@
 
     python scripts/repeat_runs.py
 
-trains for about 25 minutes of one core, and writes ``data/grid_240_seeds.csv`` and what goes with it. A second process
+trains for half an hour of one core, and writes ``data/grid_240_seeds.csv`` and what goes with it. A second process
 shares the work with ``--join ID``, the id that the first has printed; so does one that goes on after a stop.
 """
 

@@ -2,7 +2,7 @@
 
     python scripts/replay_methods.py
 
-writes ``data/replay.csv`` from ``data/grid_240.csv``, in some minutes. Nothing is trained: a method proposes
+writes ``data/replay.csv`` from ``data/grid_240.csv``, in a quarter of an hour. Nothing is trained: a method proposes
 configurations as it does in a sweep, and the results of the whole grid answer for them, learning curves included. A
 configuration that is drawn twice costs twice, as it does in a sweep.
 """

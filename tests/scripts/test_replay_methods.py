@@ -54,6 +54,6 @@ def test_what_cannot_be_replayed_is_refused(grid, what):
 def test_the_shipped_replay_is_made_from_the_shipped_results():
     grid = results.load(data.DATA_DIR / "grid_240")
     shipped = pd.read_csv(data.DATA_DIR / "replay.csv").set_index("method", drop=False)
-    for method, repetitions in (("grid", 1), ("random", 200)):
+    for method, repetitions in (("grid", 1), ("random + hyperband", 200)):
         again = replay_methods.compare(grid, repetitions, shipped["epochs"].max(), [method])
         pd.testing.assert_frame_equal(again, shipped.loc[method].reset_index(drop=True))
