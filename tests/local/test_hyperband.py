@@ -17,7 +17,7 @@ def test_runs_are_stopped_that_wandb_s_engine_stops():
         stopped = [
             at
             for at in case["running"]
-            if hyperband.verdict(
+            if hyperband.stop_reason(
                 case["rules"], case["goal"], curves[at], curves[:at] + curves[at + 1 :]
             )
         ]
@@ -45,8 +45,8 @@ def test_bands_are_counts_of_loggings(rules, bands):
 
 def test_the_only_run_is_never_stopped_and_the_reason_names_the_numbers():
     rules = {"type": "hyperband", "min_iter": 1}
-    assert hyperband.verdict(rules, "maximize", [0.1], []) is None
-    reason = hyperband.verdict(rules, "maximize", [0.1], [[0.9], [0.5]])
+    assert hyperband.stop_reason(rules, "maximize", [0.1], []) is None
+    reason = hyperband.stop_reason(rules, "maximize", [0.1], [[0.9], [0.5]])
     assert reason == "after logging it 1 times, 0.1; the best runs were at 0.5 or above"
 
 
@@ -67,4 +67,4 @@ def test_the_only_run_is_never_stopped_and_the_reason_names_the_numbers():
 )
 def test_rules_that_describe_no_hyperband_are_refused(rules, word):
     with pytest.raises(SweepError, match=f"early_terminate.*{word}"):
-        hyperband.check(rules)
+        hyperband.read(rules)

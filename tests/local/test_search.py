@@ -14,9 +14,9 @@ ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").rea
 @pytest.mark.parametrize("case", ENGINE["grids"], ids=("full", "nested", "steps", "repeats"))
 def test_a_grid_is_listed_as_by_wandb_s_engine(case):
     config = {"method": "grid", "parameters": case["parameters"]}
-    points = local.grid_points(config)
+    points = list(local.grid(config))
     assert json.dumps(points, sort_keys=True) == json.dumps(case["points"], sort_keys=True)
-    assert local.grid_size(config) == search.check(config) == len(case["points"])
+    assert len(local.grid(config)) == local.n_runs(config) == len(case["points"])
 
 
 def test_the_engine_was_asked_about_the_project_s_own_grid():
@@ -169,11 +169,11 @@ def test_scores_are_the_best_values_and_the_worst_one_stands_in_for_runs_that_en
         record("finished", []),
     ]
     config = {"metric": {"name": "m", "goal": "maximize"}}
-    assert search.scores(config, records) == [-0.9, -0.4, -0.1, -0.1, -0.1]
+    assert search.objectives(config, records) == [-0.9, -0.4, -0.1, -0.1, -0.1]
     config["metric"]["impute"] = "latest"
-    assert search.scores(config, records) == [-0.9, -0.4, -0.99, -0.2, -0.1]
+    assert search.objectives(config, records) == [-0.9, -0.4, -0.99, -0.2, -0.1]
     config["metric"]["impute"] = "best"
-    assert search.scores(config, records) == [-0.9, -0.4, -0.99, -0.3, -0.1]
+    assert search.objectives(config, records) == [-0.9, -0.4, -0.99, -0.3, -0.1]
 
 
 def test_a_target_is_reached_from_the_side_of_the_goal():
