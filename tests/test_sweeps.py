@@ -1,15 +1,8 @@
 import itertools
-import os
-import socket
 import subprocess
 import sys
-import time
-from unittest import mock
 
 import pytest
-import wandb
-from click.testing import CliRunner
-from wandb.cli.cli import cli
 
 from sudoku_sweep import local, sweeps
 from sudoku_sweep.local import SweepError
@@ -131,133 +124,6 @@ def test_the_cost_line_is_in_units_that_one_can_picture():
     assert "6 runs x 5 s" in sweeps.cost_line(6, 5.0) and "about 30 s" in sweeps.cost_line(6, 5.0)
     assert "about 4 min" in sweeps.cost_line(6, 40.0)
     assert "about 40.0 h" in sweeps.cost_line(240, 600.0)
-
-
-# --- where it runs ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def no_account(monkeypatch, tmp_path):
-    """An environment without key or netrc, as a newcomer has it; what choose_backend sets is undone."""
-    monkeypatch.setattr(sweeps, "_set_here", {})
-    wandb.teardown()  # before the environment is kept: it holds the address of wandb's background process
-    with mock.patch.dict(os.environ):
-        for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT", "WANDB_SILENT"):
-            os.environ.pop(name, None)
-        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-        monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
-        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed_port()}")
-        yield monkeypatch
-        wandb.teardown()
-        monkeypatch.undo()
-
-
-def closed_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_offline_mode_is_respected(monkeypatch, capsys):
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    assert local.choose_backend() is local
-    assert capsys.readouterr().out.count("\n") == 1
-
-
-@pytest.mark.parametrize("mode", ["offline", "disabled"])
-def test_what_wandb_was_set_to_in_this_folder_is_respected(no_account, tmp_path, capsys, mode):
-    no_account.chdir(tmp_path)
-    no_account.setenv("WANDB_API_KEY", "a" * 40)
-    # With WANDB_DIR, wandb writes such settings and does not read them.
-    no_account.delenv("WANDB_DIR", raising=False)
-    wandb.teardown()
-    assert CliRunner().invoke(cli, [mode]).exit_code == 0
-    assert local.choose_backend() is local
-    out = capsys.readouterr().out
-    assert out.count("\n") == 1 and f"set to {mode}" in out and "wandb online" in out
-    with wandb.init(project="after") as run:
-        assert run.settings.mode == mode
-    assert CliRunner().invoke(cli, ["online"]).exit_code == 0
-    no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
-    local.choose_backend()
-    assert "W&B did not accept the login" in capsys.readouterr().out
-
-
-def test_without_a_key_runs_stay_here_and_one_line_says_why(no_account, capsys):
-    start = time.monotonic()
-    assert local.choose_backend() is local
-    assert time.monotonic() - start < 10
-    out = capsys.readouterr().out
-    assert out.count("\n") == 1 and "No W&B key found" in out and "wandb login" in out
-    assert os.environ["WANDB_MODE"] == "offline" and "WANDB_HTTP_TIMEOUT" not in os.environ
-
-
-@pytest.mark.parametrize("key", ["a" * 40, "tooshort"])
-def test_a_key_that_cannot_be_used_ends_in_local_runs(no_account, capsys, key):
-    no_account.setenv("WANDB_API_KEY", key)
-    no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
-    start = time.monotonic()
-    assert local.choose_backend() is local
-    assert time.monotonic() - start < 12
-    out = capsys.readouterr().out
-    assert "W&B did not accept the login" in out and key not in out
-
-
-@pytest.mark.slow
-def test_a_host_that_accepts_and_never_answers_is_given_up(no_account, capsys):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        no_account.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        no_account.setenv("WANDB_API_KEY", "a" * 40)
-        no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
-        start = time.monotonic()
-        assert local.choose_backend() is local
-        assert time.monotonic() - start < 13
-    assert "did not answer" in capsys.readouterr().out
-    with wandb.init(project="after") as run:  # and the next run works
-        assert run.settings.mode == "offline"
-
-
-def test_a_key_that_w_and_b_accepts_means_w_and_b(no_account, monkeypatch, capsys):
-    """The decision alone: what asks the server is replaced by a yes."""
-    no_account.setenv("WANDB_API_KEY", "a" * 40)
-    monkeypatch.setattr(sweeps, "_why_not_online", lambda: None)
-    assert local.choose_backend() is wandb
-    assert "Logged in" in capsys.readouterr().out
-    assert "WANDB_MODE" not in os.environ and "WANDB_SILENT" not in os.environ  # warnings are seen
-    assert {name: os.environ[name] for name in sweeps.ONLINE} == sweeps.ONLINE
-
-
-def test_what_the_reader_has_set_stays(no_account, monkeypatch):
-    no_account.setenv("WANDB_SILENT", "false")
-    local.choose_backend()
-    assert os.environ["WANDB_SILENT"] == "false"
-    no_account.setenv("WANDB_FINISH_TIMEOUT", "5")
-    monkeypatch.setattr(sweeps, "_why_not_online", lambda: None)
-    local.choose_backend()
-    assert (os.environ["WANDB_SILENT"], os.environ["WANDB_FINISH_TIMEOUT"]) == ("false", "5")
-    no_account.setenv("WANDB_MODE", "disabled")
-    assert local.choose_backend() is local and os.environ["WANDB_MODE"] == "disabled"
-
-
-def test_after_a_login_the_next_choice_takes_the_account(no_account, monkeypatch):
-    assert local.choose_backend() is local
-    assert os.environ.items() >= sweeps.OFFLINE.items()
-    monkeypatch.setattr(sweeps, "_why_not_online", lambda: None)
-    assert local.choose_backend() is wandb
-    assert not os.environ.keys() & sweeps.OFFLINE.keys()
-
-
-def test_asking_again_tries_again_and_gives_the_real_reason(no_account, capsys):
-    for _ in range(2):
-        assert local.choose_backend() is local
-        assert "No W&B key found" in capsys.readouterr().out
-
-
-def test_a_refused_login_leaves_wandb_ready_for_offline_runs(no_account, tmp_path):
-    no_account.setenv("WANDB_DIR", str(tmp_path))
-    local.choose_backend()
-    with wandb.init(project="after") as run:
-        assert run.settings.mode == "offline"
 
 
 def test_importing_the_package_imports_neither_wandb_nor_matplotlib_nor_pandas():

@@ -137,7 +137,7 @@ def agent(
     folder, sweep = open_sweep(sweep_id)
     if not callable(function):
         raise SweepError("give agent(sweep_id, function=...) the function that trains one run")
-    if wandb.run is not None:
+    if wandb.run is not None and not wandb.run.disabled:
         raise SweepError(
             "a W&B run is still open: call run.finish() first, or use `with wandb.init() as run:`"
         )

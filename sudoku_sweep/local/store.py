@@ -20,7 +20,7 @@ from .validation import Model, validated
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 
 
-@dataclass(config=ConfigDict(strict=True))
+@dataclass
 class LocalRun:
     """One run of a local sweep: the attributes that W&B's ``Api`` runs have, and ``index``, ``error``, ``seconds``.
 

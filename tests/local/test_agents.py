@@ -174,6 +174,9 @@ def test_a_function_that_changes_folder_does_not_lose_its_sweep(tmp_path, monkey
 
 def test_disabled_stays_disabled_and_the_last_values_are_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_MODE", "disabled")
+    wandb.teardown()
+    with wandb.init():
+        pass  # wandb keeps such a run as ``wandb.run``, though it is over
     assert [run.summary["score"] for run in ran(log_score, count=2)] == [1, 3]
     assert not list(tmp_path.glob("wandb/*-run-*"))
 
@@ -418,7 +421,9 @@ def test_the_configuration_of_a_killed_process_is_run_again():
 
 @pytest.mark.slow
 def test_agents_that_share_a_sweep_run_every_configuration_once():
-    train = 'def train():\n    with wandb.init() as run:\n        run.log({"score": run.config.a})\n'
+    train = (
+        'def train():\n    with wandb.init() as run:\n        run.log({"score": run.config.a})\n'
+    )
     points = {"a": {"values": list(range(12))}, "b": {"values": list(range(5))}}
     sweep_id = local.sweep({"method": "grid", "parameters": points})
     script = f"{START}{train}local.agent(sys.argv[1], function=train)"
@@ -542,7 +547,9 @@ def test_agents_compare_runs_with_those_of_other_agents_that_still_go_on():
 def test_only_the_metric_counts_for_early_stopping_and_ended_runs_are_read_once(monkeypatch):
     read = []
     real = Path.read_text
-    monkeypatch.setattr(Path, "read_text", lambda path, *a: read.append(path.name) or real(path, *a))
+    monkeypatch.setattr(
+        Path, "read_text", lambda path, *a: read.append(path.name) or real(path, *a)
+    )
 
     def train():
         with wandb.init() as run:

@@ -40,7 +40,7 @@ def test_the_engine_stopped_some_and_let_others_go_on():
     ],
 )
 def test_bands_are_counts_of_loggings(rules, bands):
-    assert hyperband.bands(rules, 40) == bands
+    assert hyperband.bands({"type": "hyperband"} | rules, 40) == bands
 
 
 def test_the_only_run_is_never_stopped_and_the_reason_names_the_numbers():
@@ -53,15 +53,18 @@ def test_the_only_run_is_never_stopped_and_the_reason_names_the_numbers():
 @pytest.mark.parametrize(
     "rules, word",
     [
-        ("hyperband", "write {'type': 'hyperband'"),
-        ({"min_iter": 3}, "write {'type': 'hyperband'"),
+        ("hyperband", "Write {'type': 'hyperband'"),
+        ({"min_iter": 3}, "Write {'type': 'hyperband'"),
         ({"type": "hyperband"}, "min_iter, or both max_iter and s"),
         ({"type": "hyperband", "max_iter": 9}, "both max_iter and s"),
         ({"type": "hyperband", "min_iter": 0}, "min_iter is 0"),
         ({"type": "hyperband", "min_iter": 1.5}, "min_iter is 1.5"),
-        ({"type": "hyperband", "min_iter": 1, "eta": 1}, "eta is 1; give a number of at least 1.1"),
+        (
+            {"type": "hyperband", "min_iter": 1, "eta": 1},
+            "eta is 1; it should be greater than or equal to 1.1",
+        ),
         ({"type": "hyperband", "min_iter": 1, "strict": "yes"}, "strict is 'yes'"),
-        ({"type": "hyperband", "min_iters": 1}, "knows no 'min_iters'"),
+        ({"type": "hyperband", "min_iters": 1}, "not 'min_iters'"),
         ({"type": "hyperband", "max_iter": 2, "s": 3, "eta": 3}, "too small for a band"),
     ],
 )
