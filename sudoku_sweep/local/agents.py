@@ -138,13 +138,9 @@ def agent(
     if not callable(function):
         raise SweepError("give agent(sweep_id, function=...) the function that trains one run")
     if wandb.run is not None and not wandb.run.disabled:
-        raise SweepError(
-            "a W&B run is still open: call run.finish() first, or use `with wandb.init() as run:`"
-        )
+        raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
     if configuration.n_runs(sweep.config, count) is None:
-        raise SweepError(
-            "this sweep never ends by itself: give count=..., or a run_cap in its configuration"
-        )
+        raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
     if max_consecutive_failed_runs is not None and max_consecutive_failed_runs < 1:
         raise SweepError("max_consecutive_failed_runs: give a whole number of at least 1")
     start, checked, failed, records = time.monotonic(), False, [], Records(folder)
@@ -158,7 +154,7 @@ def agent(
                 checked = True
             failed.append(error is not None)
             if reason := _why_stop(failed, time.monotonic() - start, max_consecutive_failed_runs):
-                print(f"{reason}: stopping")
+                print(f"stopping: {reason}")
                 break
     if not failed:
         print(f"nothing left to run in sweep {sweep.id}; failed runs are not repeated")
@@ -171,7 +167,7 @@ def _why_stop(failed, seconds, most_in_a_row):
     """Why an agent whose runs have ``failed``, or not, makes no more; None if it goes on."""
     in_a_row = len(list(itertools.takewhile(bool, reversed(failed))))
     if sum(failed) >= EARLY_FAILURES and seconds < EARLY_SECONDS:
-        return f"{sum(failed)} failed runs in the first {EARLY_SECONDS} seconds, like W&B's agent"
+        return f"{sum(failed)} failed runs in {EARLY_SECONDS} seconds, as W&B's agent does"
     if in_a_row >= (most_in_a_row or math.inf):
         return f"{in_a_row} failed runs in a row"
     return None
@@ -180,13 +176,11 @@ def _why_stop(failed, seconds, most_in_a_row):
 def _check_metric_logged(config, record):
     """Say so at once if the sweep is judged by a metric that the training function does not log."""
     metric = config.get("metric", {}).get("name")
-    seen = [
-        search.value(metric, values) for values in (*record["rows"], record["summary"]) if metric
-    ]
-    # not-a-number is a bad result, not a wrong name; wandb's summary holds it as text
-    if seen and not any(
-        isinstance(value, float) or is_number(value) or value == "NaN" for value in seen
-    ):
+    if metric is None:
+        return
+    seen = [search.value(metric, values) for values in (*record["rows"], record["summary"])]
+    # not-a-number is a bad result, not a wrong name
+    if not any(isinstance(value, float) or is_number(value) for value in seen):
         names = sorted({name for row in record["rows"] for name in row} - {"_step"})
         raise SweepError(
             f"the sweep's metric {metric!r} was not logged as a number by run {record['index'] + 1}, which logged: "

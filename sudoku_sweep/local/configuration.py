@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import wandb
@@ -78,15 +79,12 @@ class Parameters(Model):
 
     def searched(self):
         """The parameters that have more than one fixed value, as ``{path: Distribution}``."""
-        return {
-            path: distribution
-            for path, distribution in self.parameters.items()
-            if not isinstance(distribution, distributions.Constant)
-        }
+        fixed = distributions.Constant
+        return {path: one for path, one in self.parameters.items() if not isinstance(one, fixed)}
 
 
 class Metric(Model):
-    """What a sweep is judged by. Source: docs.wandb.ai, "Sweep configuration options"; ``impute`` as in W&B's engine."""
+    """What a sweep is judged by. Source: docs.wandb.ai, "Sweep configuration options"; ``impute``: W&B's engine."""
 
     example = ". Write {'name': 'val_accuracy', 'goal': 'maximize'}, a name that your code logs"
 
@@ -109,9 +107,7 @@ class SweepConfiguration(Parameters):
 
     model_config = ConfigDict(extra="forbid")
     method: Literal["grid", "random", "bayes"]
-    metric: Annotated[Any, PlainValidator(lambda metric: validated(Metric, metric, "metric"))] = (
-        None
-    )
+    metric: Annotated[Any, PlainValidator(partial(validated, Metric, what="metric"))] = None
     run_cap: int = Field(None, ge=1)
     early_terminate: Annotated[Any, PlainValidator(hyperband.read)] = None
     name: str = ""
@@ -127,9 +123,7 @@ class SweepConfiguration(Parameters):
             what = "early_terminate" if self.early_terminate else "method bayes"
             raise ValueError(f"{what} needs a metric{Metric.example}")
         if self.method == "bayes" and not self.searched():
-            raise ValueError(
-                "method bayes has nothing to search: every parameter has one fixed value"
-            )
+            raise ValueError("method bayes has nothing to search: every parameter is fixed")
         if self.method == "grid":
             self.grid()
         return self
