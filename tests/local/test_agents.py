@@ -44,11 +44,11 @@ def log(*rows):
     return train
 
 
-def fail_if_two():
+def fail_if_two(error=RuntimeError):
     with wandb.init() as run:
         run.log({"score": 1})
         if run.config.a == 2:
-            raise RuntimeError("two is too much")
+            raise error("two is too much")
 
 
 def states(runs):
@@ -108,6 +108,7 @@ def test_a_grid_without_end_is_no_obstacle():
 def test_what_is_logged_in_parts_is_one_row_and_pictures_stay_out_of_the_store():
     def logs_in_parts():
         with wandb.init(name="my-run") as run:
+            run.define_metric("score", summary="min")
             run.log({"score": np.float32(0.5)}, commit=False)
             run.log({"loss": 1.0, "weights": wandb.Histogram([1, 2, 3])})
             run.log({"score": 0.75}, step=5)
@@ -115,17 +116,7 @@ def test_what_is_logged_in_parts_is_one_row_and_pictures_stay_out_of_the_store()
 
     run = ran(logs_in_parts, count=1)[0]
     rows = [{"_step": 0, "score": 0.5, "loss": 1.0}, {"_step": 5, "score": 0.75}]
-    assert run.rows == rows and run.name == "my-run"
-
-
-def test_the_summary_is_the_one_that_define_metric_asks_for():
-    def keeps_the_best():
-        with wandb.init() as run:
-            run.define_metric("score", summary="max")
-            for score in (0.2, 0.9, 0.4):
-                run.log({"score": score})
-
-    assert ran(keeps_the_best, count=1)[0].summary["score"] == {"max": 0.9}
+    assert run.rows == rows and run.name == "my-run" and run.summary["score"] == {"min": 0.5}
 
 
 def test_numbers_of_torch_and_numpy_are_kept_as_numbers_and_tables_left_to_wandb():
@@ -198,7 +189,9 @@ def test_a_failing_run_is_recorded_with_its_error_and_not_repeated(capsys):
     assert runs[2].error == "RuntimeError: two is too much"
     assert runs[2].summary["score"] == 1  # what it had logged
     local.agent(sweep_id, function=log_score)
-    assert states(local.runs(sweep_id)) == states(runs)
+    assert (
+        states(local.runs(sweep_id)) == states(runs) == states(ran(lambda: fail_if_two(SystemExit)))
+    )
     out = capsys.readouterr().out
     assert "run 3/6 failed | RuntimeError: two is too much | a 2, b 0.5" in out
     assert "run 1/6 finished | score 1 | a 1, b 0.5" in out and "nothing left to run" in out
@@ -226,32 +219,18 @@ def test_a_run_left_open_is_closed_and_one_with_an_error_as_failed(monkeypatch, 
     assert local.runs(sweep_id)[0].summary["score"] == 3
 
 
-def test_sys_exit_ends_the_run_and_not_the_sweep():
-    def leaves():
-        with wandb.init() as run:
-            if run.config.a == 1:
-                sys.exit("enough")
-            run.log({"score": 1})
-
-    runs = ran(leaves)
-    assert states(runs) == ["failed"] * 2 + ["finished"] * 4
-    assert runs[0].error == "SystemExit: enough"
-
-
 def kill_wandb():
     for child in psutil.Process().children(recursive=True):
         child.kill()
 
 
 def test_a_run_that_loses_wandb_s_background_process_fails_alone():
-    def lose_it():
-        with wandb.init() as run:
-            run.log({"score": 1})
-            if run.config.a == 2:
-                kill_wandb()
-                raise RuntimeError("lost")
+    def lose_it(message):
+        kill_wandb()
+        return RuntimeError(message)
 
-    assert states(ran(lose_it, THREE)) == ["finished", "failed", "finished"]
+    runs = ran(lambda: fail_if_two(lose_it), THREE)
+    assert states(runs) == ["finished", "failed", "finished"]
 
 
 def test_a_configuration_that_met_a_dead_wandb_is_run_again():
@@ -286,7 +265,10 @@ def fail_with(error, cause=None):
 def test_three_early_failures_end_the_agent_and_all_failed_is_an_error(capsys):
     message, ended = fail_with(RuntimeError("no"))
     assert message == "all 3 runs failed; the last one: RuntimeError: no"
-    assert ended == ["failed"] * 3 and "stopping: 3 failed runs in 60 seconds" in capsys.readouterr().out
+    assert (
+        ended == ["failed"] * 3
+        and "stopping: 3 failed runs in 60 seconds" in capsys.readouterr().out
+    )
 
 
 def test_a_connection_of_the_function_s_own_is_a_failure_like_any_other():
@@ -341,28 +323,28 @@ def test_the_traceback_of_a_failure_is_shown_once(capsys):
         assert err.count("Traceback") == 1 and function.__name__ in err
 
 
-def test_late_failures_do_not_end_the_agent(monkeypatch):
-    clock = iter(range(0, 10_000, 100))
-    monkeypatch.setattr(agents, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+def fail_in_turn(turns):
+    order = iter(turns)
 
-    def fails_except_last():
-        with wandb.init() as run:
-            if run.config.a < 3:
-                raise RuntimeError("no")
-            run.log({"score": 1})
-
-    assert states(ran(fails_except_last)) == ["failed"] * 4 + ["finished"] * 2
-
-
-def test_early_failures_are_counted_and_those_in_a_row_end_it_sooner():
-    def fails_now_and_then():
+    def train():
         with wandb.init() as run:
             if next(order):
                 raise RuntimeError("now")
             run.log({"score": 1})
 
-    order = iter([True, True, False, False, True])
-    assert states(ran(fails_now_and_then)) == ["failed"] * 2 + ["finished"] * 2 + ["failed"]
+    return train
+
+
+def test_late_failures_do_not_end_the_agent(monkeypatch):
+    clock = iter(range(0, 10_000, 100))
+    monkeypatch.setattr(agents, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+
+    assert states(ran(fail_in_turn([True] * 4 + [False] * 2))) == ["failed"] * 4 + ["finished"] * 2
+
+
+def test_early_failures_are_counted_and_those_in_a_row_end_it_sooner():
+    runs = ran(fail_in_turn([True, True, False, False, True]))
+    assert states(runs) == ["failed"] * 2 + ["finished"] * 2 + ["failed"]
     assert states(ran(fail_if_two, max_consecutive_failed_runs=1))[2:] == ["failed"]
 
 
@@ -465,10 +447,12 @@ def test_what_cannot_be_run_is_refused():
 STOPPABLE = GRID | {"early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 2}}
 
 
-def log_slowly_growing():
+def log_slowly_growing(swallowed=()):
     with wandb.init() as run:
         for epoch in (1, 2, 3, 4, 5):
-            run.log({"epoch": epoch, "score": epoch / run.config.a})
+            with contextlib.suppress(*swallowed):
+                score = epoch / run.config.a
+                run.log({"epoch": epoch, "score": score, "val": {"score": score}})
 
 
 def test_hopeless_runs_are_stopped_inside_log_and_shown_as_such(capfd):
@@ -504,27 +488,17 @@ def test_a_stopped_run_is_closed_without_failure(monkeypatch):
 
 
 def test_a_metric_inside_a_dict_is_found_by_its_dotted_name(capsys):
-    def log_nested():
-        with wandb.init() as run:
-            for epoch in (1, 2, 3):
-                run.log({"epoch": epoch, "val": {"score": epoch / run.config.a}})
-
     metric = {"name": "val.score", "goal": "maximize"}
-    runs = ran(log_nested, STOPPABLE | {"metric": metric}, count=3)
+    runs = ran(log_slowly_growing, STOPPABLE | {"metric": metric}, count=3)
     assert states(runs) == ["finished"] * 2 + ["stopped"]
-    assert "run 1/6 finished | val.score 3 | " in capsys.readouterr().out
-    reached = ran(log_nested, GRID | {"metric": metric | {"target": 3}})
+    assert "run 1/6 finished | val.score 5 | " in capsys.readouterr().out
+    reached = ran(log_slowly_growing, GRID | {"metric": metric | {"target": 5}})
     assert len(reached) == 1 and "has reached its target" in capsys.readouterr().out
 
 
 def test_code_that_catches_every_exception_swallows_the_stop_as_with_wandb():
-    def swallows():
-        with wandb.init() as run:
-            for epoch in (1, 2, 3):
-                with contextlib.suppress(Exception):
-                    run.log({"score": epoch / run.config.a})
-
-    assert states(ran(swallows, STOPPABLE, count=3)) == ["finished"] * 3
+    runs = ran(lambda: log_slowly_growing([Exception]), STOPPABLE, count=3)
+    assert states(runs) == ["finished"] * 3
 
 
 def test_agents_compare_runs_with_those_of_other_agents_that_still_go_on():
