@@ -151,6 +151,8 @@ class Points(Sequence):
         return self.size
 
     def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[at] for at in range(self.size)[index]]
         at = range(self.size)[index]
         chosen = {}
         for path, values in reversed(self.values.items()):

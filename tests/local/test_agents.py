@@ -3,10 +3,8 @@ import math
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -372,33 +370,6 @@ def test_a_metric_that_is_never_logged_is_noticed_after_the_first_run():
 @pytest.mark.parametrize("value", [math.nan, -math.inf])
 def test_a_result_that_is_no_number_is_not_a_metric_that_was_never_logged(value):
     assert len(ran(log({"score": value}), count=2)) == 2
-
-
-@pytest.mark.slow
-def test_the_configuration_of_a_killed_process_is_run_again():
-    script = START + textwrap.dedent("""
-        def train():
-            with wandb.init() as run:
-                run.log({"score": 1})
-                if len(local.runs(sys.argv[1])) == 2:
-                    print("in the second run", flush=True)
-                    time.sleep(60)
-
-        local.agent(sys.argv[1], function=train)
-    """)
-    sweep_id = local.sweep(GRID)
-    command = [sys.executable, "-c", script, sweep_id]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as agent:
-        while "in the second run" not in agent.stdout.readline():
-            assert agent.poll() is None
-        assert states(local.runs(sweep_id)) == ["finished", "running"]
-        first = local.runs(sweep_id)[0].id
-        agent.send_signal(signal.SIGKILL)
-    assert states(local.runs(sweep_id)) == ["finished", "crashed"]
-    local.agent(sweep_id, function=log_score)
-    runs = local.runs(sweep_id)
-    assert runs[0].id == first and states(runs) == ["finished"] * 6
-    assert [run.config for run in runs] == list(local.grid(GRID))
 
 
 @pytest.mark.slow

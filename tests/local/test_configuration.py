@@ -25,7 +25,7 @@ def test_a_grid_is_a_sequence_in_w_and_b_s_order():
     grid = grid_of({"b": {"values": [2, 1]}, "a": {"values": [7, 8]}, "c": {"value": 0}})
     points = [{"a": a, "b": b, "c": 0} for a in (7, 8) for b in (2, 1)]
     assert list(grid) == points and len(grid) == 4 and grid[-1] == points[-1]
-    assert points[2] in grid and {"a": 9} not in grid
+    assert grid[1:3] == points[1:3] and points[2] in grid and {"a": 9} not in grid
     with pytest.raises(IndexError):
         grid[4]
 

@@ -3,6 +3,8 @@ import os
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tiny_sweep import GRID, log_score
 
 from sudoku_sweep import local
@@ -79,6 +81,24 @@ def test_a_damaged_file_is_named(imported, name, damage):
     path.write_bytes(damage)
     with pytest.raises(SweepError, match=f"{name} cannot be read .* delete it"):
         local.runs(imported)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_file_with_one_value_changed_is_read_or_named(imported, draws):
+    name = draws.draw(st.sampled_from(["sweep.json", "runs/00001.json"]))
+    path = store.store() / imported / name
+    before = path.read_text()
+    content = json.loads(before)
+    changed = draws.draw(st.sampled_from(sorted(content)))
+    content[changed] = draws.draw(st.none() | st.integers() | st.text() | st.lists(st.integers()))
+    path.write_text(json.dumps(content))
+    try:
+        assert len(local.runs(imported)) == 6
+    except SweepError as refusal:
+        assert path.name in str(refusal) and changed in str(refusal)
+    finally:
+        path.write_text(before)
 
 
 def test_an_intact_file_whose_configuration_is_refused_is_not_called_damaged(imported):
