@@ -71,9 +71,7 @@ def _login_seconds():
     try:
         return math.ceil(float(given))
     except (ValueError, OverflowError):
-        raise SweepError(
-            f"WANDB_HTTP_TIMEOUT is {given!r}: write a number of seconds, such as 10, or unset it"
-        ) from None
+        raise SweepError(f"WANDB_HTTP_TIMEOUT is {given!r}: write seconds, such as 10") from None
 
 
 def why_not_online(limit):

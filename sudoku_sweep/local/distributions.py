@@ -53,10 +53,8 @@ def _implied(here, entry):
         raise SweepError(f"{here}: give 'value', 'values', or both 'min' and 'max'")
     whole = [isinstance(entry[end], Integral) for end in ("min", "max")]
     if any(whole) and not all(whole) and is_number(entry["min"]) and is_number(entry["max"]):
-        raise SweepError(
-            f"{here}: of min {entry['min']} and max {entry['max']} one is a whole number and one is not; write "
-            "both without a point for whole numbers, both with one (0.0, 1.0) for a range"
-        )
+        ends = f"min {entry['min']} and max {entry['max']}"
+        raise SweepError(f"{here}: {ends}; write both with a point (0.0, 1.0), or both without")
     return "int_uniform" if all(whole) else "uniform"
 
 

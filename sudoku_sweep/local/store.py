@@ -104,10 +104,11 @@ def _read(path, model):
     try:
         return validated(model, json.loads(path.read_text("utf-8")), "it")
     except (OSError, ValueError, RecursionError) as error:
-        raise SweepError(
-            f"{os.path.relpath(path)} cannot be read ({type(error).__name__}: {error}). If it is damaged, delete it: "
-            "a run that is not there is run again, a sweep has to be set up again"
-        ) from error
+        what = f"{os.path.relpath(path)} cannot be read ({type(error).__name__}: {error})"
+        advice = (
+            "if it is damaged, delete it: a run is then run again, a sweep has to be set up again"
+        )
+        raise SweepError(f"{what}; {advice}") from error
 
 
 class Records:

@@ -102,7 +102,7 @@ def test_a_host_that_accepts_and_never_answers_is_given_up(no_account, capsys):
 @pytest.mark.parametrize("seconds", ["abc", "inf", "nan"])
 def test_a_time_limit_that_is_no_number_is_refused_by_name(no_account, seconds):
     no_account.setenv("WANDB_HTTP_TIMEOUT", seconds)
-    with pytest.raises(SweepError, match=f"WANDB_HTTP_TIMEOUT is '{seconds}': write a number"):
+    with pytest.raises(SweepError, match=f"WANDB_HTTP_TIMEOUT is '{seconds}': write seconds"):
         local.choose_backend()
 
 
