@@ -25,7 +25,7 @@ class LocalRun:
     """One run of a local sweep: the attributes that W&B's ``Api`` runs have, and ``index``, ``error``, ``seconds``.
 
     ``state`` is running, finished, failed, stopped (early), killed (interrupted), or crashed (its process is gone).
-    ``error`` says why a run failed or was stopped, ``point`` is what the search method proposed.
+    ``error`` says why a run failed or was stopped.
     """
 
     index: int
@@ -37,7 +37,6 @@ class LocalRun:
     error: str | None
     seconds: float
     rows: list[dict] = field(repr=False)
-    point: Any = field(default=None, repr=False)
 
     def scan_history(self, keys=None):
         """The logged rows as dicts; with ``keys``, those names only, of the rows that have them all."""
@@ -52,6 +51,13 @@ class LocalRun:
         import pandas as pd  # only here: takes 0.2 s to import
 
         return pd.DataFrame(self.scan_history(keys))
+
+
+@dataclass
+class RunFile(LocalRun):
+    """What is kept of a run: also the point that the search method proposed."""
+
+    point: Any
 
 
 class SweepFile(Model):
@@ -132,7 +138,7 @@ class Records:
             return None
         version = (status.st_mtime_ns, status.st_ino)  # each writing makes a new file
         if self._read.get(path, (None,))[0] != version:
-            self._read[path] = version, vars(_read(path, LocalRun))
+            self._read[path] = version, vars(_read(path, RunFile))
         return self._read[path][1]
 
     def _current(self, path):
