@@ -2,6 +2,7 @@
 
 It speaks as much of the protocol as a sweep, its agents, their runs, and ``wandb.Api`` need, keeps what it
 receives, and can be told to misbehave. What it cannot answer it refuses, and notes in ``unknown``.
+All sweeps are grids.
 """
 
 import base64
@@ -21,7 +22,7 @@ from urllib.parse import unquote
 
 import yaml
 
-from sudoku_sweep.local import grid_points
+from sudoku_sweep import local
 
 KEY = "0123456789" * 4
 ENTITY = "reader"
@@ -69,8 +70,6 @@ class Run:
     settings: dict = field(default_factory=dict)  # as sent: {name: {"value": value}}
     summary: dict = field(default_factory=dict)
     streams: dict = field(default_factory=dict)  # name of a file -> its lines
-    files: dict = field(default_factory=dict)  # name -> bytes
-    requests: int = 0
     stopped: bool = False  # asked to end
 
     @property
@@ -112,13 +111,12 @@ class Fault:
 
     kind: str
     how: int | str
-    times: float
     hits: int = 0
     released: threading.Event = field(default_factory=threading.Event)
 
     def meets(self, kind):
         """Whether a request of this kind is hit; counted if so."""
-        hit = self.kind in (kind, "*") and self.hits < self.times and not self.released.is_set()
+        hit = self.kind in (kind, "*") and not self.released.is_set()
         self.hits += hit
         return hit
 
@@ -130,17 +128,12 @@ class Fault:
 class Server:
     """The server. Read ``sweeps``, ``runs``, ``artifacts`` (by id), ``requests`` (a Counter), and ``unknown``.
 
-    Requests are counted by kind: a GraphQL operation's name, ``file_stream``, ``PUT`` (a file comes), ``GET``.
-
-    configurations : list of dict, optional
-        What sweeps hand out if their method is not ``grid``.
+    Requests are counted by kind: a GraphQL operation's name, ``file_stream``, ``PUT`` (a file comes).
     """
 
-    def __init__(self, configurations=()):
-        self.configurations = list(configurations)
+    def __init__(self):
         self.sweeps, self.runs, self.artifacts, self.agents = {}, {}, {}, {}
         self.storage, self.requests, self.unknown = {}, Counter(), []
-        self.log = []  # (seconds, kind) of every request
         self._faults, self._lock, self._port, self._http = [], threading.RLock(), 0, None
 
     # --- start, stop, misbehave -------------------------------------------------------------------------------
@@ -181,13 +174,13 @@ class Server:
         self._http.shutdown()
         self._http.server_close()
 
-    def fail(self, kind="*", how=500, times=math.inf):
+    def fail(self, kind="*", how=500):
         """Treat the next requests of a kind badly, and return the ``Fault``, which can be released.
 
         how : an HTTP status (401 refuses the key), ``"hang"`` (no answer until released), ``"drop"`` (the
             connection is closed without an answer), or ``"lose"`` (done, but the answer is lost)
         """
-        fault = Fault(kind, how, times)
+        fault = Fault(kind, how)
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -212,7 +205,6 @@ class Server:
         kind = _kind(request.command, path, asked)
         with self._lock:
             self.requests[kind] += 1
-            self.log.append((time.monotonic(), kind))
             fault = next((fault for fault in self._faults if fault.meets(kind)), None)
         how = fault and fault.how
         if how == "drop":
@@ -233,10 +225,9 @@ class Server:
         return None if how == "lose" else answer
 
     def _answer(self, kind, path, asked):
-        if kind == "GET":
-            return 200, self.storage[path]
         if kind == "PUT":
-            return 200, self._keep_file(path, asked)
+            self.storage[path] = asked
+            return 200, b""
         if kind == "file_stream":
             return 200, json.dumps(self._file_stream(path.split("/")[-2], asked)).encode()
         method, place = ANSWERS[kind]
@@ -249,14 +240,6 @@ class Server:
     def _address(self, owner, name):
         """Where a file of a run or of an artifact is put and read."""
         return f"{self.url}/storage/{owner}/{name}"
-
-    def _keep_file(self, path, content):
-        self.storage[path] = content
-        _, _, owner, name = path.split("/", 3)
-        if owner in self.runs:
-            self.runs[owner].files[name] = content
-            self.runs[owner].requests += 1
-        return b""
 
     # --- who is there -----------------------------------------------------------------------------------------
 
@@ -278,8 +261,7 @@ class Server:
     @answers("UpsertSweep", "upsertSweep.sweep")
     def _upsert_sweep(self, asked):
         config = yaml.safe_load(asked["config"])
-        left = grid_points(config) if config["method"] == "grid" else list(self.configurations)
-        sweep = Sweep(secrets.token_hex(4), asked["projectName"], config, left)
+        sweep = Sweep(secrets.token_hex(4), asked["projectName"], config, list(local.grid(config)))
         self.sweeps[sweep.id] = sweep
         for prior in json.loads(asked["priorRunsFilters"] or '{"$or": []}')["$or"]:
             self._add_prior_run(sweep, self.runs[prior["name"]])
@@ -348,7 +330,6 @@ class Server:
     def _upsert_run(self, asked):
         new = Run(asked["name"], asked["project"], name=f"run-{len(self.runs) + 1}")
         run = self.runs.setdefault(new.id, new)
-        run.requests += 1
         run.name = asked["displayName"] or run.name
         run.group = asked["groupName"] or run.group
         run.sweep = asked["sweep"] or run.sweep
@@ -359,7 +340,6 @@ class Server:
     @answers("CreateRunFiles", "createRunFiles")
     def _create_run_files(self, asked):
         run = self.runs[asked["run"]]
-        run.requests += 1
         files = [
             {"name": name, "uploadUrl": self._address(run.id, name)} for name in asked["files"]
         ]
@@ -368,7 +348,6 @@ class Server:
     def _file_stream(self, run_id, sent):
         """Take lines of a run's files. Each comes with its number, so what is sent twice is kept once."""
         run = self.runs[run_id]
-        run.requests += 1
         for name, part in (sent.get("files") or {}).items():
             lines, start = run.streams.setdefault(name, []), part["offset"]
             lines[start : start + len(part["content"])] = part["content"]
@@ -432,16 +411,6 @@ class Server:
         """No row has been moved to Parquet files yet."""
         return {"parquetUrls": [], "liveData": []}
 
-    @answers("HistoryPage", "project.run.history")
-    def _history_page(self, asked):
-        steps = range(asked["minStep"], asked["maxStep"])
-        rows = [row for row in self.runs[asked["run"]].history if row["_step"] in steps]
-        return [json.dumps(row) for row in rows[: asked["pageSize"]]]
-
-    @answers("RunSampledHistory", "project.run.sampledHistory")
-    def _sampled_history(self, asked):
-        return [_sample(self.runs[asked["name"]].history, json.loads(s)) for s in asked["specs"]]
-
     @answers("SampledHistoryPage", "project.run.sampledHistory")
     def _sampled_history_page(self, asked):
         return [_sample(self.runs[asked["run"]].history, json.loads(asked["spec"]))]
@@ -493,36 +462,12 @@ class Server:
 
     @answers("ArtifactType", "project.artifact")
     def _artifact_type(self, asked):
-        artifact = self._artifact_called(asked["name"])
-        return artifact and {"artifactType": {"name": artifact.type}}
+        """No artifact of that name is known before it is committed."""
+        return None
 
     @answers("ArtifactByID", "artifact")
     def _artifact_by_id(self, asked):
-        return self._artifact_node(self.artifacts[asked["id"]])
-
-    @answers("ArtifactMembershipByName", "project.artifactCollectionMembership")
-    def _artifact_by_name(self, asked):
-        artifact = self._artifact_called(asked["name"])
-        if artifact is None:
-            return None
-        node = self._artifact_node(artifact)
-        return {
-            "id": _id("membership", artifact.id),
-            "versionIndex": artifact.version,
-            "createdAt": CREATED,
-            "aliases": node["aliases"],
-            "artifactCollection": node["artifactSequence"],
-            "artifact": node,
-        }
-
-    def _artifact_called(self, name):
-        """The artifact with a name such as ``net:latest`` or ``net:v0``; None if there is none."""
-        name, _, alias = name.partition(":")
-        versions = [a for a in self.artifacts.values() if a.name == name and a.state == "COMMITTED"]
-        named = [a for a in versions if alias in ("latest", f"v{a.version}")]
-        return named[-1] if named else None
-
-    def _artifact_node(self, artifact):
+        artifact = self.artifacts[asked["id"]]
         project = _project(artifact.project)
         collection = {"__typename": "ArtifactSequence", "name": artifact.name, "project": project}
         sizes = [len(self.storage[f"/storage/{artifact.id}/{name}"]) for name in artifact.files]
@@ -543,18 +488,6 @@ class Server:
             "createdAt": CREATED,
             "aliases": [{"id": "1", "alias": "latest", "artifactCollection": collection}],
         }
-
-    @answers("FetchArtifactManifest", "artifact.currentManifest.file.directUrl")
-    def _manifest_address(self, asked):
-        return self._address(asked["id"], MANIFEST)
-
-    @answers("GetArtifactMembershipFileUrls", "project.artifactCollection")
-    def _artifact_files(self, asked):
-        artifact = self._artifact_called(f"{asked['collection']}:{asked['alias']}")
-        addresses = {name: self._address(artifact.id, name) for name in artifact.files}
-        files = _edges([{"name": name, "directUrl": url} for name, url in addresses.items()])
-        files["pageInfo"] = {"endCursor": None, "hasNextPage": False}
-        return {"__typename": "ArtifactSequence", "artifactMembership": {"files": files}}
 
 
 def wait_for(condition, seconds=60):
