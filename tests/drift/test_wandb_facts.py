@@ -272,6 +272,21 @@ def test_three_failures_in_the_first_minute_end_the_agent_which_returns_none(
     assert len(runs_of(talkative, points(1, 2, 3, 4), fails_at(1, 2, 3), count=4)) == 4
 
 
+def test_an_agent_waits_for_a_server_that_is_gone_and_goes_on(talkative, monkeypatch, capsys):
+    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "1")
+
+    def train():
+        with wandb.init() as run:
+            run.log({"score": 1})
+            if run.config.a == 1:
+                talkative.stop()
+                threading.Timer(8, talkative.start).start()
+
+    runs = runs_of(talkative, points(1, 2), train, count=2)
+    assert [run.state for run in runs] == ["running", "finished"]  # the first is to be synced
+    assert "Waiting for job" in capsys.readouterr().err
+
+
 def test_failures_can_be_limited_and_to_disable_flapping_means_not_one(server, monkeypatch):
     limited = {"max_consecutive_failed_runs": 2}
     assert len(runs_of(server, points(1, 2, 3, 4), fails_at(2, 3), **limited)) == 3

@@ -126,7 +126,7 @@ def test_a_process_killed_while_it_writes_leaves_a_whole_file_or_none(what, tmp_
     boards = generator.make_boards(300, seed=5)
 
     def save():
-        model.save_checkpoint(path, net, about={})
+        model.save_checkpoint(path, net, {})
 
     def make():
         for file in folder.glob("*"):
@@ -312,7 +312,7 @@ def test_an_api_key_is_never_written_down(tmp_path, monkeypatch, capfd):
 
     with pytest.raises(SweepError) as error:
         local.agent(local.sweep(grid(1)), fail)
-    model.save_checkpoint(tmp_path / "net.pt", train.build_model(train.Config()), about={})
+    model.save_checkpoint(tmp_path / "net.pt", train.build_model(train.Config()), {})
     shown = capfd.readouterr()
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.suffix == ".wandb" for path in files)

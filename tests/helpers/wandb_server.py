@@ -46,13 +46,12 @@ def answers(operation, place):
 
 @dataclass
 class Sweep:
-    """One sweep, what of it was handed out (configurations by run id), and what is left."""
+    """One sweep, and what of it is left to be handed out."""
 
     id: str
     project: str
     config: dict
     left: list
-    handed_out: dict = field(default_factory=dict)
     prior_runs: list = field(default_factory=list)  # the ids that ``wandb.sweep`` named
 
 
@@ -299,15 +298,9 @@ class Server:
 
     def _hand_out(self, sweep):
         """The command to run the next configuration of a sweep."""
-        run_id, configuration = secrets.token_hex(4), sweep.left.pop(0)
-        sweep.handed_out[run_id] = configuration
-        args = {name: {"value": value} for name, value in configuration.items()}
-        return {
-            "type": "run",
-            "run_id": run_id,
-            "program": sweep.config.get("program"),
-            "args": args,
-        }
+        args = {name: {"value": value} for name, value in sweep.left.pop(0).items()}
+        program = sweep.config.get("program")
+        return {"type": "run", "run_id": secrets.token_hex(4), "program": program, "args": args}
 
     @answers("SweepWithRuns", "project.sweep")
     def _sweep_with_runs(self, asked):
