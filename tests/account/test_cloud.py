@@ -18,6 +18,7 @@ import pytest
 import wandb
 import yaml
 from pandas.testing import assert_frame_equal
+from signed_in import wandb_command
 from snippets import run_blocks
 from tiny_sweep import GRID, log_score
 from wandb_server import ENTITY, KEY, wait_for
@@ -45,22 +46,6 @@ def sorted_configs(configs):
 
 def runs_by_arrival(server, sweep_id):
     return [run for run in server.runs.values() if run.sweep == sweep_id]
-
-
-def wandb_command(*args):
-    """Run ``wandb ...`` in a shell's way; returns what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "wandb", *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        # the `python` of a sweep's program is this one
-        env=os.environ
-        | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "WANDB_SILENT": "false"},
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 # --- the notebook ---
@@ -316,7 +301,7 @@ def test_runs_of_a_local_sweep_are_synced_and_join_a_sweep_on_the_server(server)
         local.agent(local_id, function=log_oddly, count=4)
         here = local.runs(local_id)
     assert not server.runs
-    wandb_command("sync", *map(str, Path("wandb").glob("offline-run-*")))
+    wandb_command("sync", *Path("wandb").glob("offline-run-*"))
     assert server.runs.keys() == {run.id for run in here}
     for run in here:
         arrived = server.runs[run.id]

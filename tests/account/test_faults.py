@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+from signed_in import wandb_command
 from wandb_server import KEY, Server, wait_for
 
 from sudoku_sweep.local.backend import ONLINE
@@ -155,20 +156,6 @@ def assert_trained(printed):
     assert result["slowest"] < SLOWEST_LOG and result["score"] == EPOCHS / 10
 
 
-def wandb_sync(*args, environment):
-    """Run ``wandb sync``; returns what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "wandb", "sync", *map(str, args)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
 def assert_complete(run):
     assert (run.state, run.exit_code) == ("finished", 0)
     assert run.config == {"learning_rate": 0.1}
@@ -211,7 +198,7 @@ def test_without_a_usable_account_one_line_says_why_and_the_run_is_kept_for_late
     if how:
         recover(server, how)
     (folder,) = tmp_path.glob("wandb/offline-run-*")
-    wandb_sync(folder, environment=environment | {"WANDB_API_KEY": KEY})
+    wandb_command("sync", folder, environment=environment | {"WANDB_API_KEY": KEY})
     (run,) = server.runs.values()
     assert_complete(run)
 
@@ -267,6 +254,6 @@ def test_a_fault_that_stays_ends_the_cell_in_time_and_the_run_can_be_synced(
     assert (folder / f"run-{run.id}.wandb").exists() and run.state == "running"
     recover(server, how)
     # The advice of wandb's own message is not enough: `wandb sync` passes over runs that began online.
-    assert "No runs to sync" in wandb_sync(folder, environment=environment)
-    wandb_sync("--include-online", folder, environment=environment)
+    assert "No runs to sync" in wandb_command("sync", folder, environment=environment)
+    wandb_command("sync", "--include-online", folder, environment=environment)
     assert_complete(run)

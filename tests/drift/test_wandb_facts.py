@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import threading
@@ -24,7 +23,7 @@ from wandb.agents import pyagent
 from wandb.cli.cli import cli
 from wandb.sdk.artifacts.exceptions import ArtifactNotLoggedError
 from wandb.sdk.launch.sweeps.utils import load_sweep_config
-from wandb_server import ENTITY, KEY, wait_for
+from wandb_server import ENTITY
 
 from sudoku_sweep.local.backend import ONLINE
 
@@ -95,31 +94,11 @@ def test_a_run_prints_a_dozen_lines_with_paths_and_two_for_every_metric_unless_i
     assert capsys.readouterr() == ("", "")
 
 
-def test_silence_in_the_environment_hides_warnings_too(offline, monkeypatch, capsys):
-    for silent in ("false", "true"):
-        wandb.teardown()
-        monkeypatch.setenv("WANDB_SILENT", silent)
-        with wandb.init(project="p") as run:
-            run.log({"score": 1}, step=5)
-            run.log({"score": 2}, step=3)
-        assert ("WARNING" in capsys.readouterr().err) == (silent == "false")
-
-
 def test_a_quiet_run_prints_a_few_lines_with_links_and_no_paths(talkative, tmp_path, capsys):
     log_once()
     err = capsys.readouterr().err
     assert f"{talkative.url}/{ENTITY}/p/runs/" in err
     assert err.count("\n") < 10 and "Run summary" not in err and str(tmp_path) not in err
-
-
-def test_without_a_home_wandb_s_log_goes_to_stderr_unless_it_has_a_cache_folder(offline):
-    def shown(**environment):
-        code = [sys.executable, "-c", "import wandb; wandb.init().finish()"]
-        environment = os.environ | {"HOME": "/proc/nobody", "WANDB_SILENT": "true"} | environment
-        return subprocess.run(code, env=environment, capture_output=True, timeout=60).stderr
-
-    assert b"failed to get logger path" in shown()
-    assert shown(WANDB_CACHE_DIR=str(offline / "cache")) == b""
 
 
 # --- account and network ---
@@ -181,18 +160,6 @@ def test_a_rehearsed_sync_names_the_runs_and_uploads_nothing(talkative):
     assert not talkative.runs
 
 
-def test_status_shows_the_server_that_the_environment_or_a_login_names(server):
-    def base_url():
-        return re.search(r'"base_url": "(.*)"', wandb_command("status").output)[1]
-
-    assert base_url() == os.environ["WANDB_BASE_URL"] == server.url
-    # the fixture puts them back; monkeypatch would do so after it
-    del os.environ["WANDB_BASE_URL"], os.environ["WANDB_API_KEY"]
-    assert base_url() != server.url
-    wandb_command("login", f"--host={server.url}", KEY)
-    assert base_url() == server.url
-
-
 def log_net(run):
     Path("net.pt").write_text("a net")
     artifact = wandb.Artifact("net", type="model")
@@ -200,20 +167,11 @@ def log_net(run):
     return run.log_artifact(artifact)
 
 
-def test_log_artifact_returns_before_the_upload_and_wait_waits_and_raises(server):
-    fault = server.fail("CreateArtifact", "hang")
-    with wandb.init(project="p") as run:
-        logged = log_net(run)
-        wait_for(lambda: fault.hits)
-        assert not server.artifacts
-        fault.release()
-        logged.wait()
-        assert [artifact.state for artifact in server.artifacts.values()] == ["COMMITTED"]
-    assert b"a net" in server.storage.values()
+def test_an_artifact_that_is_refused_is_noticed_by_wait_alone_which_needs_a_server(server):
     server.fail("CreateArtifact", 403)
     with wandb.init(project="p") as run:
-        log_net(run)  # refused, and nobody is told
-    assert server.runs[run.id].state == "finished" and len(server.artifacts) == 1
+        log_net(run)
+    assert server.runs[run.id].state == "finished"
     with wandb.init(project="p") as run, pytest.raises(ValueError, match="403"):
         log_net(run).wait()
     refusal = pytest.raises(ArtifactNotLoggedError, match="while in offline mode")
@@ -294,31 +252,23 @@ def test_failures_can_be_limited_and_to_disable_flapping_means_not_one(server, m
     assert len(runs_of(server, points(1, 2, 3), fails_at(2))) == 2
 
 
-def test_a_run_that_the_server_stops_ends_with_a_plain_exception_and_the_agent_goes_on(server):
-    caught, ended = [], []
+def test_a_run_that_the_server_stops_ends_by_a_plain_exception_and_the_agent_goes_on(server):
+    caught = []
 
     def train():
         with wandb.init() as run:
-            run.log({"score": run.config.a})
-            if run.config.a == 3:
-                return
-            server.stop_run(run.id)
-            with contextlib.suppress(AssertionError) if run.config.a == 1 else swallow(caught):
-                for _ in range(600):
+            if run.config.a == 1:
+                server.stop_run(run.id)
+            try:
+                for _ in range(600 if run.config.a == 1 else 1):
                     time.sleep(0.05)
-            ended.append(run.config.a)
+            except Exception as error:  # as a reader might write it: without `raise` it would go on
+                caught.append(error)
+                raise
 
-    @contextlib.contextmanager
-    def swallow(caught):
-        try:
-            yield
-        except Exception as error:  # as a careless reader writes it
-            caught.append(error)
-
-    stopped, careless, last = runs_of(server, points(1, 2, 3), train, count=3)
+    runs = runs_of(server, points(1, 2), train, count=2)
     assert [type(error) for error in caught] == [Exception]
-    assert ended == [2]  # it went on as if nothing had been said
-    assert [run.exit_code for run in (stopped, careless, last)] == [1, 0, 0]
+    assert [run.exit_code for run in runs] == [1, 0]
 
 
 def test_yaml_without_a_dot_is_text_and_with_one_a_number(tmp_path):
@@ -354,24 +304,16 @@ def test_a_second_init_finishes_the_first_run_in_a_notebook_and_returns_it_in_a_
 # --- logging ---
 
 
-def test_a_call_of_log_takes_about_a_millisecond(offline):
-    seconds = []
-    with wandb.init(project="p") as run:
-        for step in range(500):
-            start = time.perf_counter()
-            run.log({"epoch": step, "train_loss": 0.1, "learning_rate": 1e-3})
-            seconds.append(time.perf_counter() - start)
-    assert statistics.median(seconds) < 3e-3
-
-
-def test_a_step_that_is_over_is_dropped_with_a_warning(talkative, capsys):
-    with wandb.init(project="p") as run:
-        run.log({"score": 1}, step=5)
-        run.log({"score": 2}, step=3)
-    assert talkative.runs[run.id].rows == [{"_step": 5, "score": 1}]
-    assert "WARNING Tried to log to step 3 that is less than the current step 5" in (
-        capsys.readouterr().err
-    )
+def test_a_step_that_is_over_is_dropped_with_a_warning_that_silence_hides(talkative, capsys):
+    for silent in ("false", "true"):
+        wandb.teardown()
+        os.environ["WANDB_SILENT"] = silent
+        with wandb.init(project="p") as run:
+            run.log({"score": 1}, step=5)
+            run.log({"score": 2}, step=3)
+        assert talkative.runs[run.id].rows == [{"_step": 5, "score": 1}]
+        warned = "WARNING Tried to log to step 3 that is less than the current step 5"
+        assert (warned in capsys.readouterr().err) == (silent == "false")
 
 
 def test_runs_side_by_side_keep_their_own_rows_and_are_not_the_global_run(server):
@@ -424,27 +366,6 @@ def test_max_over_summaries_picks_failed_runs_and_breaks_on_the_text_nan(server)
     assert [run.summary["score"] for run in runs] == ["NaN", 2]
     with pytest.raises(TypeError):
         best_by_max(runs)
-
-
-def test_runs_of_the_api_are_lazy_and_cost_one_query_each_the_first_time(server, monkeypatch):
-    answer_in_full = server.respond
-
-    def answer_as_asked(request):
-        """W&B's server leaves out what a list of runs does not ask for; the one of the tests does not."""
-        status, content = answer_in_full(request)
-        if b"query Runs(" in request.body and b"summaryMetrics" not in request.body:
-            content = content.replace(b"summaryMetrics", b"not asked for")
-        return status, content
-
-    monkeypatch.setattr(server, "respond", answer_as_asked)
-    path = sweep_path(points(1, 2, 3), fails_at(), count=3)
-    runs = list(wandb.Api().sweep(path).runs)
-    queries = []
-    for _ in range(2):
-        before = server.requests.total()
-        assert [run.summary["score"] for run in runs] == [1, 2, 3]
-        queries.append(server.requests.total() - before)
-    assert queries == [3, 0]
 
 
 def test_flush_reaches_runs_and_not_sweeps_for_which_a_new_api_object_is_needed(server):

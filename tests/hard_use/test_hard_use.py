@@ -6,7 +6,6 @@ Processes are forked, so that each starts at once; a run takes about a fifth of 
 import errno
 import gc
 import itertools
-import json
 import multiprocessing
 import os
 import random
@@ -28,7 +27,6 @@ from sudoku_sweep import data, local, model, train
 from sudoku_sweep.analysis import results
 from sudoku_sweep.boards import generator
 from sudoku_sweep.files import StorageError, write_atomically
-from sudoku_sweep.local import SweepError
 
 fork = multiprocessing.get_context("fork")
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
@@ -95,20 +93,27 @@ def test_what_is_no_plain_file_stays_what_it_is(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_agent_killed_at_fifty_moments_loses_no_finished_run():
+@pytest.mark.timeout(600)
+def test_agents_that_are_killed_lose_no_finished_run_and_finish_every_configuration_once():
     rng = random.Random(0)
-    sweep_id, kept, kills = local.sweep(grid(150)), {}, 0
+    sweep_id, kept, kills = local.sweep(grid(120)), {}, 0
+    agents = [start(local.agent, sweep_id, log_a) for _ in range(6)]
     while kills < 50:
-        agent = start(local.agent, sweep_id, log_a)
-        time.sleep(rng.uniform(0.02, 1.0))
-        kills += kill(agent)
+        time.sleep(rng.uniform(0.02, 0.6))
+        at = rng.randrange(len(agents))
+        kills += kill(agents[at])
+        agents[at] = start(local.agent, sweep_id, log_a)
         now = ended(sweep_id)  # reads every file of the sweep
         assert all(now[index].id == run_id for index, run_id in kept.items()), "a run was lost"
         kept = {index: run.id for index, run in now.items()}
-    local.agent(sweep_id, log_a)
-    assert [run.summary["score"] for run in local.runs(sweep_id)] == list(range(150))
-    assert {run.state for run in local.runs(sweep_id)} == {"finished"}
-    assert all(ended(sweep_id)[index].id == run_id for index, run_id in kept.items())
+    for agent in agents:
+        agent.join()
+    local.agent(sweep_id, log_a)  # what was being run when the last agent was killed
+    runs = local.runs(sweep_id)
+    assert [run.state for run in runs] == ["finished"] * 120
+    assert [run.summary["score"] for run in runs] == list(range(120))
+    assert len({run.id for run in runs}) == 120
+    assert all(runs[index].id == run_id for index, run_id in kept.items())
 
 
 def for_ever(write):
@@ -181,14 +186,11 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
 
 @pytest.fixture
 def shut(monkeypatch):
-    """A folder that can be read but not written, with a sweep: one run has been made, of one nobody knows the end."""
+    """A folder that can be read but not written, with a sweep of which one run has been made."""
     folder = tempfile.mkdtemp()  # not in tmp_path, which other users cannot enter
     monkeypatch.setenv("WANDB_DIR", folder)
     sweep_id = local.sweep(grid(2))
     local.agent(sweep_id, log_a, count=1)
-    done = Path(folder, "wandb", "local-sweeps", sweep_id, "runs", "00000.json")
-    running = json.loads(done.read_text("utf-8")) | {"index": 1, "state": "running"}
-    done.with_name("00001.json").write_text(json.dumps(running), "utf-8")
     os.system(f"chmod -R a-w,a+rX '{folder}'")
     yield Path(folder), sweep_id
     os.system(f"chmod -R u+w '{folder}'")
@@ -229,49 +231,10 @@ def test_a_folder_that_must_not_be_written_is_one_clear_error_for_everything(shu
     other.close()
     said = mine.recv()
     process.join()
-    assert said.pop("runs") == ["finished", "running"]
+    assert said.pop("runs") == ["finished"]
     for name, text in said.items():
         assert "cannot write" in text and os.strerror(errno.EACCES) in text, name
     assert content() == before
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_eight_agents_that_are_killed_at_random_finish_every_configuration_once():
-    rng = random.Random(2)
-    sweep_id = local.sweep(grid(100))
-    agents = [start(local.agent, sweep_id, log_a) for _ in range(8)]
-    for _ in range(24):
-        time.sleep(rng.uniform(0.2, 0.8))
-        at = rng.randrange(len(agents))
-        kill(agents[at])
-        agents[at] = start(local.agent, sweep_id, log_a)
-    for agent in agents:
-        agent.join()
-    local.agent(sweep_id, log_a)  # what was being run when the last agent was killed
-    runs = local.runs(sweep_id)
-    assert [run.state for run in runs] == ["finished"] * 100
-    assert [run.summary["score"] for run in runs] == list(range(100))
-    assert len({run.id for run in runs}) == 100
-
-
-@pytest.mark.slow
-def test_a_sweep_with_failing_runs_finishes_all_others():
-    def fail_sometimes():
-        with wandb.init() as run:
-            if run.config.a % 10 < 3:
-                raise ValueError(f"no luck with {run.config.a}")
-            run.log({"score": run.config.a})
-
-    sweep_id = local.sweep(grid(30))
-    for _ in range(10):  # three early failures end an agent; the next one goes on
-        try:
-            local.agent(sweep_id, fail_sometimes)
-        except SweepError as error:
-            assert "runs failed" in str(error)
-    states = [run.state for run in local.runs(sweep_id)]
-    assert states == (["failed"] * 3 + ["finished"] * 7) * 3
-    assert local.runs(sweep_id)[12].error == "ValueError: no luck with 12"
 
 
 def test_a_run_without_enough_memory_fails_alone_and_lets_go_of_what_it_had(boards, monkeypatch):
@@ -330,46 +293,24 @@ def test_two_hundred_runs_in_one_process_leave_nothing_behind(boards):
     assert max(files[-20:]) <= max(files[20:40]) and max(threads[-20:]) <= max(threads[20:40])
 
 
-def runs_when_asked(sweep_id, asked):
-    """An agent that does one run each time it is asked to, and answers with the seconds it took."""
-    began = None
-
-    def log_when_asked():
-        nonlocal began
-        if began:
-            asked.send(time.perf_counter() - began)
-        asked.recv()
-        began = time.perf_counter()
-        log_a()
-
-    local.agent(sweep_id, log_when_asked)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_thousand_runs_get_no_slower_and_stay_small(tmp_path):
-    # The speed of a machine changes within minutes: each of the last runs is timed beside one of a new agent.
-    ask, asked = fork.Pipe()
-    new_agent = start(runs_when_asked, local.sweep(grid(101)), asked)
-    runs, last, new, began = itertools.count(), [], [], None
+    seconds = []  # of this process: what others do on the machine is not in it
 
-    def log_in_turns():
-        nonlocal began
-        if began:
-            last.append(time.perf_counter() - began)
-        if next(runs) >= 900:
-            ask.send("one run")
-            new.append(ask.recv())
-            began = time.perf_counter()
+    def log_and_look_at_the_clock():
+        seconds.append(time.process_time())
         log_a()
 
     sweep_id = local.sweep(grid(1000))
-    local.agent(sweep_id, log_in_turns)
-    kill(new_agent)
-    print("seconds per run, of a new agent and of one after 900 runs:", median(new), median(last))
-    assert len(new) == 100 and median(last) < 1.2 * median(new)
+    local.agent(sweep_id, log_and_look_at_the_clock)
+    each = [after - before for before, after in itertools.pairwise(seconds)]
+    print(
+        "seconds per run, the first and the last hundreds:",
+        median(each[50:250]),
+        median(each[-200:]),
+    )
+    assert median(each[-200:]) < 1.2 * median(each[50:250])
     store = tmp_path / "wandb" / "local-sweeps" / sweep_id
     size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
-    files = sum(path.stat().st_size for path in (tmp_path / "wandb").rglob("*.wandb"))
-    print("bytes per run:", size / 1000, "in the store,", files / 1101, "in W&B's file")
-    assert size / 1000 < 2_000
+    assert size / 1000 < 2_000  # bytes per run

@@ -27,7 +27,6 @@ from sudoku_sweep import local
 KEY = "0123456789" * 4
 ENTITY = "reader"
 CREATED = "2025-01-01T00:00:00Z"
-MANIFEST = "wandb_manifest.json"
 ANSWERS = {}  # the name of a GraphQL operation -> (method of Server, where its answer stands)
 
 
@@ -89,22 +88,6 @@ class Run:
 
 
 @dataclass
-class Artifact:
-    """One version of an artifact; the content of its manifest and files lies in the server's ``storage``."""
-
-    id: str
-    name: str
-    version: int
-    type: str
-    project: str
-    run: str
-    digest: str
-    metadata: str | None
-    state: str = "PENDING"
-    files: list = field(default_factory=list)  # names
-
-
-@dataclass
 class Fault:
     """How requests of one kind are treated badly, see ``Server.fail``; ``hits`` counts them."""
 
@@ -125,17 +108,17 @@ class Fault:
 
 
 class Server:
-    """The server. Read ``sweeps``, ``runs``, ``artifacts`` (by id), ``requests`` (a Counter), and ``unknown``.
+    """The server. Read ``sweeps``, ``runs``, ``requests`` (a Counter), and ``unknown``.
 
     Requests are counted by kind: a GraphQL operation's name, ``file_stream``, ``PUT`` (a file comes).
     """
 
     def __init__(self):
-        self.sweeps, self.runs, self.artifacts, self.agents = {}, {}, {}, {}
+        self.sweeps, self.runs, self.agents = {}, {}, {}
         self.storage, self.requests, self.unknown = {}, Counter(), []
         self._faults, self._lock, self._port, self._http = [], threading.RLock(), 0, None
 
-    # --- start, stop, misbehave -------------------------------------------------------------------------------
+    # --- start, stop, misbehave ---
 
     def __enter__(self):
         self.start()
@@ -195,7 +178,7 @@ class Server:
         """Ask for the end of a run, as early termination does: its agent and its own process are told."""
         self.runs[run_id].stopped = True
 
-    # --- one request ------------------------------------------------------------------------------------------
+    # --- one request ---
 
     def respond(self, request):
         """The answer to one request as (status, bytes); None if there is to be none."""
@@ -237,10 +220,10 @@ class Server:
         return 200, json.dumps({"data": data}).encode()
 
     def _address(self, owner, name):
-        """Where a file of a run or of an artifact is put and read."""
+        """Where a file of a run is put."""
         return f"{self.url}/storage/{owner}/{name}"
 
-    # --- who is there -----------------------------------------------------------------------------------------
+    # --- who is there ---
 
     @answers("Viewer", "viewer")
     @answers("GetDefaultEntity", "viewer")
@@ -255,7 +238,7 @@ class Server:
     def _organization(self, asked):
         return None
 
-    # --- sweeps and agents ------------------------------------------------------------------------------------
+    # --- sweeps and agents ---
 
     @answers("UpsertSweep", "upsertSweep.sweep")
     def _upsert_sweep(self, asked):
@@ -317,7 +300,7 @@ class Server:
         config = yaml.safe_dump(sweep.config)
         return {"id": _id("sweep", sweep.id), "name": sweep.id, "state": state, "config": config}
 
-    # --- runs -------------------------------------------------------------------------------------------------
+    # --- runs ---
 
     @answers("UpsertBucket", "upsertBucket")
     def _upsert_run(self, asked):
@@ -351,7 +334,7 @@ class Server:
             run.state = "failed" if run.exit_code else "finished"
         return {"stopped": run.stopped}
 
-    # --- reading runs back ------------------------------------------------------------------------------------
+    # --- reading runs back ---
 
     @answers("Runs", "project")
     def _list_runs(self, asked):
@@ -408,79 +391,10 @@ class Server:
     def _sampled_history_page(self, asked):
         return [_sample(self.runs[asked["run"]].history, json.loads(asked["spec"]))]
 
-    # --- artifacts --------------------------------------------------------------------------------------------
-
-    @answers("CreateArtifact", "createArtifact.artifact")
-    def _create_artifact(self, asked):
-        sent = asked["input"]
-        name = sent["artifactCollectionName"]
-        artifact = Artifact(
-            id=secrets.token_hex(8),
-            name=name,
-            version=sum(other.name == name for other in self.artifacts.values()),
-            type=sent["artifactTypeName"],
-            project=sent["projectName"],
-            run=sent["runName"],
-            digest=sent["digest"],
-            metadata=sent["metadata"],
-        )
-        self.artifacts[artifact.id] = artifact
-        sequence = {"id": _id("sequence", name), "latestArtifact": None}
-        return {"id": artifact.id, "state": artifact.state, "artifactSequence": sequence}
-
-    @answers("CreateArtifactManifest", "createArtifactManifest.artifactManifest")
-    def _create_manifest(self, asked):
-        file = self._upload_to(asked["artifactID"], MANIFEST)
-        return {"id": _id("manifest", asked["artifactID"]), "file": file}
-
-    @answers("CreateArtifactFiles", "createArtifactFiles.files")
-    def _create_artifact_files(self, asked):
-        nodes = []
-        for file in asked["input"]["artifactFiles"]:
-            artifact = self.artifacts[file["artifactID"]]
-            artifact.files.append(file["name"])
-            upload = self._upload_to(artifact.id, file["name"])
-            nodes.append(upload | {"storagePath": file["name"], "artifact": {"id": artifact.id}})
-        return _edges(nodes)
-
-    def _upload_to(self, owner, name):
-        address = self._address(owner, name)
-        return {"id": _id("file", address), "uploadUrl": address, "uploadHeaders": []}
-
-    @answers("CommitArtifact", "commitArtifact.artifact")
-    def _commit_artifact(self, asked):
-        artifact = self.artifacts[asked["artifactID"]]
-        artifact.state = "COMMITTED"
-        return {"id": artifact.id, "digest": artifact.digest}
-
     @answers("ArtifactType", "project.artifact")
     def _artifact_type(self, asked):
-        """No artifact of that name is known before it is committed."""
+        """There are none, and none can be made here."""
         return None
-
-    @answers("ArtifactByID", "artifact")
-    def _artifact_by_id(self, asked):
-        artifact = self.artifacts[asked["id"]]
-        project = _project(artifact.project)
-        collection = {"__typename": "ArtifactSequence", "name": artifact.name, "project": project}
-        sizes = [len(self.storage[f"/storage/{artifact.id}/{name}"]) for name in artifact.files]
-        left_out = ("description", "historyStep", "commitHash", "updatedAt")
-        return dict.fromkeys(left_out) | {
-            "id": artifact.id,
-            "artifactSequence": collection,
-            "versionIndex": artifact.version,
-            "artifactType": {"name": artifact.type},
-            "metadata": artifact.metadata,
-            "ttlDurationSeconds": -1,
-            "ttlIsInherited": True,
-            "tags": [],
-            "state": artifact.state,
-            "size": sum(sizes),
-            "digest": artifact.digest,
-            "fileCount": len(sizes),
-            "createdAt": CREATED,
-            "aliases": [{"id": "1", "alias": "latest", "artifactCollection": collection}],
-        }
 
 
 def wait_for(condition, seconds=60):
@@ -491,7 +405,7 @@ def wait_for(condition, seconds=60):
         time.sleep(0.05)
 
 
-# --- small things -----------------------------------------------------------------------------------------
+# --- small things ---
 
 
 class _Handler(BaseHTTPRequestHandler):
