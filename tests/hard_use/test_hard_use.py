@@ -294,23 +294,20 @@ def test_two_hundred_runs_in_one_process_leave_nothing_behind(boards):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_a_thousand_runs_get_no_slower_and_stay_small(tmp_path):
+@pytest.mark.timeout(900)
+def test_five_hundred_runs_get_no_slower_and_stay_small(tmp_path):
     seconds = []  # of this process: what others do on the machine is not in it
 
     def log_and_look_at_the_clock():
         seconds.append(time.process_time())
         log_a()
 
-    sweep_id = local.sweep(grid(1000))
+    sweep_id = local.sweep(grid(500))
     local.agent(sweep_id, log_and_look_at_the_clock)
     each = [after - before for before, after in itertools.pairwise(seconds)]
-    print(
-        "seconds per run, the first and the last hundreds:",
-        median(each[50:250]),
-        median(each[-200:]),
-    )
-    assert median(each[-200:]) < 1.2 * median(each[50:250])
+    first, last = median(each[10:110]), median(each[-100:])
+    print("seconds per run, the first and the last hundred:", first, last)
+    assert last < 1.2 * first
     store = tmp_path / "wandb" / "local-sweeps" / sweep_id
     size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
-    assert size / 1000 < 2_000  # bytes per run
+    assert size / 500 < 2_000  # bytes per run
