@@ -52,7 +52,7 @@ def runs_by_arrival(server, sweep_id):
 
 TINY = sweeps.Preset(
     name="quick",
-    what="4 runs of 2 steps",
+    description="4 runs of 2 steps",
     parameters={
         "learning_rate": {"values": [5e-4, 2.5e-3]},
         "embedding_dim": {"value": 20},
@@ -61,8 +61,8 @@ TINY = sweeps.Preset(
         "epochs": {"value": 2},
         "batch_size": {"value": 8},
         "steps_per_epoch": {"value": 1},
+        "validation_boards": {"value": 4},
     },
-    validation_boards=4,
 )
 
 
@@ -212,13 +212,12 @@ def test_a_key_is_in_no_output_and_no_file_but_its_own(server, monkeypatch, tmp_
 def test_sweep_yaml_runs_from_the_command_line_and_trains_as_the_notebook_does(server):
     config = yaml.safe_load((REPOSITORY / "sweep.yaml").read_text("utf-8"))
     config["parameters"] = TINY.parameters
-    config["command"] += ["--validation-boards", "4"]
     Path("sweep.yaml").write_text(yaml.safe_dump(config))
     printed = wandb_command("sweep", "sweep.yaml")
     path = re.search(rf"wandb agent ({ENTITY}/{sweeps.PROJECT}/\w+)", printed)[1]
     wandb_command("agent", "--count", "2", path)
     runs = runs_by_arrival(server, path.rpartition("/")[2])
-    trained = [train.Config(**point) for point in local.grid(config)[:2]]
+    trained = [train.Config(**local.grid(config)[index]) for index in (0, 1)]
     assert [run.config for run in runs] == [dict(one) for one in trained]
     assert {run.state for run in runs} == {"finished"}
     boards = data.load_split("train"), data.load_split("validation").first(4)

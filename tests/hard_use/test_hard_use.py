@@ -307,7 +307,7 @@ def test_five_hundred_runs_get_no_slower_and_stay_small(tmp_path):
     each = [after - before for before, after in itertools.pairwise(seconds)]
     first, last = median(each[10:110]), median(each[-100:])
     print("seconds per run, the first and the last hundred:", first, last)
-    assert last < 1.2 * first
+    assert last < 1.1 * first  # 1.24 if each run reads the files of all others
     store = tmp_path / "wandb" / "local-sweeps" / sweep_id
     size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
     assert size / 500 < 2_000  # bytes per run
