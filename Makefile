@@ -1,4 +1,5 @@
 # Three commands: `make run`, `make lab`, `make test`. Each sets up .venv first, if needed.
+# `make test` takes minutes; `make test-slow` what it leaves out: kills, full disks, network faults, a browser.
 # With another Python, beside: `make test PYTHON=python3.13 VENV=build/py313`.
 PYTHON ?= python3
 VENV = .venv
@@ -7,8 +8,9 @@ NOTEBOOK = llm_on_sudoku.ipynb
 JUPYTER = $(VENV)/bin/jupyter
 PIP_INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -rs
+TWO_CORES = --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: run lab test lint pytest test-gpu refresh bench golden drift lowest
+.PHONY: run lab test lint test-fast test-slow test-wandb test-gpu refresh bench golden drift lowest
 
 # Offline, so that it does the same for everybody; `make lab` uses your account if you are logged in.
 run: $(VENV)/ready
@@ -19,14 +21,21 @@ run: $(VENV)/ready
 lab: $(VENV)/ready
 	$(JUPYTER) lab $(NOTEBOOK)
 
-test: lint pytest
+test: lint test-fast
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check --quiet .
 	$(VENV)/bin/ruff format --quiet --check .
 
-pytest: $(VENV)/ready
-	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+test-fast: $(VENV)/ready
+	$(PYTEST) $(TWO_CORES) -m "not slow and not drift"
+
+test-slow: $(VENV)/ready
+	$(PYTEST) $(TWO_CORES) -m "slow and not drift" tests
+
+# What is true of wandb itself; part of `make drift`.
+test-wandb: $(VENV)/ready
+	$(PYTEST) -m drift tests
 
 test-gpu: $(VENV)/ready
 	SUDOKU_TEST_GPU=1 $(PYTEST) -m gpu tests
@@ -53,14 +62,14 @@ bench: $(VENV)/ready
 golden:
 	$(PYTHON) -m venv build/golden
 	build/golden/bin/python -m pip install --quiet --disable-pip-version-check "sweeps==0.3.0" "numpy<2"
-	PYTHONPATH=. build/golden/bin/python -W ignore tests/golden/make.py
+	PYTHONPATH=. build/golden/bin/python -W ignore tests/local/golden/make.py
 
 # What breaks with today's newest releases, instead of those that the project was tested with?
 drift:
 	rm -rf build/drift
 	$(MAKE) build/drift/ready VENV=build/drift RELEASES=
 	build/drift/bin/python tests/drift/drift.py
-	$(MAKE) pytest VENV=build/drift RELEASES=
+	$(MAKE) test-wandb test-fast test-slow VENV=build/drift RELEASES=
 
 # And with the oldest releases that pyproject.toml names, and the newest of the rest?
 lowest:
@@ -68,7 +77,7 @@ lowest:
 	sed -n 's/^    "\(.*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml > build/lowest.txt
 	$(MAKE) build/lowest/ready VENV=build/lowest RELEASES="-c build/lowest.txt"
 	build/lowest/bin/python tests/drift/drift.py
-	$(MAKE) pytest VENV=build/lowest RELEASES="-c build/lowest.txt"
+	$(MAKE) test-wandb test-fast test-slow VENV=build/lowest RELEASES="-c build/lowest.txt"
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -11,11 +11,12 @@ import sys
 import time
 
 import pytest
-import wandb
+from signed_in import wandb_command
 from wandb_server import KEY, Server, wait_for
 
-from sudoku_sweep import local, sweeps
+from sudoku_sweep.local.backend import ONLINE
 
+pytestmark = pytest.mark.slow
 # The limits that choose_backend sets, in seconds, made short.
 INIT_TIMEOUT = 2
 FINISH_TIMEOUT = 2
@@ -49,7 +50,12 @@ for epoch in range(1, {EPOCHS} + 1):
 pause()
 score = run.summary["score"]
 run.finish()
-print(json.dumps({{"slowest": slowest, "score": score, "folder": os.path.dirname(run.dir)}}))
+print(json.dumps({{"slowest": slowest, "score": score}}))
+"""
+CHOICE = """
+from sudoku_sweep import local
+
+assert local.choose_backend() is local
 """
 
 
@@ -62,15 +68,17 @@ class Cell:
         self.process = subprocess.Popen(command, env=environment, text=True, **pipes)
 
     def wait(self):
-        """Wait for the next pause."""
-        assert self.process.stdout.readline() == "paused\n", self.process.stderr.read()
+        """Wait for the next pause; returns the lines that were printed before it."""
+        lines = []
+        while (line := self.process.stdout.readline()) != "paused\n":
+            assert line, self.process.stderr.read()
+            lines.append(line)
+        return lines
 
     def go_on(self):
+        """Go on to the next pause."""
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-
-    def go_on_to_next_pause(self):
-        self.go_on()
         self.wait()
 
     def end(self, within):
@@ -100,12 +108,12 @@ def environment(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     home = {"HOME": str(tmp_path), "WANDB_DIR": str(tmp_path)}  # where no .netrc holds a key
     limits = {"WANDB_INIT_TIMEOUT": str(INIT_TIMEOUT), "WANDB_FINISH_TIMEOUT": str(FINISH_TIMEOUT)}
-    assert limits.keys() <= sweeps.ONLINE.keys()
+    assert limits.keys() <= ONLINE.keys()
     testing = {
         "WANDB_SILENT": "false",
         "WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "1",  # not 15 s: rows arrive while it trains
     }
-    return os.environ | server.environment | home | sweeps.ONLINE | limits | testing
+    return os.environ | server.environment | home | ONLINE | limits | testing
 
 
 @pytest.fixture
@@ -121,6 +129,19 @@ def start(environment):
         cell.kill()
 
 
+def misbehave(server, how):
+    """From now on: ``"gone"``, or what ``Server.fail`` knows. Returns a function that waits until wandb has met it."""
+    if how == "gone":
+        server.stop()
+        return lambda: time.sleep(2)  # wandb sends every second
+    fault = server.fail(how=how)
+    return lambda: wait_for(lambda: fault.hits)
+
+
+def recover(server, how):
+    server.start() if how == "gone" else server.heal()
+
+
 def begin_training(server, start, **changes):
     """A cell in its first pause, with rows that have arrived."""
     cell = start(TRAINING, **changes)
@@ -129,18 +150,10 @@ def begin_training(server, start, **changes):
     return cell
 
 
-def wandb_sync(*args, environment):
-    """Run ``wandb sync``; returns what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "wandb", "sync", *map(str, args)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+def assert_trained(printed):
+    """The loop went on at its pace, to its end."""
+    result = json.loads(printed)
+    assert result["slowest"] < SLOWEST_LOG and result["score"] == EPOCHS / 10
 
 
 def assert_complete(run):
@@ -153,97 +166,47 @@ def assert_complete(run):
     assert (run.summary["epoch"], run.summary["score"]) == (EPOCHS, EPOCHS / 10)
 
 
-def assert_synced_later(server, tmp_path, environment):
-    """The one run on disk did not arrive, and arrives once the server is well again."""
-    (folder,) = tmp_path.glob("wandb/run-*")
-    (run,) = server.runs.values()
-    assert (folder / f"run-{run.id}.wandb").exists()
-    assert run.state == "running"
-    server.heal()
-    wandb_sync("--include-online", folder, environment=environment)
-    assert_complete(run)
-
-
-def assert_trained(printed):
-    """The loop went on at its pace, to its end."""
-    result = json.loads(printed)
-    assert result["slowest"] < SLOWEST_LOG
-    assert result["score"] == EPOCHS / 10
-
-
-def assert_reader_is_told(printed):
-    """One sentence says what happened and what to do."""
-    assert printed.count(WARNING) == 1 and "Use `wandb sync`" in printed
-
-
-# --- before the run: choose_backend ------------------------------------------------------------------------
-
-
-def hang(server):
-    server.fail(how="hang")
-
-
-def refuse(server):
-    server.fail(how=401)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("key", "fault", "reason"),
+    ("key", "how", "reason"),
     [
         (None, None, "No W&B key found"),
         ("tooshort", None, "did not accept"),
         ("f" * 40, None, "did not accept"),
-        (KEY, refuse, "did not accept"),
-        (KEY, hang, "did not answer"),
-        (KEY, Server.stop, "did not answer"),
+        (KEY, 401, "did not accept"),
+        (KEY, "hang", "did not answer"),
+        (KEY, "gone", "did not answer"),
     ],
-    ids=["no key", "too short a key", "wrong key", "refused key", "hanging host", "closed port"],
 )
 def test_without_a_usable_account_one_line_says_why_and_the_run_is_kept_for_later(
-    server, environment, tmp_path, monkeypatch, capsys, key, fault, reason
+    server, start, environment, tmp_path, key, how, reason
 ):
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("WANDB_MODE")
-    monkeypatch.setenv("WANDB_HTTP_TIMEOUT", str(LOGIN_TIMEOUT))
-    monkeypatch.setattr(sweeps, "_set_here", {})
-    if key:
-        monkeypatch.setenv("WANDB_API_KEY", key)
-    else:
-        monkeypatch.delenv("WANDB_API_KEY")
-    wandb.teardown()
-    if fault:
-        fault(server)
-
+    for name in ("WANDB_MODE", "WANDB_API_KEY"):
+        del environment[name]
+    if how:
+        misbehave(server, how)
     began = time.monotonic()
-    assert local.choose_backend() is local
-    with wandb.init(project="p", config={"learning_rate": 0.1}) as run:
-        for row in ROWS:
-            before = time.monotonic()
-            run.log({"epoch": row["epoch"], "score": row["score"]})
-            assert time.monotonic() - before < SLOWEST_LOG
-    assert time.monotonic() - began < LOGIN_TIMEOUT + MARGIN
-    line = capsys.readouterr().out
-    assert line.count("\n") == 1
+    changes = {"WANDB_API_KEY": key} if key else {}
+    cell = start(CHOICE + TRAINING, WANDB_HTTP_TIMEOUT=str(LOGIN_TIMEOUT), **changes)
+    (line,) = cell.wait()
+    assert time.monotonic() - began < LOGIN_TIMEOUT + 2 * MARGIN
     assert reason in line and "runs stay on this machine" in line and "`wandb login`" in line
     assert key is None or key not in line
+    cell.go_on()
+    cell.go_on()
+    assert_trained(cell.end(within=MARGIN)[0])
     assert not server.runs
-
-    wandb.teardown()
-    if fault is Server.stop:
-        server.start()
-    server.heal()
+    if how:
+        recover(server, how)
     (folder,) = tmp_path.glob("wandb/offline-run-*")
-    wandb_sync(folder, environment=environment)
-    assert_complete(server.runs[run.id])
+    wandb_command("sync", folder, environment=environment | {"WANDB_API_KEY": KEY})
+    (run,) = server.runs.values()
+    assert_complete(run)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", [hang, Server.stop], ids=["hanging host", "closed port"])
-def test_a_run_that_finds_no_server_is_given_up_and_says_so(server, start, fault):
+@pytest.mark.parametrize("how", ["hang", "gone"])
+def test_a_run_that_finds_no_server_is_given_up_and_says_so(server, start, how):
     """Between choose_backend and init the network may go away."""
-    fault(server)
+    misbehave(server, how)
     began = time.monotonic()
     cell = start("""if True:
         import wandb
@@ -259,18 +222,14 @@ def test_a_run_that_finds_no_server_is_given_up_and_says_so(server, start, fault
     assert not server.runs
 
 
-# --- during the run ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [500, 429, "drop", "lose"])
+@pytest.mark.parametrize("how", [500, 429, "drop", "lose", "gone"])
 def test_a_fault_that_passes_leaves_no_trace(server, start, how):
     cell = begin_training(server, start, WANDB_FINISH_TIMEOUT="20")
-    fault = server.fail(how=how)
-    cell.go_on_to_next_pause()
-    wait_for(lambda: fault.hits)
-    server.heal()
-    cell.go_on_to_next_pause()
+    wait_until_met = misbehave(server, how)
+    cell.go_on()
+    wait_until_met()
+    recover(server, how)
+    cell.go_on()
     out, err = cell.end(within=20)
     assert_trained(out)
     assert "WARNING" not in err
@@ -278,83 +237,23 @@ def test_a_fault_that_passes_leaves_no_trace(server, start, how):
     assert_complete(run)
 
 
-@pytest.mark.slow
-def test_a_server_that_comes_back_during_the_run_gets_everything(server, start):
-    cell = begin_training(server, start, WANDB_FINISH_TIMEOUT="20")
-    server.stop()
-    cell.go_on_to_next_pause()
-    time.sleep(2)  # wandb sends every second, so it has noticed
-    (run,) = server.runs.values()
-    assert len(run.rows) < EPOCHS / 2
-    server.start()
-    cell.go_on_to_next_pause()
-    out, err = cell.end(within=20)
-    assert_trained(out)
-    assert "WARNING" not in err
-    assert_complete(run)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [500, 429, 401, "drop", "hang"])
+@pytest.mark.parametrize("how", [500, 429, 401, "drop", "hang", "gone"])
 def test_a_fault_that_stays_ends_the_cell_in_time_and_the_run_can_be_synced(
     server, start, environment, tmp_path, how
 ):
     cell = begin_training(server, start)
-    fault = server.fail(how=how)
-    cell.go_on_to_next_pause()
-    wait_for(lambda: fault.hits)
-    cell.go_on_to_next_pause()
-    out, err = cell.end(within=FINISH_TIMEOUT + MARGIN)
-    assert_trained(out)
-    assert_reader_is_told(err)
-    assert_synced_later(server, tmp_path, environment)
-
-
-@pytest.mark.slow
-def test_a_server_that_is_gone_at_the_end_ends_the_cell_in_time_and_the_run_can_be_synced(
-    server, start, environment, tmp_path
-):
-    cell = begin_training(server, start)
-    cell.go_on_to_next_pause()
-    cell.go_on_to_next_pause()
-    server.stop()
-    out, err = cell.end(within=FINISH_TIMEOUT + MARGIN)
-    assert_trained(out)
-    assert_reader_is_told(err)
-    server.start()
-    (folder,) = tmp_path.glob("wandb/run-*")
-    # The advice of wandb's own message is not enough: `wandb sync` passes over runs that began online.
-    assert "No runs to sync" in wandb_sync(folder, environment=environment)
-    assert_synced_later(server, tmp_path, environment)
-
-
-AGENT = """
-import wandb
-
-def train():
-    with wandb.init() as run:
-        if run.config.a == 1:
-            print("paused", flush=True)
-            input()
-        run.log({"score": run.config.a})
-
-sweep_id = wandb.sweep({"method": "grid", "parameters": {"a": {"values": [1, 2]}}}, project="p")
-wandb.agent(sweep_id, function=train, count=2)
-"""
-
-
-@pytest.mark.slow
-def test_an_agent_waits_for_a_server_that_is_gone_and_goes_on(server, start):
-    cell = start(AGENT)
-    while cell.process.stdout.readline() != "paused\n":  # after the lines of wandb.sweep
-        assert cell.process.poll() is None
-    server.stop()
+    wait_until_met = misbehave(server, how)
     cell.go_on()
-    for line in cell.process.stderr:
-        if "Waiting for job" in line:  # the reader is told
-            break
-    server.start()
-    cell.end(within=60)
-    first, second = server.runs.values()
-    assert (first.config, first.state) == ({"a": 1}, "running")  # to be synced
-    assert (second.config, second.state) == ({"a": 2}, "finished")
+    wait_until_met()
+    cell.go_on()
+    out, err = cell.end(within=FINISH_TIMEOUT + MARGIN)
+    assert_trained(out)
+    assert err.count(WARNING) == 1 and "Use `wandb sync`" in err  # the reader is told
+    (folder,) = tmp_path.glob("wandb/run-*")
+    (run,) = server.runs.values()
+    assert (folder / f"run-{run.id}.wandb").exists() and run.state == "running"
+    recover(server, how)
+    # The advice of wandb's own message is not enough: `wandb sync` passes over runs that began online.
+    assert "No runs to sync" in wandb_command("sync", folder, environment=environment)
+    wandb_command("sync", "--include-online", folder, environment=environment)
+    assert_complete(run)

@@ -6,7 +6,6 @@ Processes are forked, so that each starts at once; a run takes about a fifth of 
 import errno
 import gc
 import itertools
-import json
 import multiprocessing
 import os
 import random
@@ -27,9 +26,7 @@ import wandb
 from sudoku_sweep import data, local, model, train
 from sudoku_sweep.analysis import results
 from sudoku_sweep.boards import generator
-from sudoku_sweep.cli import commands
 from sudoku_sweep.files import StorageError, write_atomically
-from sudoku_sweep.local import SweepError
 
 fork = multiprocessing.get_context("fork")
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
@@ -96,20 +93,27 @@ def test_what_is_no_plain_file_stays_what_it_is(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_agent_killed_at_fifty_moments_loses_no_finished_run():
+@pytest.mark.timeout(600)
+def test_agents_that_are_killed_lose_no_finished_run_and_finish_every_configuration_once():
     rng = random.Random(0)
-    sweep_id, kept, kills = local.sweep(grid(150)), {}, 0
+    sweep_id, kept, kills = local.sweep(grid(120)), {}, 0
+    agents = [start(local.agent, sweep_id, log_a) for _ in range(6)]
     while kills < 50:
-        agent = start(local.agent, sweep_id, log_a)
-        time.sleep(rng.uniform(0.02, 1.0))
-        kills += kill(agent)
+        time.sleep(rng.uniform(0.02, 0.6))
+        at = rng.randrange(len(agents))
+        kills += kill(agents[at])
+        agents[at] = start(local.agent, sweep_id, log_a)
         now = ended(sweep_id)  # reads every file of the sweep
         assert all(now[index].id == run_id for index, run_id in kept.items()), "a run was lost"
         kept = {index: run.id for index, run in now.items()}
-    local.agent(sweep_id, log_a)
-    assert [run.summary["score"] for run in local.runs(sweep_id)] == list(range(150))
-    assert {run.state for run in local.runs(sweep_id)} == {"finished"}
-    assert all(ended(sweep_id)[index].id == run_id for index, run_id in kept.items())
+    for agent in agents:
+        agent.join()
+    local.agent(sweep_id, log_a)  # what was being run when the last agent was killed
+    runs = local.runs(sweep_id)
+    assert [run.state for run in runs] == ["finished"] * 120
+    assert [run.summary["score"] for run in runs] == list(range(120))
+    assert len({run.id for run in runs}) == 120
+    assert all(runs[index].id == run_id for index, run_id in kept.items())
 
 
 def for_ever(write):
@@ -119,31 +123,31 @@ def for_ever(write):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["a checkpoint", "made boards"])
-def test_a_process_killed_while_it_writes_leaves_a_whole_file_or_none(what, tmp_path):
+def test_a_process_killed_while_it_writes_leaves_a_whole_file_or_none(what, tmp_path, monkeypatch):
     rng = random.Random(1)
     net = train.build_model(train.Config(embedding_dim=6, attention_dim=6))
-    path, folder = tmp_path / "net.pt", tmp_path / "made"
     boards = generator.make_boards(300, seed=5)
+    folder, path = tmp_path / "made", tmp_path / "net.pt"
+    monkeypatch.setattr(data, "MADE_DIR", folder)
 
     def save():
-        model.save_checkpoint(path, net, about={})
+        model.save_checkpoint(path, net, {})
 
     def make():
         for file in folder.glob("*"):
             file.unlink()
-        data.cached(folder / "boards.csv", lambda: boards)
+        data.cached("boards", lambda: boards)
 
     seen = 0
     for _ in range(50):
         process = start(for_ever, save if what == "a checkpoint" else make)
         time.sleep(rng.uniform(0.01, 0.1))
         assert kill(process)
-        if what == "a checkpoint" and path.exists():
+        seen += path.exists() or (folder.exists() and len(os.listdir(folder)) > 0)
+        if path.exists():
             model.load_checkpoint(path)
-            seen += 1
         if what == "made boards":
-            seen += len(os.listdir(folder)) > 0 if folder.exists() else 0
-            again = data.cached(folder / "boards.csv", lambda: boards)
+            again = data.cached("boards", lambda: boards)
             assert (again.quizzes == boards.quizzes).all()
     assert seen > 10
 
@@ -161,18 +165,17 @@ def test_a_full_disk_is_one_clear_error_and_damages_nothing(tmp_path):
     assert path.read_bytes() == b"what was there" and os.listdir(tmp_path) == ["results.csv"]
 
 
+@pytest.mark.slow
 def test_a_small_disk_that_is_full_is_the_same(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.system(f"mount -t tmpfs -o size=64k none '{disk}' 2>/dev/null"):
+    if os.system(f"mount -t tmpfs -o size=64k none '{tmp_path}' 2>/dev/null"):
         pytest.skip("no permission to mount a small disk")
     try:
-        write_atomically(disk / "small", b"1")
+        write_atomically(tmp_path / "small", b"1")
         with pytest.raises(StorageError, match=os.strerror(errno.ENOSPC)):
-            write_atomically(disk / "large", bytes(100_000))
-        assert os.listdir(disk) == ["small"] and (disk / "small").read_bytes() == b"1"
+            write_atomically(tmp_path / "large", bytes(100_000))
+        assert os.listdir(tmp_path) == ["small"] and (tmp_path / "small").read_bytes() == b"1"
     finally:
-        os.system(f"umount '{disk}'")
+        os.system(f"umount '{tmp_path}'")
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
@@ -183,13 +186,11 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
 
 @pytest.fixture
 def shut(monkeypatch):
-    """A folder that can be read but not written, with a sweep: one run has been made, of one nobody knows the end."""
+    """A folder that can be read but not written, with a sweep of which one run has been made."""
     folder = tempfile.mkdtemp()  # not in tmp_path, which other users cannot enter
     monkeypatch.setenv("WANDB_DIR", folder)
     sweep_id = local.sweep(grid(2))
     local.agent(sweep_id, log_a, count=1)
-    record = json.loads(local._run_file(local._store() / sweep_id, 0).read_text("utf-8"))
-    local._save(local._store() / sweep_id, record | {"index": 1, "state": "running"})
     os.system(f"chmod -R a-w,a+rX '{folder}'")
     yield Path(folder), sweep_id
     os.system(f"chmod -R u+w '{folder}'")
@@ -201,14 +202,14 @@ def refusals(folder, sweep_id, pipe):
     if os.getuid() == 0:
         os.setgid(65534)
         os.setuid(65534)
+    data.MADE_DIR = folder / "made"
     said = {"runs": [run.state for run in local.runs(sweep_id)]}  # reading is no problem
     for name, function in {
         "write_atomically": lambda: write_atomically(folder / "net.pt", b""),
         "sweep": lambda: local.sweep(grid(2)),
         "agent": lambda: local.agent(sweep_id, log_a),
-        "export": lambda: results.save(folder / "runs.csv", sweep_id),
-        "save": lambda: commands._checked_save_path(folder / "net.pt"),
-        "boards": lambda: data.made_boards(2, seed=0, folder=folder / "made"),
+        "export": lambda: results.export(folder / "runs", local.runs(sweep_id), {}),
+        "boards": lambda: data.cached("boards", lambda: generator.make_boards(2, seed=0)),
     }.items():
         try:
             said[name] = function()
@@ -230,95 +231,39 @@ def test_a_folder_that_must_not_be_written_is_one_clear_error_for_everything(shu
     other.close()
     said = mine.recv()
     process.join()
-    assert said.pop("runs") == ["finished", "running"]
+    assert said.pop("runs") == ["finished"]
     for name, text in said.items():
         assert "cannot write" in text and os.strerror(errno.EACCES) in text, name
     assert content() == before
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_eight_agents_that_are_killed_at_random_finish_every_configuration_once():
-    rng = random.Random(2)
-    sweep_id = local.sweep(grid(100))
-    agents = [start(local.agent, sweep_id, log_a) for _ in range(8)]
-    for _ in range(24):
-        time.sleep(rng.uniform(0.2, 0.8))
-        at = rng.randrange(len(agents))
-        kill(agents[at])
-        agents[at] = start(local.agent, sweep_id, log_a)
-    for agent in agents:
-        agent.join()
-    local.agent(sweep_id, log_a)  # what was being run when the last agent was killed
-    runs = local.runs(sweep_id)
-    assert [run.state for run in runs] == ["finished"] * 100
-    assert [run.summary["score"] for run in runs] == list(range(100))
-    assert len({run.id for run in runs}) == 100
-
-
-@pytest.mark.slow
-def test_a_sweep_with_failing_runs_finishes_all_others():
-    def fail_sometimes():
-        with wandb.init() as run:
-            if run.config.a % 10 < 3:
-                raise ValueError(f"no luck with {run.config.a}")
-            run.log({"score": run.config.a})
-
-    sweep_id = local.sweep(grid(30))
-    for _ in range(10):  # three early failures end an agent; the next one goes on
-        try:
-            local.agent(sweep_id, fail_sometimes)
-        except SweepError as error:
-            assert "runs failed" in str(error)
-    states = [run.state for run in local.runs(sweep_id)]
-    assert states == (["failed"] * 3 + ["finished"] * 7) * 3
-    assert local.runs(sweep_id)[12].error == "ValueError: no luck with 12"
-
-
 def test_a_run_without_enough_memory_fails_alone_and_lets_go_of_what_it_had(boards, monkeypatch):
-    nets = []
+    nets, build_model = [], train.build_model
 
-    def step(model, *_):
-        nets.append(weakref.ref(model))
+    def remembered(config):
         gc.collect()
-        assert [net() for net in nets[:-1]] == [None] * (len(nets) - 1)
-        if model.shape["embedding_dim"] == 7:
-            torch.empty(10**14)  # what a CPU's PyTorch raises then
-        return torch.ones(3)
+        assert [net() for net in nets] == [None] * len(nets)  # those of the runs before
+        net = build_model(config)
+        nets.append(weakref.ref(net))
+        return net
 
     def train_one():
         with wandb.init() as run:
-            config = train.Config(embedding_dim=run.config.a, attention_dim=6, epochs=1)
-            train.fit(config, boards.first(16), boards.first(2), log=run.log)
 
-    monkeypatch.setattr(train, "training_step", step)
+            def log(metrics):
+                run.log(metrics)
+                if run.config.a == 7:
+                    torch.empty(10**14)  # more than there is: what a CPU's PyTorch raises then
+
+            config = train.Config(embedding_dim=run.config.a, attention_dim=6, epochs=1)
+            train.fit(config, boards.first(16), boards.first(2), log=log)
+
+    monkeypatch.setattr(train, "build_model", remembered)
     sweep_id = local.sweep({"method": "grid", "parameters": {"a": {"values": [7, 6, 5]}}})
     local.agent(sweep_id, train_one)
     large, *others = local.runs(sweep_id)
     assert large.state == "failed" and [run.state for run in others] == ["finished"] * 2
-    assert large.error.startswith("OutOfMemoryError: not enough memory")
-
-
-@pytest.mark.slow
-def test_an_api_key_is_never_written_down(tmp_path, monkeypatch, capfd):
-    key = "5ec4e7" * 6 + "cafe"
-    monkeypatch.setenv("WANDB_API_KEY", key)
-    sweep_id = local.sweep(grid(3))
-    local.agent(sweep_id, log_a)
-
-    def fail():
-        with wandb.init():
-            raise ValueError("on purpose")
-
-    with pytest.raises(SweepError) as error:
-        local.agent(local.sweep(grid(1)), fail)
-    model.save_checkpoint(tmp_path / "net.pt", train.build_model(train.Config()), about={})
-    shown = capfd.readouterr()
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert any(path.suffix == ".wandb" for path in files)
-    for path in files:
-        assert key.encode() not in path.read_bytes(), path
-    assert key not in shown.out + shown.err + str(error.value)
+    assert large.error.startswith("OutOfMemoryError: not enough memory") and len(nets) == 3
 
 
 @pytest.mark.slow
@@ -348,46 +293,21 @@ def test_two_hundred_runs_in_one_process_leave_nothing_behind(boards):
     assert max(files[-20:]) <= max(files[20:40]) and max(threads[-20:]) <= max(threads[20:40])
 
 
-def runs_when_asked(sweep_id, asked):
-    """An agent that does one run each time it is asked to, and answers with the seconds it took."""
-    began = None
-
-    def log_when_asked():
-        nonlocal began
-        if began:
-            asked.send(time.perf_counter() - began)
-        asked.recv()
-        began = time.perf_counter()
-        log_a()
-
-    local.agent(sweep_id, log_when_asked)
-
-
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_a_thousand_runs_get_no_slower_and_stay_small(tmp_path):
-    # The speed of a machine changes within minutes: each of the last runs is timed beside one of a new agent.
-    ask, asked = fork.Pipe()
-    new_agent = start(runs_when_asked, local.sweep(grid(101)), asked)
-    runs, last, new, began = itertools.count(), [], [], None
+@pytest.mark.timeout(900)
+def test_five_hundred_runs_get_no_slower_and_stay_small(tmp_path):
+    seconds = []  # of this process: what others do on the machine is not in it
 
-    def log_in_turns():
-        nonlocal began
-        if began:
-            last.append(time.perf_counter() - began)
-        if next(runs) >= 900:
-            ask.send("one run")
-            new.append(ask.recv())
-            began = time.perf_counter()
+    def log_and_look_at_the_clock():
+        seconds.append(time.process_time())
         log_a()
 
-    sweep_id = local.sweep(grid(1000))
-    local.agent(sweep_id, log_in_turns)
-    kill(new_agent)
-    print("seconds per run, of a new agent and of one after 900 runs:", median(new), median(last))
-    assert len(new) == 100 and median(last) < 1.2 * median(new)
+    sweep_id = local.sweep(grid(500))
+    local.agent(sweep_id, log_and_look_at_the_clock)
+    each = [after - before for before, after in itertools.pairwise(seconds)]
+    first, last = median(each[10:110]), median(each[-100:])
+    print("seconds per run, the first and the last hundred:", first, last)
+    assert last < 1.1 * first  # 1.24 if each run reads the files of all others
     store = tmp_path / "wandb" / "local-sweeps" / sweep_id
     size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
-    files = sum(path.stat().st_size for path in (tmp_path / "wandb").rglob("*.wandb"))
-    print("bytes per run:", size / 1000, "in the store,", files / 1101, "in W&B's file")
-    assert size / 1000 < 2_000
+    assert size / 500 < 2_000  # bytes per run

@@ -1,8 +1,11 @@
 """A W&B account for tests: the real wandb client against a server on this machine, and no way out to any other."""
 
 import os
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -68,3 +71,19 @@ def server(tmp_path, monkeypatch, outside):
         wandb.teardown()
     assert server.unknown == []
     assert outside.asked == []
+
+
+def wandb_command(*args, environment=os.environ):
+    """Run ``wandb ...`` in a shell's way; returns what it printed."""
+    python = Path(sys.executable)  # also the `python` of a sweep's program
+    path = f"{python.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [python, "-m", "wandb", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        env=dict(environment) | {"PATH": path, "WANDB_SILENT": "false"},
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout

@@ -2,6 +2,7 @@
 
 It speaks as much of the protocol as a sweep, its agents, their runs, and ``wandb.Api`` need, keeps what it
 receives, and can be told to misbehave. What it cannot answer it refuses, and notes in ``unknown``.
+All sweeps are grids.
 """
 
 import base64
@@ -21,12 +22,11 @@ from urllib.parse import unquote
 
 import yaml
 
-from sudoku_sweep.local import grid_points
+from sudoku_sweep import local
 
 KEY = "0123456789" * 4
 ENTITY = "reader"
 CREATED = "2025-01-01T00:00:00Z"
-MANIFEST = "wandb_manifest.json"
 ANSWERS = {}  # the name of a GraphQL operation -> (method of Server, where its answer stands)
 
 
@@ -45,13 +45,12 @@ def answers(operation, place):
 
 @dataclass
 class Sweep:
-    """One sweep, what of it was handed out (configurations by run id), and what is left."""
+    """One sweep, and what of it is left to be handed out."""
 
     id: str
     project: str
     config: dict
     left: list
-    handed_out: dict = field(default_factory=dict)
     prior_runs: list = field(default_factory=list)  # the ids that ``wandb.sweep`` named
 
 
@@ -69,8 +68,6 @@ class Run:
     settings: dict = field(default_factory=dict)  # as sent: {name: {"value": value}}
     summary: dict = field(default_factory=dict)
     streams: dict = field(default_factory=dict)  # name of a file -> its lines
-    files: dict = field(default_factory=dict)  # name -> bytes
-    requests: int = 0
     stopped: bool = False  # asked to end
 
     @property
@@ -91,34 +88,17 @@ class Run:
 
 
 @dataclass
-class Artifact:
-    """One version of an artifact; the content of its manifest and files lies in the server's ``storage``."""
-
-    id: str
-    name: str
-    version: int
-    type: str
-    project: str
-    run: str
-    digest: str
-    metadata: str | None
-    state: str = "PENDING"
-    files: list = field(default_factory=list)  # names
-
-
-@dataclass
 class Fault:
     """How requests of one kind are treated badly, see ``Server.fail``; ``hits`` counts them."""
 
     kind: str
     how: int | str
-    times: float
     hits: int = 0
     released: threading.Event = field(default_factory=threading.Event)
 
     def meets(self, kind):
         """Whether a request of this kind is hit; counted if so."""
-        hit = self.kind in (kind, "*") and self.hits < self.times and not self.released.is_set()
+        hit = self.kind in (kind, "*") and not self.released.is_set()
         self.hits += hit
         return hit
 
@@ -128,22 +108,17 @@ class Fault:
 
 
 class Server:
-    """The server. Read ``sweeps``, ``runs``, ``artifacts`` (by id), ``requests`` (a Counter), and ``unknown``.
+    """The server. Read ``sweeps``, ``runs``, ``requests`` (a Counter), and ``unknown``.
 
-    Requests are counted by kind: a GraphQL operation's name, ``file_stream``, ``PUT`` (a file comes), ``GET``.
-
-    configurations : list of dict, optional
-        What sweeps hand out if their method is not ``grid``.
+    Requests are counted by kind: a GraphQL operation's name, ``file_stream``, ``PUT`` (a file comes).
     """
 
-    def __init__(self, configurations=()):
-        self.configurations = list(configurations)
-        self.sweeps, self.runs, self.artifacts, self.agents = {}, {}, {}, {}
+    def __init__(self):
+        self.sweeps, self.runs, self.agents = {}, {}, {}
         self.storage, self.requests, self.unknown = {}, Counter(), []
-        self.log = []  # (seconds, kind) of every request
         self._faults, self._lock, self._port, self._http = [], threading.RLock(), 0, None
 
-    # --- start, stop, misbehave -------------------------------------------------------------------------------
+    # --- start, stop, misbehave ---
 
     def __enter__(self):
         self.start()
@@ -181,13 +156,13 @@ class Server:
         self._http.shutdown()
         self._http.server_close()
 
-    def fail(self, kind="*", how=500, times=math.inf):
+    def fail(self, kind="*", how=500):
         """Treat the next requests of a kind badly, and return the ``Fault``, which can be released.
 
         how : an HTTP status (401 refuses the key), ``"hang"`` (no answer until released), ``"drop"`` (the
             connection is closed without an answer), or ``"lose"`` (done, but the answer is lost)
         """
-        fault = Fault(kind, how, times)
+        fault = Fault(kind, how)
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -203,7 +178,7 @@ class Server:
         """Ask for the end of a run, as early termination does: its agent and its own process are told."""
         self.runs[run_id].stopped = True
 
-    # --- one request ------------------------------------------------------------------------------------------
+    # --- one request ---
 
     def respond(self, request):
         """The answer to one request as (status, bytes); None if there is to be none."""
@@ -212,7 +187,6 @@ class Server:
         kind = _kind(request.command, path, asked)
         with self._lock:
             self.requests[kind] += 1
-            self.log.append((time.monotonic(), kind))
             fault = next((fault for fault in self._faults if fault.meets(kind)), None)
         how = fault and fault.how
         if how == "drop":
@@ -233,10 +207,9 @@ class Server:
         return None if how == "lose" else answer
 
     def _answer(self, kind, path, asked):
-        if kind == "GET":
-            return 200, self.storage[path]
         if kind == "PUT":
-            return 200, self._keep_file(path, asked)
+            self.storage[path] = asked
+            return 200, b""
         if kind == "file_stream":
             return 200, json.dumps(self._file_stream(path.split("/")[-2], asked)).encode()
         method, place = ANSWERS[kind]
@@ -247,18 +220,10 @@ class Server:
         return 200, json.dumps({"data": data}).encode()
 
     def _address(self, owner, name):
-        """Where a file of a run or of an artifact is put and read."""
+        """Where a file of a run is put."""
         return f"{self.url}/storage/{owner}/{name}"
 
-    def _keep_file(self, path, content):
-        self.storage[path] = content
-        _, _, owner, name = path.split("/", 3)
-        if owner in self.runs:
-            self.runs[owner].files[name] = content
-            self.runs[owner].requests += 1
-        return b""
-
-    # --- who is there -----------------------------------------------------------------------------------------
+    # --- who is there ---
 
     @answers("Viewer", "viewer")
     @answers("GetDefaultEntity", "viewer")
@@ -273,13 +238,12 @@ class Server:
     def _organization(self, asked):
         return None
 
-    # --- sweeps and agents ------------------------------------------------------------------------------------
+    # --- sweeps and agents ---
 
     @answers("UpsertSweep", "upsertSweep.sweep")
     def _upsert_sweep(self, asked):
         config = yaml.safe_load(asked["config"])
-        left = grid_points(config) if config["method"] == "grid" else list(self.configurations)
-        sweep = Sweep(secrets.token_hex(4), asked["projectName"], config, left)
+        sweep = Sweep(secrets.token_hex(4), asked["projectName"], config, list(local.grid(config)))
         self.sweeps[sweep.id] = sweep
         for prior in json.loads(asked["priorRunsFilters"] or '{"$or": []}')["$or"]:
             self._add_prior_run(sweep, self.runs[prior["name"]])
@@ -317,15 +281,9 @@ class Server:
 
     def _hand_out(self, sweep):
         """The command to run the next configuration of a sweep."""
-        run_id, configuration = secrets.token_hex(4), sweep.left.pop(0)
-        sweep.handed_out[run_id] = configuration
-        args = {name: {"value": value} for name, value in configuration.items()}
-        return {
-            "type": "run",
-            "run_id": run_id,
-            "program": sweep.config.get("program"),
-            "args": args,
-        }
+        args = {name: {"value": value} for name, value in sweep.left.pop(0).items()}
+        program = sweep.config.get("program")
+        return {"type": "run", "run_id": secrets.token_hex(4), "program": program, "args": args}
 
     @answers("SweepWithRuns", "project.sweep")
     def _sweep_with_runs(self, asked):
@@ -342,13 +300,12 @@ class Server:
         config = yaml.safe_dump(sweep.config)
         return {"id": _id("sweep", sweep.id), "name": sweep.id, "state": state, "config": config}
 
-    # --- runs -------------------------------------------------------------------------------------------------
+    # --- runs ---
 
     @answers("UpsertBucket", "upsertBucket")
     def _upsert_run(self, asked):
         new = Run(asked["name"], asked["project"], name=f"run-{len(self.runs) + 1}")
         run = self.runs.setdefault(new.id, new)
-        run.requests += 1
         run.name = asked["displayName"] or run.name
         run.group = asked["groupName"] or run.group
         run.sweep = asked["sweep"] or run.sweep
@@ -359,7 +316,6 @@ class Server:
     @answers("CreateRunFiles", "createRunFiles")
     def _create_run_files(self, asked):
         run = self.runs[asked["run"]]
-        run.requests += 1
         files = [
             {"name": name, "uploadUrl": self._address(run.id, name)} for name in asked["files"]
         ]
@@ -368,7 +324,6 @@ class Server:
     def _file_stream(self, run_id, sent):
         """Take lines of a run's files. Each comes with its number, so what is sent twice is kept once."""
         run = self.runs[run_id]
-        run.requests += 1
         for name, part in (sent.get("files") or {}).items():
             lines, start = run.streams.setdefault(name, []), part["offset"]
             lines[start : start + len(part["content"])] = part["content"]
@@ -379,7 +334,7 @@ class Server:
             run.state = "failed" if run.exit_code else "finished"
         return {"stopped": run.stopped}
 
-    # --- reading runs back ------------------------------------------------------------------------------------
+    # --- reading runs back ---
 
     @answers("Runs", "project")
     def _list_runs(self, asked):
@@ -432,129 +387,14 @@ class Server:
         """No row has been moved to Parquet files yet."""
         return {"parquetUrls": [], "liveData": []}
 
-    @answers("HistoryPage", "project.run.history")
-    def _history_page(self, asked):
-        steps = range(asked["minStep"], asked["maxStep"])
-        rows = [row for row in self.runs[asked["run"]].history if row["_step"] in steps]
-        return [json.dumps(row) for row in rows[: asked["pageSize"]]]
-
-    @answers("RunSampledHistory", "project.run.sampledHistory")
-    def _sampled_history(self, asked):
-        return [_sample(self.runs[asked["name"]].history, json.loads(s)) for s in asked["specs"]]
-
     @answers("SampledHistoryPage", "project.run.sampledHistory")
     def _sampled_history_page(self, asked):
         return [_sample(self.runs[asked["run"]].history, json.loads(asked["spec"]))]
 
-    # --- artifacts --------------------------------------------------------------------------------------------
-
-    @answers("CreateArtifact", "createArtifact.artifact")
-    def _create_artifact(self, asked):
-        sent = asked["input"]
-        name = sent["artifactCollectionName"]
-        artifact = Artifact(
-            id=secrets.token_hex(8),
-            name=name,
-            version=sum(other.name == name for other in self.artifacts.values()),
-            type=sent["artifactTypeName"],
-            project=sent["projectName"],
-            run=sent["runName"],
-            digest=sent["digest"],
-            metadata=sent["metadata"],
-        )
-        self.artifacts[artifact.id] = artifact
-        sequence = {"id": _id("sequence", name), "latestArtifact": None}
-        return {"id": artifact.id, "state": artifact.state, "artifactSequence": sequence}
-
-    @answers("CreateArtifactManifest", "createArtifactManifest.artifactManifest")
-    def _create_manifest(self, asked):
-        file = self._upload_to(asked["artifactID"], MANIFEST)
-        return {"id": _id("manifest", asked["artifactID"]), "file": file}
-
-    @answers("CreateArtifactFiles", "createArtifactFiles.files")
-    def _create_artifact_files(self, asked):
-        nodes = []
-        for file in asked["input"]["artifactFiles"]:
-            artifact = self.artifacts[file["artifactID"]]
-            artifact.files.append(file["name"])
-            upload = self._upload_to(artifact.id, file["name"])
-            nodes.append(upload | {"storagePath": file["name"], "artifact": {"id": artifact.id}})
-        return _edges(nodes)
-
-    def _upload_to(self, owner, name):
-        address = self._address(owner, name)
-        return {"id": _id("file", address), "uploadUrl": address, "uploadHeaders": []}
-
-    @answers("CommitArtifact", "commitArtifact.artifact")
-    def _commit_artifact(self, asked):
-        artifact = self.artifacts[asked["artifactID"]]
-        artifact.state = "COMMITTED"
-        return {"id": artifact.id, "digest": artifact.digest}
-
     @answers("ArtifactType", "project.artifact")
     def _artifact_type(self, asked):
-        artifact = self._artifact_called(asked["name"])
-        return artifact and {"artifactType": {"name": artifact.type}}
-
-    @answers("ArtifactByID", "artifact")
-    def _artifact_by_id(self, asked):
-        return self._artifact_node(self.artifacts[asked["id"]])
-
-    @answers("ArtifactMembershipByName", "project.artifactCollectionMembership")
-    def _artifact_by_name(self, asked):
-        artifact = self._artifact_called(asked["name"])
-        if artifact is None:
-            return None
-        node = self._artifact_node(artifact)
-        return {
-            "id": _id("membership", artifact.id),
-            "versionIndex": artifact.version,
-            "createdAt": CREATED,
-            "aliases": node["aliases"],
-            "artifactCollection": node["artifactSequence"],
-            "artifact": node,
-        }
-
-    def _artifact_called(self, name):
-        """The artifact with a name such as ``net:latest`` or ``net:v0``; None if there is none."""
-        name, _, alias = name.partition(":")
-        versions = [a for a in self.artifacts.values() if a.name == name and a.state == "COMMITTED"]
-        named = [a for a in versions if alias in ("latest", f"v{a.version}")]
-        return named[-1] if named else None
-
-    def _artifact_node(self, artifact):
-        project = _project(artifact.project)
-        collection = {"__typename": "ArtifactSequence", "name": artifact.name, "project": project}
-        sizes = [len(self.storage[f"/storage/{artifact.id}/{name}"]) for name in artifact.files]
-        left_out = ("description", "historyStep", "commitHash", "updatedAt")
-        return dict.fromkeys(left_out) | {
-            "id": artifact.id,
-            "artifactSequence": collection,
-            "versionIndex": artifact.version,
-            "artifactType": {"name": artifact.type},
-            "metadata": artifact.metadata,
-            "ttlDurationSeconds": -1,
-            "ttlIsInherited": True,
-            "tags": [],
-            "state": artifact.state,
-            "size": sum(sizes),
-            "digest": artifact.digest,
-            "fileCount": len(sizes),
-            "createdAt": CREATED,
-            "aliases": [{"id": "1", "alias": "latest", "artifactCollection": collection}],
-        }
-
-    @answers("FetchArtifactManifest", "artifact.currentManifest.file.directUrl")
-    def _manifest_address(self, asked):
-        return self._address(asked["id"], MANIFEST)
-
-    @answers("GetArtifactMembershipFileUrls", "project.artifactCollection")
-    def _artifact_files(self, asked):
-        artifact = self._artifact_called(f"{asked['collection']}:{asked['alias']}")
-        addresses = {name: self._address(artifact.id, name) for name in artifact.files}
-        files = _edges([{"name": name, "directUrl": url} for name, url in addresses.items()])
-        files["pageInfo"] = {"endCursor": None, "hasNextPage": False}
-        return {"__typename": "ArtifactSequence", "artifactMembership": {"files": files}}
+        """There are none, and none can be made here."""
+        return None
 
 
 def wait_for(condition, seconds=60):
@@ -565,7 +405,7 @@ def wait_for(condition, seconds=60):
         time.sleep(0.05)
 
 
-# --- small things -----------------------------------------------------------------------------------------
+# --- small things ---
 
 
 class _Handler(BaseHTTPRequestHandler):

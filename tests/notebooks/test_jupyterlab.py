@@ -15,13 +15,10 @@ import pytest
 
 from sudoku_sweep import local
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="Playwright is not installed: pip install -e '.[browser]'"
-)
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "build" / "jupyterlab"
-THEMES = ("JupyterLab Light", "JupyterLab Dark")
 MINUTES = 15  # for all cells; two or three on a quiet machine
 
 pytestmark = [
@@ -33,10 +30,11 @@ pytestmark = [
 
 @pytest.fixture
 def lab(tmp_path):
-    """A JupyterLab in a folder with the notebook and the boards: its address, and the folder."""
+    """A JupyterLab in a folder with the notebook and what it reads: its address, and the folder."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "llm_on_sudoku.ipynb", tmp_path)
-    (tmp_path / "data").symlink_to(ROOT / "data")
+    for name in ("data", "notebooks"):
+        (tmp_path / name).symlink_to(ROOT / name)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -46,11 +44,21 @@ def lab(tmp_path):
     environment = os.environ | {name: str(tmp_path / part) for name, part in own.items()}
     with open(tmp_path / "lab.log", "w") as log:
         server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
     try:
-        yield f"http://127.0.0.1:{port}", tmp_path
+        wait_for(lambda: ask(address, "status"), 60, "JupyterLab")
+        yield address, tmp_path
     finally:
         server.terminate()
         server.wait(30)
+
+
+@pytest.fixture
+def browser():
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def ask(address, what):
@@ -91,51 +99,25 @@ def choose(page, *labels):
     """Click through a menu."""
     page.locator(".lm-MenuBar-item", has_text=labels[0]).first.click()
     for label in labels[1:]:
-        item = page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True)
-        item.click()
+        page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True).click()
 
 
-def photograph(page, name):
-    """The whole notebook, screen by screen."""
-    page.mouse.move(700, 500)
-    for old in SHOTS.glob(f"{name}-*.png"):
-        old.unlink()
-    for number in range(60):
-        page.screenshot(path=SHOTS / f"{name}-{number:02}.png")
-        before = page.evaluate(POSITION)
-        page.mouse.wheel(0, 1900)
-        page.wait_for_timeout(500)
-        if page.evaluate(POSITION) == before:
-            return
-
-
-POSITION = "document.querySelector('.jp-WindowedPanel-outer').scrollTop"
-
-
-def test_run_all_cells_leaves_no_error_and_no_cell_out(lab):
+def test_run_all_cells_leaves_no_error_and_no_cell_out(lab, browser):
     address, folder = lab
-    wait_for(lambda: ask(address, "status"), 60, "JupyterLab")
     path = folder / "llm_on_sudoku.ipynb"
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = open_notebook(browser, address, path.name)
-        choose(page, "Edit", "Clear Outputs of All Cells")
-        choose(page, "Run", "Run All Cells")
-        wait_for(lambda: not idle(address), 60, "the first cell")
-        # between two cells the kernel is idle for a moment
-        wait_for(
-            lambda: idle(address) and not page.get_by_text("[*]:", exact=True).count(),
-            60 * MINUTES,
-            "the last cell",
-        )
-        for theme in THEMES:
-            choose(page, "Settings", "Theme", theme)
-            page.wait_for_timeout(2000)
-            page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
-            photograph(page, theme.split()[1].lower())
-        page.keyboard.press("Control+s")
-        wait_for(lambda: executed(path), 60, "the saved notebook")
-        browser.close()
+    page = open_notebook(browser, address, path.name)
+    choose(page, "Edit", "Clear Outputs of All Cells")
+    choose(page, "Run", "Run All Cells")
+    wait_for(lambda: not idle(address), 60, "the first cell")
+    # between two cells the kernel is idle for a moment
+    wait_for(
+        lambda: idle(address) and not page.get_by_text("[*]:", exact=True).count(),
+        60 * MINUTES,
+        "the last cell",
+    )
+    page.screenshot(path=SHOTS / "end.png")
+    page.keyboard.press("Control+s")
+    wait_for(lambda: executed(path), 60, "the saved notebook")
     for at, cell in enumerate(nbformat.read(path, 4).cells):
         for output in cell.get("outputs", []):
             assert output.output_type != "error", f"cell {at}: {output.get('evalue')}"
@@ -148,40 +130,34 @@ def executed(path):
     return [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
 
 
-def test_a_stopped_sweep_goes_on_beside_another_notebook(lab, monkeypatch):
+def test_a_stopped_sweep_goes_on_beside_another_notebook(lab, browser, monkeypatch):
     """Two notebooks in one folder, at once: of one the sweep is interrupted, and its cell is run again."""
     address, folder = lab
-    wait_for(lambda: ask(address, "status"), 60, "JupyterLab")
     notebook = nbformat.read(folder / "llm_on_sudoku.ipynb", 4)
     shorter = nbformat.v4.new_code_cell('preset.parameters["steps_per_epoch"] = {"value": 10}')
     notebook.cells = [*notebook.cells[:2], shorter, *notebook.cells[2:7], *notebook.cells[8:11]]
     names = ["one.ipynb", "two.ipynb"]
     for name in names:
         nbformat.write(notebook, folder / name)
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        one, two = [open_notebook(browser, address, name, n) for n, name in enumerate(names, 1)]
-        for page in (one, two):
-            choose(page, "Edit", "Clear Outputs of All Cells")
-            choose(page, "Run", "Run All Cells")
-        one.get_by_text("run 1/6 finished").wait_for(timeout=300_000)
-        choose(one, "Kernel", "Interrupt Kernel")
-        one.locator(".jp-OutputArea-output", has_text="KeyboardInterrupt").last.wait_for(
-            timeout=60_000
-        )
-        running = one.get_by_text("[*]:", exact=True)
-        wait_for(lambda: not running.count(), 60, "the end of the interrupted cell")
-        one.wait_for_timeout(2000)  # what is asked for just after an error is dropped by the kernel
-        one.locator(".jp-CodeCell .jp-InputPrompt").last.click()
-        one.keyboard.press("Control+Enter")
-        running.wait_for(timeout=30_000)
-        one.get_by_text("run 6/6 finished").wait_for(timeout=300_000)
-        two.get_by_text("run 6/6 finished").wait_for(timeout=300_000)
-        for page, name in zip((one, two), names, strict=True):
-            page.screenshot(path=SHOTS / f"{name}.png")
-            page.keyboard.press("Control+s")
-        wait_for(lambda: all(b"run 6/6" in (folder / n).read_bytes() for n in names), 60, "saving")
-        browser.close()
+    one, two = [open_notebook(browser, address, name, n) for n, name in enumerate(names, 1)]
+    for page in (one, two):
+        choose(page, "Edit", "Clear Outputs of All Cells")
+        choose(page, "Run", "Run All Cells")
+    one.get_by_text("run 1/6 finished").wait_for(timeout=300_000)
+    choose(one, "Kernel", "Interrupt Kernel")
+    one.locator(".jp-OutputArea-output", has_text="KeyboardInterrupt").last.wait_for(timeout=60_000)
+    running = one.get_by_text("[*]:", exact=True)
+    wait_for(lambda: not running.count(), 60, "the end of the interrupted cell")
+    one.wait_for_timeout(2000)  # what is asked for just after an error is dropped by the kernel
+    one.locator(".jp-CodeCell .jp-InputPrompt").last.click()
+    one.keyboard.press("Control+Enter")
+    running.wait_for(timeout=30_000)
+    one.get_by_text("run 6/6 finished").wait_for(timeout=300_000)
+    two.get_by_text("run 6/6 finished").wait_for(timeout=300_000)
+    for page, name in zip((one, two), names, strict=True):
+        page.screenshot(path=SHOTS / f"{name}.png")
+        page.keyboard.press("Control+s")
+    wait_for(lambda: all(b"run 6/6" in (folder / n).read_bytes() for n in names), 60, "saving")
     printed = nbformat.read(folder / "one.ipynb", 4).cells[-1].outputs
     assert [output.output_type for output in printed] == ["stream"]
     assert "Local sweep" not in printed[0].text and "run 1/6" not in printed[0].text
