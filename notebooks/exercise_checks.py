@@ -46,7 +46,7 @@ def check_1(n):
     """How many runs the grid ``GRID`` has, and how many of them can be trained: a pair."""
     if not isinstance(n, tuple) or len(n) != 2:
         return "give a pair: all runs, and those that can be trained"
-    points = local.grid_points(GRID)
+    points = local.grid(GRID)
     fine = sum(point["attention_dim"] % point["n_heads"] == 0 for point in points)
     if n[0] != len(points):
         return f"not {n[0]} runs: a grid multiplies; {{min, max}} of whole numbers counts both ends"

@@ -88,7 +88,7 @@ def compare(grid, repetitions, budget, methods=METHODS):
 
 def _epochs(grid):
     """For how long each run was trained, once the runs are known to be those of a whole grid, in its order."""
-    points = local.grid_points(grid.metadata["sweep"])
+    points = local.grid(grid.metadata["sweep"])
     if [run["index"] for run in grid.runs] != list(range(len(points))):
         raise ValueError(
             f"a replay needs all {len(points)} runs of the grid, in its order; there are {len(grid.runs)}"
@@ -129,7 +129,7 @@ def replay(method, grid, seed, budget):
     """
     name, _, stops = method.partition(" + ")
     config = grid.metadata["sweep"] | {"method": name, "metric": sweeps.FULL["metric"]}
-    points = local.grid_points(grid.metadata["sweep"])
+    points = local.grid(grid.metadata["sweep"])
     by_settings = {_key(points[run["index"]]): run for run in grid.runs}
     spent, best, found, records, losses = 0, -np.inf, [], [], []
     for number in itertools.count():
@@ -155,7 +155,7 @@ def _key(settings):
 def _stopped_after(loss, others):
     """Epochs that a run trains for if hyperband may stop it after each."""
     for epochs in range(1, len(loss)):
-        if hyperband.verdict(STOPPING, "minimize", loss[:epochs], others):
+        if hyperband.stop_reason(STOPPING, "minimize", loss[:epochs], others):
             return epochs
     return len(loss)
 

@@ -29,7 +29,7 @@ SWEEP = {"method": "grid", "parameters": NAMES}
 @pytest.fixture
 def runs(in_tmp_path):
     """Two runs of ``SWEEP`` with all that a cell can hold, exported as ``two``; one failed and logged nothing."""
-    first, second = (point | {"seed": 3, "d.e": [1]} for point in local.grid_points(SWEEP)[:2])
+    first, second = (point | {"seed": 3, "d.e": [1]} for point in local.grid(SWEEP)[:2])
     rows = [{"_step": 0, "epoch": 1, "index": 7, "x": math.pi}, {"epoch": 2, "id": "NaN", "1": 5}]
     summary = {"_runtime": 1e-17, "commit": "1234567", "n": 1, "loss": 0.1, "loss.min": True}
     summary |= {f"odd {at}": text for at, text in enumerate(ODD)} | {"long": "x" * 200_000}
@@ -96,7 +96,7 @@ def test_the_shipped_results_are_runs_of_the_full_grid_in_the_laptop_budget():
     grid, sweep = results.load(data.DATA_DIR / "grid_240"), sweeps.PRESETS["laptop"].sweep()
     del sweep["parameters"]["validation_boards"]  # an agent's own choice when these were made
     assert grid.metadata["sweep"] == sweep
-    for run, point in zip(grid.runs, local.grid_points(sweep), strict=True):
+    for run, point in zip(grid.runs, local.grid(sweep), strict=True):
         assert point.items() <= run["config"].items() and run["state"] == "finished"
         assert [row["epoch"] for row in run["rows"]] == list(range(1, 11))
         assert run["rows"][-1]["val_accuracy"] == run["summary"]["val_accuracy"]

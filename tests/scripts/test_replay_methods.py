@@ -15,7 +15,7 @@ SWEEP = {"method": "grid", "parameters": VALUES}
 def grid(tmp_path):
     """One run of nine epochs for each point; the loss falls the faster the higher the score."""
     runs = []
-    for index, config in enumerate(local.grid_points(SWEEP)):
+    for index, config in enumerate(local.grid(SWEEP)):
         score = {"val_accuracy": round(config["a"] / 10 + config["b"], 3)}
         rows = [{"train_loss": 2 - score["val_accuracy"] * epoch} for epoch in range(1, 10)]
         run = local.LocalRun(index, "id", f"run-{index}", "finished", config, score, None, 1, rows)
