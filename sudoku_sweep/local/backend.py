@@ -28,7 +28,7 @@ OFFLINE = {
 ONLINE = {
     "WANDB_QUIET": "true",  # links and warnings, no more
     "WANDB_INIT_TIMEOUT": "30",  # seconds; by default 90
-    "WANDB_FINISH_TIMEOUT": "60",  # seconds; by default a cell waits for a lost server for ever
+    "WANDB_FINISH_TIMEOUT": "60",  # seconds; by default wandb waits for a lost server for ever
 }
 
 _set_here = {}  # of these, what ``account_usable`` has set by itself
