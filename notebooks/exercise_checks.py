@@ -59,7 +59,7 @@ def check_1(n):
 def check_2(config):
     """A random sweep of 8 runs: learning rate from 1e-4 to 1e-2, even by ratio; 1 or 3 heads; lowest ``val_loss``."""
     try:
-        search.check(config)
+        local.n_runs(config)
     except SweepError as error:
         return str(error)
     rate = config["parameters"].get("learning_rate", {})
