@@ -32,6 +32,7 @@ WORKER = """
 import json, sys, time, torch
 from sudoku_sweep import data, train
 torch.set_num_threads(1)
+{change}
 boards = data.load_split("train")
 solved = type(boards)(boards.solutions[:1], boards.solutions[:1])  # to validate in no time
 print("ready", flush=True)
@@ -44,10 +45,10 @@ for line in sys.stdin:
 
 
 @contextlib.contextmanager
-def worker(folder):
-    """A function from settings to processor seconds, measured with the version in a folder."""
+def worker(folder, change=""):
+    """A function from settings to processor seconds, with the version in a folder; ``change`` is code that alters it."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WORKER],
+        [sys.executable, "-c", WORKER.format(change=change)],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
