@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.surfaces import RUNS, SEEDS, SURFACES, sweep_of
 from sudoku_sweep.local import search
 
-ENGINE = Path(__file__).parent.parent / "tests" / "golden" / "wandb_engine.json"
+ENGINE = Path(__file__).parent.parent / "tests" / "local" / "golden" / "wandb_engine.json"
 
 
 def best(method, surface, parameters, seed):

@@ -18,7 +18,7 @@ def logged_run():
     """A run that logs what a run of the full preset logs, and trains nothing; returns the seconds in ``log``."""
     rows = {"epoch": 1, "train_loss": 2.2, "train_accuracy": 0.1, "learning_rate": 1e-3}
     rows |= {"val_loss": 2.2, "val_accuracy": 0.1, "val_solved": 0.0}
-    with wandb.init(project=sweeps.PROJECT, config=train.as_dict(train.Config())) as run:
+    with wandb.init(project=sweeps.PROJECT, config=dict(train.Config())) as run:
         start = time.perf_counter()
         for epoch in range(EPOCHS):
             run.log(rows | {"epoch": epoch})

@@ -31,9 +31,7 @@ def steps(shape):
 def _asked(quizzes):
     """The cells that the last pass answers for, padding included."""
     n_blanks = (quizzes == 0).sum(1).sort().values
-    return sum(
-        len(chunk) * int(chunk[-1]) for chunk in n_blanks.split(train.chunk_size(len(quizzes)))
-    )
+    return sum(len(chunk) * int(chunk[-1]) for chunk in n_blanks.split(train.CHUNK))
 
 
 def main():

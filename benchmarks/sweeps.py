@@ -66,7 +66,7 @@ def wandb_seconds(config):
 
     def train_plain():
         with wandb.init() as run:
-            plain.fit(train.Config.of(run.config), boards, log=run.log)
+            plain.fit(train.Config(**run.config), boards, log=run.log)
 
     with tempfile.TemporaryDirectory() as folder, Server() as server:
         os.environ.update(server.environment, WANDB_DIR=folder, WANDB_SILENT="true")
@@ -74,7 +74,7 @@ def wandb_seconds(config):
         with contextlib.redirect_stdout(None):
             sweep_id = wandb.sweep(config, project="speed")
             start = time.perf_counter()
-            wandb.agent(sweep_id, function=train_plain, count=local.grid_size(config))
+            wandb.agent(sweep_id, function=train_plain, count=local.n_runs(config))
             seconds = time.perf_counter() - start
         wandb.teardown()
     return seconds
@@ -83,7 +83,7 @@ def wandb_seconds(config):
 def measure(steps, ways, rounds, with_wandb):
     """Rows of the table: this project's ways by turns, then W&B's agent, once, since it takes long."""
     config = sweep_of(steps)
-    n_runs = local.grid_size(config)
+    n_runs = local.n_runs(config)
     seconds = {name: [] for name in ways}
     for _ in range(rounds):
         for name, flags in ways.items():

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import tempfile
+from unittest import mock
 
 from sudoku_sweep import local
 from sudoku_sweep.local import LocalRun, SweepError, hyperband, search
@@ -45,7 +46,7 @@ def check_1(n):
     """How many runs the grid ``GRID`` has, and how many of them can be trained: a pair."""
     if not isinstance(n, tuple) or len(n) != 2:
         return "give a pair: all runs, and those that can be trained"
-    points = local.grid_points(GRID)
+    points = local.grid(GRID)
     fine = sum(point["attention_dim"] % point["n_heads"] == 0 for point in points)
     if n[0] != len(points):
         return f"not {n[0]} runs: a grid multiplies; {{min, max}} of whole numbers counts both ends"
@@ -58,7 +59,7 @@ def check_1(n):
 def check_2(config):
     """A random sweep of 8 runs: learning rate from 1e-4 to 1e-2, even by ratio; 1 or 3 heads; lowest ``val_loss``."""
     try:
-        search.check(config)
+        local.n_runs(config)
     except SweepError as error:
         return str(error)
     rate = config["parameters"].get("learning_rate", {})
@@ -76,29 +77,22 @@ def check_2(config):
 
 
 def _run(name, state, **summary):
-    return LocalRun(0, name, name, state, {}, summary, None, 1.0, [])
+    return LocalRun(0, name, name, state, {}, summary, error=None, seconds=1.0, rows=[])
 
 
 @says
 def check_3(choose):
     """A function from runs to the one with the highest ``val_accuracy``: ``choose(runs)``."""
-    good, better = (
-        _run("good", "finished", val_accuracy=0.5),
-        _run("better", "finished", val_accuracy=0.6),
-    )
+    good = _run("good", "finished", val_accuracy=0.5)
+    better = _run("better", "finished", val_accuracy=0.6)
+    failed = _run("failed", "failed", val_accuracy=0.9)
+    nan = _run("nan", "finished", val_accuracy="NaN")
+    silent = _run("silent", "finished")
     cases = (
         ([good, better], better, "the highest of two"),
-        (
-            [better, _run("failed", "failed", val_accuracy=0.9)],
-            better,
-            "a failed run does not count",
-        ),
-        (
-            [good, _run("nan", "finished", val_accuracy="NaN")],
-            good,
-            'W&B reports not-a-number as the text "NaN"',
-        ),
-        ([_run("silent", "finished"), good], good, "a run may have logged nothing"),
+        ([better, failed], better, "a failed run does not count"),
+        ([good, nan], good, 'W&B reports not-a-number as the text "NaN"'),
+        ([silent, good], good, "a run may have logged nothing"),
     )
     return next((what for runs, best, what in cases if choose(runs) is not best), None)
 
@@ -119,17 +113,14 @@ def check_5(train):
         "metric": {"name": "score", "goal": "maximize"},
         "parameters": {"x": {"values": [1, 2, 3]}},
     }
-    before = os.environ.get("WANDB_DIR")
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
-        os.environ["WANDB_DIR"] = folder
-        try:
-            sweep_id = local.sweep(config)
-            local.agent(sweep_id, function=train)
-            runs = local.runs(sweep_id)
-        finally:
-            os.environ.pop("WANDB_DIR")
-            if before is not None:
-                os.environ["WANDB_DIR"] = before
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.dict(os.environ, WANDB_DIR=folder),
+        contextlib.redirect_stdout(None),
+    ):
+        sweep_id = local.sweep(config)
+        local.agent(sweep_id, function=train)
+        runs = local.runs(sweep_id)
     if [run.state for run in runs] != ["finished"] * 3:
         return f"a run failed: {next(run.error for run in runs if run.error)}"
     if [run.summary.get("score") for run in runs] != [1, 4, 9]:

@@ -17,7 +17,8 @@ from .boards.symmetry import leaked
 from .errors import BoardError
 from .files import write_atomically
 
-DATA_DIR = Path(__file__).resolve().parent.parent / "data"
+SHIPPED = Path(__file__).with_name("shipped")  # where pip puts data/
+DATA_DIR = SHIPPED if SHIPPED.is_dir() else Path(__file__).resolve().parent.parent / "data"
 MADE_DIR = DATA_DIR / "made"  # boards that were made on demand
 SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
 SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}  # boards
@@ -98,7 +99,6 @@ def load_boards(path):
     """Read a CSV file with columns ``quizzes`` and ``solutions``, and check every board.
 
     The layout is that of the well-known Kaggle set "1 million Sudoku games", so its file, unpacked, can be used as is.
-    Rows of fixed width are read as one block; any other CSV with those columns is read row by row.
 
     Raises
     ------
@@ -108,34 +108,23 @@ def load_boards(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise BoardError(f"no file {path}: make one with `python -m sudoku_sweep data`")
-    raw = path.read_bytes()
-    body = np.frombuffer(raw, dtype=np.uint8, offset=min(len(HEADER), len(raw)))
-    if raw.startswith(HEADER) and len(body) % 164 == 0:
-        rows = body.reshape(-1, 164)
-        if (rows[:, 81] == ord(",")).all() and (rows[:, 163] == ord("\n")).all():
-            digits = rows - ord("0")  # uint8: a character below "0" wraps round to more than 9
-            boards = Boards(digits[:, :81], digits[:, 82:163])
-            check_boards(boards, source=path.name)
-            return boards
-    boards, lines = _load_any_csv(path)
-    check_boards(boards, source=path.name, lines=lines)
-    return boards
-
-
-def _load_any_csv(path):
-    """The boards of a CSV file in any dialect, and the line of each."""
+        raise BoardError(f"no file {path}: `python scripts/make_boards.py` makes one")
     rows = read_columns(path, *Boards._fields)
-    for line, texts in rows:
-        for name, text in zip(Boards._fields, texts, strict=True):
+    lines = [line for line, _ in rows]
+    parts = []
+    for at, name in enumerate(Boards._fields):
+        texts = [texts[at] for _, texts in rows]
+        for line, text in zip(lines, texts, strict=True):
             if len(text) != 81:
                 raise BoardError(
                     f"{path.name}, line {line}: {name} has {len(text)} characters; a board has 81"
                 )
-    columns = zip(*(texts for _, texts in rows), strict=True) if rows else ((), ())
-    digits = ["".join(column).encode("latin-1", "replace") for column in columns]
-    boards = [np.frombuffer(column, np.uint8).reshape(-1, 81) - ord("0") for column in digits]
-    return Boards(*boards), [line for line, _ in rows]
+        characters = "".join(texts).encode("latin-1", "replace")
+        # uint8: a character below "0" wraps round to more than 9
+        parts.append(np.frombuffer(characters, np.uint8).reshape(-1, 81) - ord("0"))
+    boards = Boards(*parts)
+    check_boards(boards, path.name, lines)
+    return boards
 
 
 def load_quizzes(path):
@@ -162,58 +151,46 @@ def read_columns(path, *names):
     rows = []
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            if missing := [name for name in names if name not in header]:
-                raise LookupError(f"no {missing[0]} in its first line")
-            places = [header.index(name) for name in names]
+            reader = csv.DictReader(file, restval="")
+            missing = set(names).difference(reader.fieldnames or [])
+            if missing:
+                raise LookupError(f"no {', '.join(sorted(missing))} in its first line")
             for row in reader:
-                if len(row) > len(header):
-                    raise LookupError(
-                        f"line {reader.line_num} has more columns than the first line"
-                    )
-                if any(map(str.strip, row)):
-                    row += [""] * (len(header) - len(row))
-                    rows.append((reader.line_num, [row[place].strip() for place in places]))
+                if any(row.values()):
+                    rows.append((reader.line_num, [row[name].strip() for name in names]))
     except (OSError, UnicodeError, csv.Error, LookupError) as error:
         columns = f"columns {' and '.join(names)}" if names[1:] else f"a column {names[0]}"
         raise BoardError(f"{path} is no CSV file with {columns}: {error}") from error
     return rows
 
 
-def check_boards(boards, source="boards", lines=None):
+def check_boards(boards, source, lines):
     """Raise ``BoardError`` unless every quiz fits its solution and every solution obeys the rules.
 
-    ``source`` is what the message calls them, ``lines`` [board] where each stands in it (default: one after
-    the other, below a header). Whether a quiz has *only* that solution is not checked here;
-    ``count_solutions`` tells, one board at a time.
+    ``source`` is what the message calls them, ``lines`` [board] where each stands in it. Whether a quiz has *only*
+    that solution is not checked here; ``boards.rules.count_solutions`` tells, one board at a time.
     """
-
-    def refuse(board, cell, what):
-        line = board + 2 if lines is None else lines[board]
-        where = f"line {line} (board {board}), row {cell // 9 + 1}, column {cell % 9 + 1}"
-        raise BoardError(f"{source}, {where}: {what}")
-
     quizzes, solutions = boards
-    for digits, lowest, name in ((quizzes, 0, "quiz"), (solutions, 1, "solution")):
-        if digits.size and (digits.max() > 9 or digits.min() < lowest):
-            board, cell = np.argwhere((digits > 9) | (digits < lowest))[0]
-            refuse(board, cell, f"the {name} needs a digit {lowest}-9 here")
-    clash = (quizzes != solutions) & (quizzes != 0)
-    if clash.any():
-        board, cell = np.argwhere(clash)[0]
-        refuse(
-            board,
-            cell,
-            f"the clue {quizzes[board, cell]} contradicts the solution {solutions[board, cell]}",
-        )
-    broken = ~obeys_rules(solutions)
-    if broken.any():
-        board = int(broken.argmax())
-        cell = repeated_cells(solutions[board])[0]
-        refuse(
-            board, cell, f"the solution repeats {solutions[board, cell]} in a row, column or box"
-        )
+    twice = np.zeros(solutions.shape, dtype=bool)
+    for board in np.flatnonzero(~obeys_rules(solutions)):
+        twice[board, repeated_cells(solutions[board])] = True
+    mistakes = (
+        (quizzes > 9, "the quiz needs a digit 0-9 here"),
+        ((solutions < 1) | (solutions > 9), "the solution needs a digit 1-9 here"),
+        (
+            (quizzes != solutions) & (quizzes != 0),
+            "the clue {quiz} contradicts the solution {solution}",
+        ),
+        (twice, "the solution repeats {solution} in a row, column or box"),
+    )
+    for wrong, what in mistakes:  # [board, cell]
+        if wrong.any():
+            board, cell = np.argwhere(wrong)[0]
+            what = what.format(quiz=quizzes[board, cell], solution=solutions[board, cell])
+            where = (
+                f"line {lines[board]} (board {board}), row {cell // 9 + 1}, column {cell % 9 + 1}"
+            )
+            raise BoardError(f"{source}, {where}: {what}")
 
 
 def parse_board(text):

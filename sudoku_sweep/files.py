@@ -33,10 +33,10 @@ def write_atomically(path, content):
 
 @contextlib.contextmanager
 def writing(path):
-    """A block of code that writes ``path`` and nothing else: what goes wrong becomes a ``StorageError``."""
+    """A block of code that writes ``path``: where the system refuses that, it becomes a ``StorageError``."""
     try:
         yield
-    except (OSError, ValueError) as error:  # ValueError: a name that is none in this locale
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that is none in this locale
         raise cannot_write(path, error) from error
 
 

@@ -14,7 +14,7 @@ class Solution:
     """What ``solve`` found; all tensors [board, cell], on the CPU.
 
     boards : uint8; the filled boards, 0 where a stuck board was left blank
-    step : int16; the look in which a cell was filled, from 1; 0 for clues and for cells left blank
+    step : int16; the step in which a cell was filled, from 1; 0 for clues and for cells left blank
     confidence : float32; the net's probability of the digit it filled in; 1 for clues, 0 for cells left blank
     solved : bool [board]; full, and by the rules
     """
@@ -29,18 +29,18 @@ class Solution:
 def solve(model, quizzes, threshold=0.99, batch_size=256):
     """Solve boards step by step, as a careful person would: fill in what is sure, and look again.
 
-    Each look fills every blank whose best digit has a probability of at least ``threshold``, or else the one
-    blank that the net is surest of. Nothing is taken back. The rules only serve as a referee: a board in which
-    a digit now stands twice in a row, column or box cannot come right any more, and is left as it is.
+    Each step asks the net once. It fills every blank whose best digit has a probability of at least ``threshold``,
+    or else the one blank that the net is surest of. Nothing is taken back. The rules only serve as a referee: a
+    board in which a digit now stands twice in a row, column or box cannot come right any more, and is left as it is.
 
     Parameters
     ----------
     model : SudokuTransformer
     quizzes : uint8 tensor or array [board, 81]
     threshold : float
-        Probability from which on several cells are filled in one look.
+        Probability from which on several cells are filled in one step.
     batch_size : int
-        Boards looked at together.
+        Boards that the net is asked about together.
 
     Returns
     -------
@@ -91,25 +91,25 @@ def breaks_rules(boards):
 
 def _solve_batch(model, quizzes, threshold):
     boards = quizzes.clone()
-    step = torch.zeros_like(boards, dtype=torch.int16)
+    filled_in = torch.zeros_like(boards, dtype=torch.int16)
     confidence = (boards > 0).float()
     open_boards = torch.arange(len(boards), device=boards.device)
-    look = 0
+    step = 0
     while True:
         now = boards[open_boards]
         open_boards = open_boards[(now == 0).any(1) & ~breaks_rules(now)]
         if not len(open_boards):
             break
-        look += 1
+        step += 1
         now = boards[open_boards]
-        sureness, digit = model(now)[-1].softmax(2).max(2)  # both [board, cell]
+        probability, digit = model(now)[-1].softmax(2).max(2)  # both [board, cell]
         # a broken net is sure of nothing
-        sureness = sureness.nan_to_num(0.0).masked_fill(now > 0, -1)
-        fill = sureness >= threshold
-        surest = F.one_hot(sureness.argmax(1), 81).bool()
+        probability = probability.nan_to_num(0.0).masked_fill(now > 0, -1)
+        fill = probability >= threshold
+        surest = F.one_hot(probability.argmax(1), 81).bool()
         fill |= surest & ~fill.any(1, keepdim=True)
         boards[open_boards] = torch.where(fill, (digit + 1).to(torch.uint8), now)
-        step[open_boards] = step[open_boards].masked_fill(fill, look)
-        confidence[open_boards] = torch.where(fill, sureness, confidence[open_boards])
+        filled_in[open_boards] = filled_in[open_boards].masked_fill(fill, step)
+        confidence[open_boards] = torch.where(fill, probability, confidence[open_boards])
     solved = (boards > 0).all(1) & ~breaks_rules(boards)
-    return boards, step, confidence, solved
+    return boards, filled_in, confidence, solved

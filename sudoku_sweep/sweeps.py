@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, field
 
-from .errors import ConfigError, SudokuError
+from .errors import ConfigError
 from .train import Config
 
 PROJECT = "sudoku-llm-hyperparameter-sweep"
@@ -20,20 +20,16 @@ FULL = {
         "batch_size": {"value": 512},
     },
 }
+BUDGET = ("epochs", "batch_size", "steps_per_epoch", "validation_boards")
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How much of the full sweep to run.
-
-    parameters : what replaces entries of the sweep's ``parameters``
-    validation_boards : how many validation boards score a run; None for all
-    """
+    """How much of the full sweep to run: ``parameters`` replace entries of the sweep's own."""
 
     name: str
-    what: str
+    description: str
     parameters: dict = field(default_factory=dict)
-    validation_boards: int | None = None
 
     def sweep(self):
         """The sweep configuration of this preset, named after it."""
@@ -41,10 +37,9 @@ class Preset:
 
     @property
     def budget(self):
-        """The fixed values among the parameters that say how long one run trains."""
+        """The fixed values among the parameters that say how long one run trains, and on what it is scored."""
         parameters = self.sweep()["parameters"]
-        names = ("epochs", "batch_size", "steps_per_epoch")
-        return {name: parameters[name]["value"] for name in names if name in parameters}
+        return {name: parameters[name]["value"] for name in BUDGET if name in parameters}
 
 
 PRESETS = {
@@ -52,7 +47,7 @@ PRESETS = {
     for preset in (
         Preset(
             name="quick",
-            what="6 runs of 400 small steps, to see everything happen",
+            description="6 runs of 400 small steps, to see everything happen",
             parameters={
                 "learning_rate": {"values": [5e-4, 2.5e-3, 5e-3]},
                 "embedding_dim": {"value": 20},
@@ -61,20 +56,20 @@ PRESETS = {
                 "epochs": {"value": 10},
                 "batch_size": {"value": 64},
                 "steps_per_epoch": {"value": 40},
+                "validation_boards": {"value": 256},
             },
-            validation_boards=256,
         ),
         Preset(
             name="laptop",
-            what="all 240 runs, 1,000 small steps each",
+            description="all 240 runs, 1,000 small steps each",
             parameters={
                 "epochs": {"value": 10},
                 "batch_size": {"value": 64},
                 "steps_per_epoch": {"value": 100},
+                "validation_boards": {"value": 500},
             },
-            validation_boards=500,
         ),
-        Preset(name="full", what="all 240 runs, 50 passes over 20,000 boards each"),
+        Preset(name="full", description="all 240 runs, 50 passes over 20,000 boards each"),
     )
 }
 
@@ -95,16 +90,17 @@ def check_trainable(configurations):
     ConfigError
         They cannot, for instance because ``n_heads`` does not divide ``attention_dim``; says how many, and why.
     """
-    n, refused = 0, []
+    refused = []
     for configuration in configurations:
-        n += 1
         try:
-            Config.of(configuration)
-        except SudokuError as error:
+            Config(**configuration)
+        except ConfigError as error:
             refused.append(str(error))
     if refused:
         reasons = "; ".join(dict.fromkeys(refused))
-        raise ConfigError(f"{len(refused)} of {n} configurations cannot be trained: {reasons}")
+        raise ConfigError(
+            f"{len(refused)} of {len(configurations)} configurations cannot be trained: {reasons}"
+        )
 
 
 def cost_line(n_runs, seconds_per_run):
@@ -112,11 +108,10 @@ def cost_line(n_runs, seconds_per_run):
     if n_runs is None:
         return "this sweep never ends by itself: set COUNT, or a run_cap in its configuration"
     total = n_runs * seconds_per_run
-    size = (
-        f"{total:.0f} s"
-        if total < 90
-        else f"{total / 60:.0f} min"
-        if total < 5400
-        else f"{total / 3600:.1f} h"
-    )
+    if total < 90:
+        size = f"{total:.0f} s"
+    elif total < 5400:
+        size = f"{total / 60:.0f} min"
+    else:
+        size = f"{total / 3600:.1f} h"
     return f"{n_runs} runs x {seconds_per_run:.0f} s for one run on this machine = about {size}, one after the other"

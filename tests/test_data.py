@@ -2,21 +2,22 @@ import contextlib
 import hashlib
 import io
 import multiprocessing
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
-from dancing_links import solutions
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformed import scramble
 
 from sudoku_sweep import data
 from sudoku_sweep.boards import generator, rules, symmetry
 from sudoku_sweep.data import Boards
 from sudoku_sweep.errors import BoardError
-
-SMALL_SET_SHA256 = "924d5c82adde0048d88c9dc47e0796bae7fff2fc568e1d7f340f1a82285b24fb"
 
 
 @pytest.fixture(scope="module")
@@ -33,85 +34,7 @@ def as_text(board):
     return "".join(map(str, board))
 
 
-def scramble(grid, rng):
-    """Another form of the same grid: new digits, lines and bands permuted, perhaps transposed."""
-    lines = [
-        np.concatenate([3 * band + rng.permutation(3) for band in rng.permutation(3)])
-        for _ in range(2)
-    ]
-    square = grid.reshape(9, 9)[lines[0]][:, lines[1]]
-    if rng.random() < 0.5:
-        square = square.T
-    return (rng.permutation(9) + 1)[square - 1].astype(np.uint8).reshape(81)
-
-
 # --- making -----------------------------------------------------------------------------------------------
-
-
-def test_units_are_the_rows_columns_and_boxes_of_a_board():
-    boxes = "000111222" * 3 + "333444555" * 3 + "666777888" * 3
-    for unit in range(9):
-        assert rules.UNITS[unit].tolist() == list(range(9 * unit, 9 * unit + 9))
-        assert rules.UNITS[9 + unit].tolist() == list(range(unit, 81, 9))
-        assert rules.UNITS[18 + unit].tolist() == [
-            cell for cell in range(81) if boxes[cell] == str(unit)
-        ]
-
-
-def test_every_made_board_has_one_solution_says_an_independent_solver(made):
-    for quiz, solution in zip(*made, strict=True):
-        assert solutions(as_text(quiz)) == [as_text(solution)]
-
-
-def test_count_solutions_agrees_with_the_independent_solver(made):
-    rng = np.random.default_rng(0)
-    for quiz in made.quizzes[:60]:
-        # often ambiguous
-        board = np.where(rng.random(81) < rng.choice([0, 0.1, 0.3]), 0, quiz).astype(np.uint8)
-        assert rules.count_solutions(board) == len(solutions(as_text(board)))
-
-
-def test_hidden_singles_alone_solve_every_made_board(made):
-    """The generator's proof of uniqueness, read backwards, by a solver that knows nothing else."""
-    for quiz, solution in zip(made.quizzes[:200], made.solutions[:200], strict=True):
-        board = quiz.copy()
-        progress = True
-        while progress:
-            progress = False
-            for unit in rules.UNITS:
-                for digit in set(range(1, 10)) - set(board[unit]):
-                    places = [
-                        c for c in unit if not board[c] and digit not in board[rules.PEERS[c]]
-                    ]
-                    if len(places) == 1:
-                        board[places[0]] = digit
-                        progress = True
-        assert (board == solution).all()
-
-
-def test_a_small_set_never_changes():
-    content = data.boards_to_csv(generator.make_boards(100, seed=3))
-    assert hashlib.sha256(content).hexdigest() == SMALL_SET_SHA256
-
-
-def test_the_first_boards_of_a_larger_set_are_the_smaller_set(made):
-    assert (generator.make_boards(2500, seed=7).quizzes[:1000] == made.quizzes).all()
-    assert (generator.make_boards(10, seed=8).quizzes != made.quizzes[:10]).any()
-
-
-def test_clues_stay_in_the_range_asked_for_unless_a_board_cannot_get_there():
-    clues = (generator.make_boards(500, seed=1, clues=(40, 45)).quizzes > 0).sum(1)
-    assert set(clues) == set(range(40, 46))
-    hard = (generator.make_boards(500, seed=1, clues=(17, 17)).quizzes > 0).sum(1)
-    assert 28 <= hard.min() <= 33 and 34 < hard.mean() < 37
-
-
-@pytest.mark.parametrize(
-    "arguments", [(-1, 0), (5, 0, (16, 30)), (5, 0, (50, 40)), (5, 0, (30, 82))]
-)
-def test_impossible_requests_are_refused(arguments):
-    with pytest.raises(BoardError):
-        generator.make_boards(*arguments)
 
 
 # --- the shipped files ------------------------------------------------------------------------------------
@@ -147,14 +70,6 @@ def test_a_scrambled_training_grid_planted_in_validation_is_found(splits):
     for place in (3, 1500):
         planted.solutions[place] = scramble(splits["train"].solutions[place], rng)
     assert symmetry.leaked(planted, splits["train"]).tolist() == [3, 1500]
-
-
-def test_fingerprints_ignore_symmetries_and_tell_grids_apart(made):
-    rng = np.random.default_rng(2)
-    scrambled = np.stack([scramble(grid, rng) for grid in made.solutions])
-    assert (symmetry.fingerprints(scrambled) == symmetry.fingerprints(made.solutions)).all()
-    assert rules.obeys_rules(scrambled).all()
-    assert len(np.unique(symmetry.fingerprints(made.solutions))) == len(made.solutions)
 
 
 # --- reading, writing, checking ---------------------------------------------------------------------------
@@ -235,7 +150,7 @@ def test_blank_lines_do_not_shift_the_line_that_a_message_names(tmp_path):
 
 
 def test_a_missing_file_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(BoardError, match="python -m sudoku_sweep data"):
+    with pytest.raises(BoardError, match=r"scripts/make_boards\.py"):
         data.load_boards(tmp_path / "nothing.csv")
     with pytest.raises(BoardError, match="train, validation, test"):
         data.load_split("trian")
@@ -270,39 +185,41 @@ def test_parse_board_names_the_cell_that_is_no_digit():
         data.parse_board("0" * 9 + "x" + "0" * 71)
 
 
-def test_count_solutions_of_special_boards(made):
-    assert rules.count_solutions(np.zeros(81, np.uint8), limit=5) == 5
-    assert rules.count_solutions(made.solutions[0]) == 1
-    twice = np.zeros(81, np.uint8)
-    twice[[0, 1]] = 5
-    assert rules.count_solutions(twice) == 0
+# --- boards made on demand ---
 
 
-# --- the cache --------------------------------------------------------------------------------------------
+@pytest.fixture
+def made_dir(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "MADE_DIR", tmp_path / "made")
+    return tmp_path / "made"
 
 
-def test_made_boards_are_made_once_and_an_edited_file_is_made_again(tmp_path, capsys, monkeypatch):
-    first = data.made_boards(50, seed=9, folder=tmp_path)
-    path = next(tmp_path.glob("*.csv"))
+def test_cached_boards_are_made_once_and_an_edited_file_is_made_again(made_dir, capsys):
+    first = data.cached("some", lambda: generator.make_boards(50, seed=9))
+    path = next(made_dir.glob("*.csv"))
     content = path.read_bytes()
-    with monkeypatch.context() as patch:
-        patch.setattr(data, "make_boards", lambda *_: pytest.fail("made a second time"))
-        assert (data.made_boards(50, seed=9, folder=tmp_path).quizzes == first.quizzes).all()
+    again = data.cached("some", lambda: pytest.fail("made a second time"))
+    assert (again.quizzes == first.quizzes).all()
     assert capsys.readouterr().out == ""
     for damaged in (content[:3000], content.replace(b"1", b"2", 1)):
         path.write_bytes(damaged)
-        assert (data.made_boards(50, seed=9, folder=tmp_path).quizzes == first.quizzes).all()
+        data.cached("some", lambda: generator.make_boards(50, seed=9))
         assert "making it again" in capsys.readouterr().out
         assert path.read_bytes() == content
-    path.with_suffix(".sha256").write_bytes(b"\xff")
-    data.made_boards(50, seed=9, folder=tmp_path)
-    assert "making it again" in capsys.readouterr().out
+
+
+def test_boards_cached_by_another_version_of_the_generator_are_not_used(made_dir, monkeypatch):
+    old = data.cached("some", lambda: generator.make_boards(5, seed=1))
+    monkeypatch.setattr(data, "VERSION", data.VERSION + 1)
+    new = data.cached("some", lambda: generator.make_boards(5, seed=2))
+    assert (new.quizzes != old.quizzes).any()
 
 
 def ask_for_boards(folder):
     said = io.StringIO()
+    data.MADE_DIR = folder
     with contextlib.redirect_stdout(said):
-        boards = data.made_boards(300, seed=4, folder=folder)
+        boards = data.cached("some", lambda: generator.make_boards(300, seed=4))
     return int(boards.quizzes.sum()), said.getvalue()
 
 
@@ -313,11 +230,10 @@ def test_two_processes_may_ask_for_the_same_boards_at_once(tmp_path):
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".sha256"]
 
 
-def test_more_training_boards_begin_with_the_shipped_ones(splits, tmp_path, monkeypatch, capsys):
+def test_more_training_boards_begin_with_the_shipped_ones(splits, made_dir, monkeypatch, capsys):
     sizes = {"train": 300, "validation": 100, "test": 100}
     few = {name: boards.first(sizes[name]) for name, boards in splits.items()}
     monkeypatch.setattr(data, "load_split", few.get)
-    monkeypatch.setattr(data, "made_boards", lambda n, seed: generator.make_boards(n, seed))
     assert (data.training_boards(50).quizzes == few["train"].quizzes[:50]).all()
     more = data.training_boards(400)
     assert len(more.quizzes) == 400 and (more.quizzes[:300] == few["train"].quizzes).all()
@@ -325,6 +241,33 @@ def test_more_training_boards_begin_with_the_shipped_ones(splits, tmp_path, monk
     fewer = data.training_boards(400)
     assert len(fewer.quizzes) == 399 and len(symmetry.leaked(fewer, few["test"])) == 0
     assert "1 boards left out" in capsys.readouterr().out
+
+
+def test_minimal_training_boards_are_the_first_ones_with_fewer_clues(made_dir):
+    boards = data.training_boards(6)
+    mixed = data.training_boards(6, n_minimal=3)
+    assert (mixed.solutions == boards.solutions).all()
+    fewer = (mixed.quizzes > 0).sum(1) < (boards.quizzes > 0).sum(1)
+    assert fewer.tolist() == [True] * 3 + [False] * 3
+    again = data.training_boards(8, n_minimal=3)  # read from the file
+    assert (again.quizzes[:6] == mixed.quizzes).all() and len(list(made_dir.iterdir())) == 2
+    with pytest.raises(BoardError, match="7 of 6 training boards minimal"):
+        data.training_boards(6, n_minimal=7)
+
+
+@pytest.mark.slow
+def test_boards_and_nets_come_along_when_the_package_is_installed(tmp_path):
+    """Without ``-e``, and away from the checkout."""
+    root = data.DATA_DIR.parent
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path]
+    subprocess.run([*pip, root], check=True)
+    code = "from sudoku_sweep import data, model; print(data.DATA_DIR, len(data.load_split('test').quizzes))"
+    code += "; model.load_checkpoint(data.DATA_DIR / 'winner.pt')"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout == f"{tmp_path}/sudoku_sweep/shipped 2000\n", done.stderr
 
 
 # --- augmentation -----------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from sudoku_sweep.errors import (
     ConfigError,
     DivergedError,
     OutOfMemoryError,
-    SudokuError,
 )
 from sudoku_sweep.train import Config
 
@@ -53,7 +52,7 @@ def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops, n_asked)
     loss = dense_loss(dense, quizzes, solutions)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(dense.parameters(), 1.0)
-    assert len(boards.quizzes) > 3 * train.chunk_size(len(boards.quizzes))  # several chunks
+    assert len(boards.quizzes) > 3 * train.CHUNK  # several chunks
     assert sums[0] / sums[2] == pytest.approx(loss.item(), rel=1e-6)
     assert int(sums[2]) == int((quizzes == 0).sum())
     for one, other in zip(chunked.parameters(), dense.parameters(), strict=True):
@@ -230,22 +229,32 @@ def test_an_interrupted_run_keeps_what_it_has(few):
         (dict(epochs=0), "epochs=0"),
         (dict(batch_size=2.5), "batch_size=2.5"),
         (dict(attention_dim=10, n_heads=3), "multiple of n_heads"),
-        (dict(mlp_ratio=100_000), "mlp_ratio=100000: this net is too large"),
-        (dict(n_loops=1001), "too large; at most 100,000,000 parameters and 1,000 loops"),
+        (dict(mlp_ratio=100_000), "mlp_ratio=100000: it should be less than or equal to 16"),
+        (dict(n_loops=1001), "n_loops=1001: it should be .* 1000"),
+        (dict(epochs=2**62), "epochs=4611686018427387904: it should be .* 1000000"),
+        (dict(n_heads=0), "n_heads=0"),
+        (dict(n_loops=True), "n_loops=True"),
+        (dict(steps_per_epoch="5"), "steps_per_epoch='5' is a string"),
+        (dict(validation_boards=0), "validation_boards=0"),
         (dict(learning_rate="1e-5"), r"1\.0e-5"),
         (dict(learning_rate=-1.0), "learning_rate=-1.0"),
         (dict(learning_rate=math.nan), "learning_rate=nan"),
         (dict(learning_rate=True), "learning_rate=True"),
         (dict(seed="a"), "seed='a'"),
-        (dict(seed=2**63), "seed=9223372036854775808: give one from"),
-        (dict(batch_size=10**20), "batch_size=1.*below 2"),
-        (dict(learning_rate=10**400), "learning_rate=1000.*finite"),
+        (dict(seed=2**63), "seed=9223372036854775808: it should be less"),
+        (dict(batch_size=10**20), "batch_size=1.*less than"),
+        (dict(learning_rate=10**400), "learning_rate=1000"),
         (dict(dropout=0.1), "no hyperparameter dropout; there are learning_rate"),
     ],
 )
 def test_a_config_that_cannot_be_trained_is_refused(values, word):
     with pytest.raises(ConfigError, match=word):
-        Config.of(values)
+        Config(**values)
+
+
+def test_a_run_is_scored_on_as_many_boards_as_its_config_says(few):
+    result = train.fit(Config(**SMALL, validation_boards=10), few, few)
+    assert result.summary["val_loss"] == train.evaluate(result.model, few.first(10)).loss
 
 
 def test_numbers_of_numpy_are_numbers():
@@ -254,7 +263,7 @@ def test_numbers_of_numpy_are_numbers():
     assert type(config.epochs) is int and type(config.learning_rate) is float
 
 
-names = st.sampled_from([*Config.__dataclass_fields__, "nonsense"])
+names = st.sampled_from([*Config.model_fields, "nonsense"])
 anything = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=3)
 
 
@@ -262,8 +271,8 @@ anything = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.tex
 @given(st.dictionaries(names, anything, max_size=4))
 def test_any_values_make_a_config_or_one_clear_error(values):
     try:
-        config = Config.of(values)
-    except SudokuError as refusal:
+        config = Config(**values)
+    except ConfigError as refusal:
         assert any(name in str(refusal) for name in values)
     else:
         assert config.attention_dim % config.n_heads == 0 and config.epochs >= 1

@@ -1,12 +1,13 @@
-"""Looking inside a trained net: where its heads look, which boards it solves, which cells it gets wrong."""
+"""What a trained net has learned: where its heads look, which boards it solves, which cells it gets wrong.
+
+All of it from arrays, so that any solver can be looked at in the same way.
+"""
 
 import itertools
 
 import numpy as np
 import pandas as pd
-import torch
 
-from .. import data, train
 from ..boards.rules import ALL_DIGITS, BOX, COLUMN, N_DIGITS, ROW, taken_digits
 
 LINES = {"row": ROW, "column": COLUMN, "box": BOX}
@@ -18,7 +19,7 @@ def head_scores(maps):
 
     Parameters
     ----------
-    maps : tensor [pass, board, head, from cell, to cell]
+    maps : array [pass, board, head, from cell, to cell]
         From ``SudokuTransformer.attention_maps``.
 
     Returns
@@ -28,20 +29,15 @@ def head_scores(maps):
         ``box``. A cell may count twice, as one of its row and of its box. A head that looked everywhere alike would
         have 1/81 and three times 8/81.
     """
-    flow = maps.mean(1)  # [pass, head, from cell, to cell]
-    places = {"itself": np.eye(81, dtype=bool)}
-    for name, line in LINES.items():
-        places[name] = (line[:, None] == line) & ~places["itself"]
-    shares = {
-        name: (flow * torch.from_numpy(place)).sum(3).mean(2) for name, place in places.items()
-    }  # each [pass, head]
-    rows = [
-        {"pass": at + 1, "head": head + 1}
-        | {name: share[at, head].item() for name, share in shares.items()}
-        for at in range(flow.shape[0])
-        for head in range(flow.shape[1])
-    ]
-    return pd.DataFrame(rows)
+    flow = np.asarray(maps).mean(1)  # [pass, head, from cell, to cell]
+    itself = np.eye(81, dtype=bool)
+    places = {"itself": itself}
+    places |= {name: (line[:, None] == line) & ~itself for name, line in LINES.items()}
+    passes, heads = np.indices(flow.shape[:2]) + 1
+    table = {"pass": passes.ravel(), "head": heads.ravel()}
+    for name, place in places.items():
+        table[name] = (flow * place).sum(3).mean(2).ravel()
+    return pd.DataFrame(table)
 
 
 def candidates(quizzes):
@@ -50,33 +46,50 @@ def candidates(quizzes):
     return np.where(quizzes > 0, 0, left)
 
 
-def mistakes(net, boards):
-    """Where a net goes wrong in a single look: by the number of digits that the rules leave for a blank cell.
+def mistakes(boards, answers):
+    """Where answers are wrong, by the number of digits that the rules leave for a blank cell.
 
-    Returns a DataFrame with ``candidates``, ``cells``, and ``right`` (share).
+    Parameters
+    ----------
+    boards : Boards
+    answers : array [board, 81]
+        The digits that were filled in, for instance a net's best ones in a single look.
+
+    Returns
+    -------
+    DataFrame
+        With ``candidates``, ``cells``, and ``right`` (share).
     """
-    quizzes, _ = train.to_tensors(boards, net.place.device)
-    with torch.no_grad():
-        answers = torch.cat([net(part)[-1].argmax(2) + 1 for part in quizzes.split(256)])
-    right = answers.cpu().numpy() == boards.solutions
     left, blank = candidates(boards.quizzes), boards.quizzes == 0
+    right = np.asarray(answers) == boards.solutions
     table = pd.DataFrame({"candidates": left[blank], "right": right[blank]})
     grouped = table.groupby("candidates")["right"].agg(["size", "mean"]).reset_index()
     return grouped.rename(columns={"size": "cells", "mean": "right"})
 
 
-def by_clues(net, boards, bands=CLUE_BANDS):
-    """Which boards a net solves, by their number of clues: DataFrame with ``clues``, ``boards``, and two shares.
+def solved_by_clues(boards, bands=CLUE_BANDS, **solved):
+    """Which boards were solved, by their number of clues.
 
-    ``step_by_step`` as ``model.solve`` goes about it, ``one_shot`` with every blank filled in one look.
+    Parameters
+    ----------
+    boards : Boards
+    bands : tuple of int
+        The fewest clues of each group, and one more than the most of the last.
+    **solved : bool array [board]
+        One for each way to solve, such as ``step_by_step=...``.
+
+    Returns
+    -------
+    DataFrame
+        With ``clues``, ``boards``, and a column of shares for each way.
     """
     clues = (boards.quizzes > 0).sum(1)
     rows = []
     for low, high in itertools.pairwise(bands):
         chosen = (clues >= low) & (clues < high)
         if chosen.any():
-            part = data.Boards(boards.quizzes[chosen], boards.solutions[chosen])
-            scores = train.evaluate(net, part)
             row = {"clues": f"{low}-{high - 1}", "boards": int(chosen.sum())}
-            rows.append(row | {"step_by_step": scores.solved, "one_shot": scores.solved_one_shot})
+            rows.append(
+                row | {way: np.asarray(right)[chosen].mean() for way, right in solved.items()}
+            )
     return pd.DataFrame(rows)

@@ -1,163 +1,186 @@
-"""The runs of a sweep in one CSV file, curves included: written from a local sweep, read back as its runs."""
+"""Runs as plain tables, curves included: written from any runs, read back as tables and as runs.
+
+``NAME.csv`` has a row for each run, ``NAME_history.csv`` one for each time that a run logged, and ``NAME.json`` what
+belongs to the whole. A cell holds JSON, so that 1, "1" and true come back as they were; text stands as it is where it
+cannot be taken for something else. An empty cell: this run has no such value.
+"""
 
 import csv
 import io
-import itertools
 import json
-import operator
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
-from .. import local, sweeps
+import pandas as pd
+
 from ..files import write_atomically
-from ..local import SweepError, search
+from . import tables
 
-REPEATED = 10  # how many runs from either end are trained again
-N_SEEDS = 2  # and with how many other seeds each
-TEXT = ("state", "preset", "summary.device", "summary.commit")  # columns that hold no JSON
-LONGEST = 2**31 - 1  # characters of a cell: curves are longer than what csv takes by itself
+COLUMNS = ("index", "id", "name", "state", "config", "summary", "seconds", "error")  # in this order
+SHARED = {"devices": "summary.device", "commits": "summary.commit", "seeds": "config.seed"}
 
 
-def save(path, sweep_id):
-    """Write the ended runs of a local sweep, a row each; returns how many.
+@dataclass
+class Results:
+    """What ``load`` read.
 
-    Above them, lines that begin with ``#`` say which sweep it is, and what it ran on. Columns: ``index`` in the
-    sweep, ``preset``, ``state``, ``config.*``, ``summary.*``, ``seconds`` of wall time, ``error``, and ``curve``: the
-    logged rows. All but the columns of ``TEXT`` are in JSON. A summary holds the last value of what was logged, and
-    what the run noted besides: here ``device``, ``commit``, and ``seconds`` and ``cpu_seconds`` of training.
+    frame : DataFrame; as ``tables.runs_frame`` gives it, and ``index``, ``seconds``, ``error``
+    history : DataFrame; a row for each logged row: ``id`` and ``name`` of the run, then what it logged
+    metadata : dict; ``sweep`` is the sweep's configuration, ``runs`` their number; and what they ran on
+    runs : list of dict; whole, W&B's own bookkeeping included: keyword arguments of ``local.LocalRun``
     """
-    config = local.sweep_config(sweep_id)
-    rows = [
-        {"index": run.index, "preset": config.get("name", ""), "state": run.state}
-        | {f"config.{name}": value for name, value in run.config.items()}
-        | {f"summary.{name}": value for name, value in sorted(run.summary.items())}
-        | {"seconds": run.seconds, "curve": run.rows}
-        | ({"error": run.error} if run.error else {})
-        for run in local.runs(sweep_id)
-        if run.state in local.DONE
-    ]
-    if not rows:
-        raise SweepError(f"no run of sweep {sweep_id} has ended yet: there is nothing to write")
-    columns = sorted({"error"}.union(*rows), key=_place)
-    text = io.StringIO()
-    text.write(
-        f"# {len(rows)} runs of this sweep, {local.n_runs(config) or 'any number'} in all:\n"
-    )
-    text.write(f"# {json.dumps(config)}\n")
-    facts = ("summary.device", "summary.commit", "config.seed")
-    found = [sorted({str(row[fact]) for row in rows if fact in row}) for fact in facts]
-    text.write("# device: {}; commit: {}; seed: {}\n".format(*map(", ".join, found)))
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(name, value) for name, value in row.items()} for row in rows)
-    write_atomically(path, text.getvalue().encode())
-    return len(rows)
+
+    frame: pd.DataFrame
+    history: pd.DataFrame = field(repr=False)
+    metadata: dict
+    runs: list = field(repr=False)
 
 
-def _cell(column, value):
-    return value if column in TEXT else json.dumps(value, separators=(",", ":"))
+def export(path, runs, metadata):
+    """Write runs as plain tables; what was there under the same name is replaced.
 
-
-def _place(column):
-    """Where a column stands: what was set, what came of it, the curve last."""
-    order = ("index", "preset", "state", "config", "summary", "seconds", "error", "curve")
-    return order.index(column.partition(".")[0]), column
-
-
-# What json, csv and the lines of `load` and `_run` raise on files that hold something else.
-_NO_RESULTS = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-    csv.Error,
-)
-
-
-def load(path):
-    """Read what ``save`` wrote: ``(sweep_config, runs)``, the runs as ``local.runs`` gives them.
+    Parameters
+    ----------
+    path : path
+        ``NAME`` or ``NAME.csv``.
+    runs : list
+        Local runs, or those of W&B's ``Api``.
+    metadata : dict
+        What belongs to the whole, in kinds that JSON has; ``sweep`` is the sweep's configuration. The number of
+        ``runs``, and the ``devices``, ``commits`` and ``seeds`` that they note, are added.
 
     Raises
     ------
-    SweepError
-        No such file, or one that holds something else.
+    ValueError
+        No runs.
+    StorageError
+        A file cannot be written.
     """
-    try:
-        # io's lines, not splitlines(), which breaks a text at form feeds and the like, too
-        lines = list(io.StringIO(Path(path).read_text("utf-8")))
-        config = json.loads(lines[1].removeprefix("# "))
-        search.check(config)
-        table = itertools.dropwhile(lambda line: line.startswith("#"), lines)
-        csv.field_size_limit(LONGEST)
-        runs = [_run(row) for row in csv.DictReader(table)]
-    except _NO_RESULTS as error:
-        raise SweepError(
-            f"{path} is no file of results that can be read ({type(error).__name__}: {error}): "
-            "`python -m sudoku_sweep export` writes one"
-        ) from error
-    return config, runs
-
-
-def _run(row):
-    row = {name: text if name in TEXT else json.loads(text) for name, text in row.items() if text}
-    part = {
-        kind: {name.removeprefix(kind): row[name] for name in row if name.startswith(kind)}
-        for kind in ("config.", "summary.")
+    rows, logged = [], []
+    for position, run in enumerate(runs):
+        index = getattr(run, "index", position)  # W&B's runs have none, nor the last two of a row
+        row = {"index": index, "id": run.id, "name": run.name, "state": run.state}
+        row |= tables.flatten("config", run.config) | tables.flatten("summary", run.summary)
+        last = {name: getattr(run, name, None) for name in ("seconds", "error")}
+        rows.append(row | {name: value for name, value in last.items() if value is not None})
+        logged += [(index, values) for values in run.scan_history()]
+    if not rows:
+        raise ValueError("no runs: there is nothing to write")
+    shared = {
+        fact: list(dict.fromkeys(row[column] for row in rows if column in row))
+        for fact, column in SHARED.items()
     }
-    name = f"run-{row['index'] + 1}"
-    for column, kind in (("index", int), ("seconds", float | int), ("curve", list)):
-        if not isinstance(row[column], kind) or isinstance(row[column], bool):
-            raise TypeError(f"{name}: {column} is {row[column]!r}")
-    if row["index"] < 0 or row["state"] not in local.DONE:
-        raise ValueError(f"{name}: {row['state']!r} is no state of a run that has ended")
-    return local.LocalRun(
-        index=row["index"],
-        id=f"row-{row['index'] + 1}",
-        name=name,
-        state=row["state"],
-        config=part["config."],
-        summary=part["summary."],
-        error=row.get("error"),
-        seconds=row["seconds"],
-        rows=[dict(logged) for logged in row["curve"]],
-    )
+    about = json.dumps(metadata | {"runs": len(rows)} | shared, indent=1)
+    columns = sorted({"seconds", "error"}.union(*rows), key=_place)
+    names = list(dict.fromkeys(name for _, values in logged for name in values))
+    table, history, whole = _paths(path)
+    write_atomically(table, _csv([map(_written, columns), *(_cells(row, columns) for row in rows)]))
+    lines = [[index, *_cells(values, names)] for index, values in logged]
+    write_atomically(history, _csv([["index", *map(_written, names)], *lines]))
+    write_atomically(whole, f"{about}\n".encode())
 
 
-def resume(path):
-    """Set up a local grid sweep in which the runs of a file are done already; returns its id."""
-    config, runs = load(path)
-    sweep_id = local.import_runs(config, runs, project=config.get("project", sweeps.PROJECT))
-    print(f"{len(runs)} of them are done already")
-    return sweep_id
+def _paths(path):
+    """The three files of one name."""
+    path = Path(path)
+    stem = path.with_suffix("") if path.suffix == ".csv" else path
+    return [stem.with_name(stem.name + ending) for ending in (".csv", "_history.csv", ".json")]
 
 
-def repeat(path):
-    """Set up a local sweep that trains the best and the worst runs of a file again, with other seeds; returns its id.
+def _place(column):
+    """Where a column stands: what was set, then what came of it."""
+    return COLUMNS.index(column.partition(".")[0]), column
 
-    Best is by the metric of the file's sweep; of runs that differ in their seed alone, the best one counts. The seeds
-    are the smallest from 1 on that no run of the file has. Of the new sweep's two parameters one is the ``seed``, the
-    other holds all ``settings`` of a run, and its ``row`` in the file.
+
+def _csv(lines):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue().encode()
+
+
+def _cells(values, names):
+    """What stands under some names, written; nothing where there is no such value."""
+    return [_written(values[name]) if name in values else "" for name in names]
+
+
+def _written(value):
+    """A value as JSON; text as it is, if it is printable and cannot be read as anything else."""
+    if isinstance(value, str) and value and value.isprintable() and _read(value) == value:
+        return value
+    return json.dumps(value)
+
+
+def _read(cell):
+    """What ``_written`` made a cell of."""
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell
+
+
+def load(path):
+    """Read what ``export`` wrote, given as ``NAME`` or ``NAME.csv``. Returns ``Results``.
+
+    Raises
+    ------
+    ValueError
+        No such files, or some that hold something else.
     """
-    config, runs = load(path)
-    metric = config.get("metric") or sweeps.FULL["metric"]
-    finished = [run for run in runs if run.state == "finished"]
-    known = [(search.known(metric["name"], vars(run)), run) for run in finished]
-    scores = [(values[-1], run) for values, run in known if values]
-    if not scores:
-        raise SweepError(f"{path}: no run has finished with a number for {metric['name']!r}")
-    if any("row" in run.config for run in finished):
-        raise SweepError(f"{path} holds repeats; give the file that they were made from")
-    scores.sort(key=operator.itemgetter(0), reverse=search.goal({"metric": metric}) == "maximize")
-    ranked = {}
-    for _, run in scores:
-        settings = {name: value for name, value in run.config.items() if name != "seed"}
-        ranked.setdefault(json.dumps(settings, sort_keys=True), {"row": run.index} | settings)
-    ranked = list(ranked.values())
-    settings = ranked[:REPEATED] + ranked[REPEATED:][-REPEATED:]
-    used = {run.config.get("seed", 0) for run in runs}
-    seeds = itertools.islice((seed for seed in itertools.count(1) if seed not in used), N_SEEDS)
-    parameters = {"settings": {"values": settings}, "seed": {"values": list(seeds)}}
-    again = {"method": "grid", "metric": metric, "parameters": parameters}
-    again |= {"name": config.get("name", ""), "description": f"runs of {Path(path).name} again"}
-    return local.sweep(again, project=sweeps.PROJECT)
+    table, history, whole = _paths(path)
+    try:
+        metadata = json.loads(whole.read_text("utf-8"))
+        parameters = metadata.get("sweep", {}).get("parameters", {})
+        runs = [_run(dict(row), parameters) for row in _rows(table)]
+        if len(runs) != metadata["runs"]:
+            raise ValueError(
+                f"{metadata['runs']} runs in {whole.name}, {len(runs)} in {table.name}"
+            )
+        by_index = {run["index"]: run for run in runs}
+        for (_, index), *logged in _rows(history):
+            by_index[index]["rows"].append(dict(logged))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{table}, with {history.name} and {whole.name} beside it, holds no results that can be read "
+            f"({type(error).__name__}: {error}). `python -m sudoku_sweep export` writes such files, and so does "
+            "results.export"
+        ) from error
+    frame = tables.runs_frame([SimpleNamespace(**run) for run in runs])
+    frame = frame.assign(
+        **{name: [run[name] for run in runs] for name in ("index", "seconds", "error")}
+    )
+    curves = [row | {"id": run["id"], "name": run["name"]} for run in runs for row in run["rows"]]
+    names = dict.fromkeys(["id", "name", *(name for row in curves for name in row)])
+    return Results(frame, pd.DataFrame(curves, columns=list(names)), metadata, runs)
+
+
+def _rows(path):
+    """The rows of a table, each a list of (name, value) without its empty cells."""
+    cells = pd.read_csv(path, header=None, dtype=str, keep_default_na=False).to_numpy()
+    names = [_read(cell) for cell in cells[0]]
+    return [
+        [(name, _read(cell)) for name, cell in zip(names, row, strict=True) if cell != ""]
+        for row in cells[1:]
+    ]
+
+
+def _run(row, parameters):
+    """A row as a run; what lies below a parameter of the sweep is nested again, as the sweep's agents gave it."""
+    if not isinstance(row["index"], int) or row["index"] < 0:
+        raise ValueError(f"index {row['index']!r}: give a whole number of at least 0")
+    run = {name: row[name] for name in ("index", "id", "name", "state")}
+    run |= {"config": {}, "summary": {}, "rows": []}
+    run |= {name: row.get(name) for name in ("seconds", "error")}
+    for column, value in row.items():
+        kind, _, name = column.partition(".")
+        if kind == "summary":
+            run["summary"][name] = value
+        elif kind == "config":
+            # a name may hold dots of its own
+            whole = name in parameters or name.partition(".")[0] not in parameters
+            *above, last = [name] if whole else name.split(".")
+            inside = run["config"]
+            for part in above:
+                inside = inside.setdefault(part, {})
+            inside[last] = value
+    return run

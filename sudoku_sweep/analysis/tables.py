@@ -1,4 +1,8 @@
-"""From runs, local or of W&B's ``Api``, to tables: the best runs, and what made them good."""
+"""From runs to tables: the best runs, and what made them good.
+
+Runs are read by the attributes that those of W&B's ``Api`` have, wherever they come from: ``id``, ``name``, ``state``,
+``config``, ``summary`` and ``scan_history``.
+"""
 
 from numbers import Number
 
@@ -13,28 +17,29 @@ def runs_frame(runs):
     logged every epoch (the schedule, near 0 at the end). Nested values get dotted names. W&B's own bookkeeping
     (names with ``_``) is left out.
     """
-    rows = []
-    for run in runs:
-        row = {"id": run.id, "name": run.name, "state": run.state}
-        for kind in ("config", "summary"):
-            row |= _flat(kind, getattr(run, kind))
-        rows.append(row)
-    return pd.DataFrame(rows, columns=None if rows else ["id", "name", "state"])
+    rows = [
+        {"id": run.id, "name": run.name, "state": run.state}
+        | {column: _setting(value) for column, value in flatten("config", run.config).items()}
+        | flatten("summary", run.summary)
+        for run in runs
+    ]
+    columns = dict.fromkeys(column for row in rows for column in row)
+    shown = [column for column in columns if "._" not in column]
+    return pd.DataFrame(rows, columns=shown or ["id", "name", "state"])
 
 
-def _flat(prefix, values):
+def _setting(value):
+    """``None`` as text: a setting like others, which pandas would call missing."""
+    return "None" if value is None else value
+
+
+def flatten(prefix, values):
     """A nested mapping as one dict with dotted names: ``{"a": {"max": 1}}`` -> ``{"prefix.a.max": 1}``."""
     flat = {}
     for name in values.keys():  # noqa: SIM118  (W&B's summaries are no iterables)
-        if name.startswith("_"):
-            continue
         value = values[name]
-        if hasattr(type(value), "keys"):
-            flat |= _flat(f"{prefix}.{name}", value)
-        elif value is None and prefix.startswith("config"):
-            flat[f"{prefix}.{name}"] = "None"  # a setting like others; pandas would call it missing
-        else:
-            flat[f"{prefix}.{name}"] = value
+        nested = hasattr(type(value), "keys")
+        flat |= flatten(f"{prefix}.{name}", value) if nested else {f"{prefix}.{name}": value}
     return flat
 
 
@@ -76,12 +81,18 @@ def leaderboard(frame, metric="val_accuracy", goal="maximize"):
     return frame.loc[order, columns].rename(columns=short_name).reset_index(drop=True)
 
 
-def best_run(runs, metric="val_accuracy", goal="maximize"):
-    """The run with the highest (or, to ``minimize``, lowest) score; ``None`` if no run has one."""
-    found = scores(runs_frame(runs), metric).dropna()
+def best_row(frame, metric="val_accuracy", goal="maximize"):
+    """The row of the run with the highest (or, to ``minimize``, lowest) score; ``None`` if no run has one."""
+    found = scores(frame, metric).dropna()
     if found.empty:
         return None
-    return runs[found.idxmin() if goal == "minimize" else found.idxmax()]
+    return frame.loc[found.idxmin() if goal == "minimize" else found.idxmax()]
+
+
+def best_run(runs, metric="val_accuracy", goal="maximize"):
+    """The run with the highest (or, to ``minimize``, lowest) score; ``None`` if no run has one."""
+    row = best_row(runs_frame(runs), metric, goal)
+    return None if row is None else next(run for run in runs if run.id == row["id"])
 
 
 def outcomes(frame, metric="val_accuracy"):
@@ -167,8 +178,3 @@ def seed_spread(repeats, metric="val_accuracy", goal="maximize"):
 def short_name(column):
     """A column's name without ``config.`` or ``summary.``."""
     return column.removeprefix("config.").removeprefix("summary.")
-
-
-def numbers_first(value):
-    """A key that sorts numbers by size and puts everything else after them, by its text."""
-    return (0, value, "") if isinstance(value, Number) else (1, 0, str(value))

@@ -47,7 +47,7 @@ def _fill_grids(n, rng):
     return grids
 
 
-def _pluck(grids, clues, rng):
+def _remove_clues(grids, clues, rng):
     """Blank cells of solved grids [board, 81] so that each keeps exactly one solution.
 
     Cells are visited in random order. A cell is blanked only if its digit is then a *hidden single*: within
@@ -90,7 +90,7 @@ def make_boards(n, seed, clues=(30, 60)):
         Same seed, same boards.
     clues : (int, int)
         The number of clues aimed at is drawn uniformly from this range, bounds included. A board that
-        cannot be thinned that far (few go below 32) keeps more clues.
+        cannot lose so many (few go below 32) keeps more clues.
 
     Returns
     -------
@@ -114,4 +114,4 @@ def _make_chunk(seed, chunk, low, high):
         grids = np.concatenate([grids, _fill_grids(2 * CHUNK, rng)])
     grids = grids[:CHUNK]
     target = low + (rng.random(CHUNK) * (high - low + 1)).astype(int)
-    return Boards(_pluck(grids, target, rng), grids)
+    return Boards(_remove_clues(grids, target, rng), grids)

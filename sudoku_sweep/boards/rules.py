@@ -39,15 +39,20 @@ class Boards(NamedTuple):
             raise BoardError(f"cannot take the first {n} boards: the number must be 0 or more")
         return Boards(self.quizzes[:n], self.solutions[:n])
 
+    def where(self, chosen):
+        """The boards for which the mask ``chosen``, bool [board], holds."""
+        return Boards(self.quizzes[chosen], self.solutions[chosen])
+
 
 def obeys_rules(grids):
     """Which full grids [board, 81] hold every digit 1-9 once per row, column and box: bool [board]."""
-    bit_of = (1 << np.arange(10)).astype(np.uint16)
+    bit_of = np.zeros(256, np.uint16)  # a blank, or what is no digit at all, counts for nothing
+    bit_of[1:10] = 1 << np.arange(9)
     # [cell, board]: digits stand far apart in memory otherwise
     bits = bit_of[np.ascontiguousarray(grids.T)]
     good = np.ones(len(grids), dtype=bool)
     for unit in UNITS:
-        good &= np.bitwise_or.reduce(bits[unit], axis=0) == ALL_DIGITS << 1
+        good &= np.bitwise_or.reduce(bits[unit], axis=0) == ALL_DIGITS
     return good
 
 

@@ -1,4 +1,4 @@
-"""``python -m sudoku_sweep solve``: boards from a user, solved step by step by a trained net, and checked."""
+"""``solve``: boards from a user, solved step by step by a trained net, and checked."""
 
 import csv
 import io
@@ -12,7 +12,16 @@ from ..files import write_atomically
 
 WINNER = data.DATA_DIR / "winner.pt"
 GUESSES = 100_000  # to count the solutions of a board: seconds, and far more than most boards take
-SURE = 0.999  # more looks than with the 0.99 of `solver.solve`, and more of the hard boards solved
+SURE = 0.999  # more steps than with the 0.99 of `solver.solve`, and more of the hard boards solved
+
+
+def add_commands(add):
+    """Add ``solve`` to the command line."""
+    command = add("solve", solve)
+    command.add_argument("board", nargs="?", help="81 digits, 0 or . for a blank")
+    command.add_argument("--file", metavar="IN.csv", help="a file with a column quizzes")
+    command.add_argument("--out", metavar="OUT.csv", help="with --file: where the solutions go")
+    command.add_argument("--net", default=WINNER, help="default: data/winner.pt")
 
 
 def name_of(cell):
@@ -29,30 +38,29 @@ def grid_text(board):
 
 
 def solve_one(net, board):
-    """Solve one board [81]; print each look, the end, and how sure the net was. Returns whether it is solved."""
+    """Solve one board [81]; print each step, the end, and how sure the net was. Returns whether it is solved."""
     found = solver.solve(net, board[None], SURE)
-    filled, step, confidence = (
-        part[0].numpy() for part in (found.boards, found.step, found.confidence)
-    )
-    for look in range(1, step.max() + 1):
-        cells = np.flatnonzero(step == look)
+    fields = (found.boards, found.step, found.confidence)
+    filled, filled_in, confidence = (part[0].numpy() for part in fields)
+    for step in range(1, filled_in.max() + 1):
+        cells = np.flatnonzero(filled_in == step)
         digits = " ".join(f"{name_of(cell)}={filled[cell]}" for cell in cells)
-        print(f"look {look}, at least {confidence[cells].min():.1%} sure: {digits}")
+        print(f"step {step}, at least {confidence[cells].min():.1%} sure: {digits}")
     print(grid_text(filled))
-    print(_verdict(board, filled, step, confidence, bool(found.solved[0])))
+    print(_outcome(board, filled, filled_in, confidence, bool(found.solved[0])))
     return bool(found.solved[0])
 
 
-def _verdict(board, filled, step, confidence, solved):
+def _outcome(board, filled, filled_in, confidence, solved):
     """The end in a sentence or two. The rules are checked here, never taken from the net."""
     n_solutions = count_solutions(board, guesses=GUESSES)
-    if solved and not step.max():
+    if solved and not filled_in.max():
         return "solved: it was full already"
     if solved:
-        least = np.where(step > 0, confidence, 2).argmin()
+        least = np.where(filled_in > 0, confidence, 2).argmin()
         sure = f"least sure of {name_of(least)}={filled[least]} ({confidence[least]:.1%})"
-        looks = "1 look" if step.max() == 1 else f"{step.max()} looks"
-        text = f"solved in {looks}, by the rules; {sure}"
+        steps = "1 step" if filled_in.max() == 1 else f"{filled_in.max()} steps"
+        text = f"solved in {steps}, by the rules; {sure}"
         others = {
             1: "",
             2: "; the board has other solutions, too",

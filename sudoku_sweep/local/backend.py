@@ -1,4 +1,4 @@
-"""Where sweeps run: W&B's server if it can be used, else this machine."""
+"""Whether sweeps run with a W&B account or on this machine, and what wandb is told for either."""
 
 import math
 import os
@@ -7,7 +7,7 @@ import sys
 
 import wandb
 
-from .. import local
+from .errors import SweepError
 
 LOGIN_SECONDS = 10
 NO_KEY = 3
@@ -22,66 +22,64 @@ os._exit(status)
 
 # What wandb is told, unless the reader has told it something else.
 OFFLINE = {
-    "WANDB_MODE": "offline",
+    "WANDB_MODE": "dryrun",  # wandb's older word for offline: so "offline" is what the reader has set
     "WANDB_SILENT": "true",  # else a dozen lines per run and more, with the path of its folder
 }
 ONLINE = {
     "WANDB_QUIET": "true",  # links and warnings, no more
     "WANDB_INIT_TIMEOUT": "30",  # seconds; by default 90
-    "WANDB_FINISH_TIMEOUT": "60",  # seconds; by default a cell waits for a lost server for ever
+    "WANDB_FINISH_TIMEOUT": "60",  # seconds; by default wandb waits for a lost server for ever
 }
 
-_set_here = {}  # of these, what choose_backend has set by itself
+_set_here = {}  # of these, what ``account_usable`` has set by itself
 
 
-def choose_backend():
-    """``wandb`` if it can be used, else ``sudoku_sweep.local``, which has the same ``sweep`` and ``agent``.
-
-    Never asks anything. ``WANDB_MODE=offline`` is respected, and so is what ``wandb offline`` or ``wandb disabled``
-    has written into the folder's settings; otherwise ``wandb.login(prompt=False)`` decides,
-    under a time limit of ten seconds (``WANDB_HTTP_TIMEOUT`` if set) and some for the start. Without a key,
-    with one that W&B refuses, or without a network, runs stay on this machine, and one printed line says why
-    and how to change it. How much wandb prints and how long it waits is set to ``OFFLINE`` or ``ONLINE``.
-    """
+def account_usable():
+    """Whether W&B's server can be used; one printed line says why not. Sets what wandb is told for either case."""
+    limit = _login_seconds()
     for name, value in _set_here.items():  # the reader may have logged in since
         if os.environ.get(name) == value:
             del os.environ[name]
     wandb.teardown()  # wandb reads environment and settings once; its next use reads them again
     chosen = os.environ.get("WANDB_MODE")
     mode = chosen or wandb.setup().settings.mode
+    told = OFFLINE
     if mode != "online":
         undo = "Unset it" if chosen else "Run `wandb online` in a terminal"
         what = "WANDB_MODE is" if chosen else "here W&B was set to"
         print(f"{what} {mode}: no account is used. {undo} to use yours.")
-        backend = local
-    elif reason := _why_not_online():
+        told = {name: value for name, value in OFFLINE.items() if name != "WANDB_MODE"}
+    elif reason := why_not_online(limit):
         print(
             f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal."
         )
-        backend = local
     else:
         print("Logged in: runs and sweeps go to your W&B account.")
         print(
             "If wandb warns that data was not uploaded, `wandb sync --include-online` does it later."
         )
-        backend = wandb
-    settings = ONLINE if backend is wandb else OFFLINE
-    if mode == "disabled":
-        settings = OFFLINE | {"WANDB_MODE": mode}
+        told = ONLINE
     _set_here.clear()
-    _set_here.update({name: value for name, value in settings.items() if not os.environ.get(name)})
+    _set_here.update({name: value for name, value in told.items() if not os.environ.get(name)})
     os.environ.update(_set_here)
     wandb.teardown()
-    return backend
+    return told is ONLINE
 
 
-def _why_not_online():
-    """Why W&B's server cannot be used; None if it can.
+def _login_seconds():
+    given = os.environ.get("WANDB_HTTP_TIMEOUT") or str(LOGIN_SECONDS)
+    try:
+        return math.ceil(float(given))
+    except (ValueError, OverflowError):
+        raise SweepError(f"WANDB_HTTP_TIMEOUT is {given!r}: write seconds, such as 10") from None
+
+
+def why_not_online(limit):
+    """Why W&B's server cannot be used, asked for ``limit`` seconds; None if it can.
 
     Asked in a process of its own, which can be ended: where the server does not answer, wandb's service
     process may go on trying, and waiting for its end may take for ever.
     """
-    limit = math.ceil(float(os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS))
     try:
         status = subprocess.run(
             [sys.executable, "-c", LOGIN],

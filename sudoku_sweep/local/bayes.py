@@ -19,7 +19,7 @@ BELOW_ONE = 1 - 1e-12  # the quantile 1 of a normal distribution is infinite
 ANYWHERE, NEARBY = 2000, 500  # candidates: all over the cube, and around the best point so far
 
 
-def suggest(points, scores, pending, seed, number, snap):
+def suggest(points, scores, pending, seed, number, quantize):
     """The point to try next, in [0, 1).
 
     Parameters
@@ -32,13 +32,13 @@ def suggest(points, scores, pending, seed, number, snap):
         What is running now.
     seed, number : int
         The sweep's seed, and which of its runs this will be.
-    snap : callable
+    quantize : callable
         Maps points [n, dimension] to those that stand for the values they give: where a parameter has few
         values, all points of one value become one.
     """
     dimension = pending.shape[1]
     if number < STARTS or len(points) < 2:
-        return snap(
+        return quantize(
             qmc.Sobol(dimension, rng=seed).random(2 ** (number + 1).bit_length())[[number]]
         )[0]
     rng = np.random.default_rng([seed, number])
@@ -62,7 +62,7 @@ def suggest(points, scores, pending, seed, number, snap):
             (best + 0.1 * rng.standard_normal((NEARBY, dimension))).clip(0, BELOW_ONE),
         ]
     )
-    candidates = snap(candidates)  # [candidate, dimension]
+    candidates = quantize(candidates)  # [candidate, dimension]
     mean, deviation = process.predict(candidates, return_std=True)
     # Of the true scores, without the noise of a single run, which a second run would have, too.
     deviation = np.sqrt((deviation**2 - process.kernel_.k2.noise_level).clip(1e-12))

@@ -1,49 +1,26 @@
 """What a sweep configuration holds: its parameters, nested or not, its grid, and how many runs it makes."""
 
-import itertools
 import math
 import random
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from .distributions import LARGEST_GRID, choices, quantile, read
+import wandb
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, model_validator
+
+from . import distributions, hyperband
 from .errors import SweepError
+from .validation import Model, Number, validated
+
+MANY = 100_000  # configurations that are checked before a sweep starts
 
 
-def grid_points(sweep_config):
-    """Every configuration of a grid sweep, in W&B's order: names sorted, the last one changing fastest.
-
-    Raises
-    ------
-    SweepError
-        No parameters, no values, a continuous range, which a grid cannot enumerate, or a grid beyond all measure.
-    """
-    return [
-        nest(dict(zip(leaves(sweep_config), point, strict=True)))
-        for point in itertools.product(*_grid_values(sweep_config))
-    ]
-
-
-def grid_size(sweep_config):
-    """The number of configurations in a grid."""
-    return math.prod(map(len, _grid_values(sweep_config)))
-
-
-def _grid_values(sweep_config):
-    values = [choices(".".join(path), entry) for path, entry in leaves(sweep_config).items()]
-    size = math.prod(map(len, values))
-    if size > LARGEST_GRID:
-        raise SweepError(
-            f"a grid of {size:,} configurations: at most {LARGEST_GRID:,} can be listed; leave values out, or use "
-            "method: random"
-        )
-    return values
-
-
-def leaves(sweep_config):
-    """The parameters of a sweep as ``{path: entry}``, in W&B's order: names sorted, nested ones inside.
+def flatten(parameters):
+    """The entries of ``parameters`` as ``{path: entry}``, in W&B's order: names sorted, nested ones inside.
 
     A path is a tuple of names, of one name unless the parameter is nested. A ``SweepError`` says what is missing.
     """
-    parameters = sweep_config.get("parameters") if isinstance(sweep_config, dict) else None
     return dict(_walk((), parameters))
 
 
@@ -54,20 +31,21 @@ def _walk(above, parameters):
     for name, entry in sorted(parameters.items(), key=lambda item: str(item[0])):
         path = (*above, str(name))
         if not isinstance(entry, dict):
+            example = {"values": [1, 2]}
             raise SweepError(
-                f"parameter {'.'.join(path)}: give a dict such as {{'values': [1, 2]}}, not {entry!r}"
+                f"parameter {'.'.join(path)}: give a dict like {example}, not {entry!r}"
             )
-        if "parameters" in entry:
-            if len(entry) > 1:
-                raise SweepError(
-                    f"parameter {'.'.join(path)}: beside nested 'parameters' nothing else can stand"
-                )
+        if "parameters" not in entry:
+            yield path, entry
+        elif len(entry) == 1:
             yield from _walk(path, entry["parameters"])
         else:
-            yield path, entry
+            raise SweepError(
+                f"parameter {'.'.join(path)}: leave out what stands beside 'parameters'"
+            )
 
 
-def nest(values):
+def unflatten(values):
     """``{path: value}`` as a configuration: a dict, with dicts inside for nested parameters."""
     nested = {}
     for path, value in values.items():
@@ -78,50 +56,148 @@ def nest(values):
     return nested
 
 
-def n_runs(sweep_config, count=None):
+def _read_parameters(parameters):
+    flat = flatten(parameters)
+    return {path: distributions.read(".".join(path), entry) for path, entry in flat.items()}
+
+
+class Parameters(Model):
+    """The parameters of a sweep configuration, whatever else it holds: ``{path: Distribution}``."""
+
+    model_config = ConfigDict(extra="ignore")
+    parameters: Annotated[Any, PlainValidator(_read_parameters)]
+
+    def grid(self):
+        """Every configuration of the grid, as ``Points``; a ``SweepError`` where a parameter is a continuous range."""
+        values = {}
+        for path, distribution in self.parameters.items():
+            try:
+                values[path] = distribution.choices()
+            except ValueError as error:
+                raise SweepError(f"parameter {'.'.join(path)}: {error}") from None
+        return Points(values)
+
+    def searched(self):
+        """The parameters that have more than one fixed value, as ``{path: Distribution}``."""
+        fixed = distributions.Constant
+        return {path: one for path, one in self.parameters.items() if not isinstance(one, fixed)}
+
+
+class Metric(Model):
+    """What a sweep is judged by. Source: docs.wandb.ai, "Sweep configuration options"; ``impute``: W&B's engine."""
+
+    example = ". Write {'name': 'val_accuracy', 'goal': 'maximize'}, a name that your code logs"
+
+    name: str
+    goal: Literal["minimize", "maximize"] = "minimize"
+    target: Number = None
+    impute: Literal["worst", "best", "latest"] = "worst"
+
+
+def _project(name):
+    try:
+        wandb.Settings(project=name)
+    except wandb.errors.UsageError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+class SweepConfiguration(Parameters):
+    """W&B's sweep configuration, as far as it means something here. Source: docs.wandb.ai, the same page."""
+
+    model_config = ConfigDict(extra="forbid")
+    method: Literal["grid", "random", "bayes"]
+    metric: Annotated[Any, PlainValidator(partial(validated, Metric, what="metric"))] = None
+    run_cap: int = Field(None, ge=1)
+    early_terminate: Annotated[Any, PlainValidator(hyperband.read)] = None
+    name: str = ""
+    description: str = ""
+    project: Annotated[str, AfterValidator(_project)] = "uncategorized"
+    entity: Any = None  # this and the rest: for `wandb sweep`
+    program: Any = None
+    command: Any = None
+
+    @model_validator(mode="after")
+    def _fits_together(self):
+        if not self.metric and (self.method == "bayes" or self.early_terminate):
+            what = "early_terminate" if self.early_terminate else "method bayes"
+            raise ValueError(f"{what} needs a metric{Metric.example}")
+        if self.method == "bayes" and not self.searched():
+            raise ValueError("method bayes has nothing to search: every parameter is fixed")
+        if self.method == "grid":
+            self.grid()
+        return self
+
+
+def read(config):
+    """A sweep configuration, understood, as a ``SweepConfiguration``.
+
+    Raises
+    ------
+    SweepError
+        It cannot be run here; says what is wrong in it, where, and what to write instead.
+    """
+    return validated(SweepConfiguration, config, "a sweep configuration")
+
+
+class Points(Sequence):
+    """All combinations of values, the last one changing fastest; each is made when it is asked for."""
+
+    def __init__(self, values):
+        self.values = values  # {path: sequence}
+        self.size = math.prod(map(len, values.values()))  # may be more than ``len`` can say
+
+    def __len__(self):
+        return self.size
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[at] for at in range(self.size)[index]]
+        at = range(self.size)[index]
+        chosen = {}
+        for path, values in reversed(self.values.items()):
+            at, place = divmod(at, len(values))
+            chosen[path] = values[place]
+        return unflatten(dict(reversed(chosen.items())))
+
+
+def grid(config):
+    """Every configuration of a grid sweep, in W&B's order: names sorted, the last one changing fastest.
+
+    A sequence with ``len``, indices and iteration, none of which lists the whole grid.
+
+    Raises
+    ------
+    SweepError
+        No parameters, no values, or a continuous range, which a grid cannot enumerate.
+    """
+    return validated(Parameters, config, "a sweep configuration").grid()
+
+
+def n_runs(config, count=None):
     """How many runs a sweep makes: its grid, its ``run_cap`` and ``count``, whichever ends it first.
 
     ``None`` if nothing ends it: methods other than grid go on until they are stopped.
     """
-    cap = sweep_config.get("run_cap")
-    for name, limit in (("run_cap", cap), ("count", count)):
-        if limit is not None and (
-            not isinstance(limit, int) or isinstance(limit, bool) or limit < 1
-        ):
-            raise SweepError(
-                f"{name}={limit!r}: give a whole number of at least 1, or leave it out"
-            )
-    size = grid_size(sweep_config) if sweep_config.get("method") == "grid" else None
-    return min((limit for limit in (size, cap, count) if limit is not None), default=None)
+    if count is not None and (type(count) is not int or count < 1):
+        raise SweepError(f"count is {count!r}; give a whole number of at least 1, or leave it out")
+    sweep = read(config)
+    size = sweep.grid().size if sweep.method == "grid" else None
+    return min((limit for limit in (size, sweep.run_cap, count) if limit is not None), default=None)
 
 
-def configurations(sweep_config):
-    """What is worth checking before a sweep starts: all of a grid, else the ends of every range, combined.
+def configurations(config):
+    """What is worth checking before a sweep starts: the runs of a grid, else the ends of all ranges, combined.
 
-    What lies between the ends is drawn later. So are most of the combinations where there are more than
-    ``LARGEST_GRID`` of them.
+    What lies between the ends is drawn later. Of more than ``MANY`` configurations, so many are taken at random.
     """
-    if sweep_config.get("method") == "grid":
-        return grid_points(sweep_config)
-    entries = leaves(sweep_config)
-    tried = {path: _to_try(".".join(path), entry) for path, entry in entries.items()}
-    tried = {path: values for path, values in tried.items() if values is not None}
-    return [nest(dict(zip(tried, point, strict=True))) for point in _combinations(tried)]
-
-
-def _combinations(tried):
-    """All combinations of one value per parameter; of very many, some at random."""
-    if math.prod(map(len, tried.values())) <= LARGEST_GRID:
-        return itertools.product(*tried.values())
+    sweep = read(config)
+    if sweep.method == "grid":
+        points, size = sweep.grid(), n_runs(config)
+    else:
+        tried = {path: distribution.extremes() for path, distribution in sweep.parameters.items()}
+        points = Points({path: values for path, values in tried.items() if values})
+        size = points.size
     draw = random.Random(0)
-    return ([draw.choice(values) for values in tried.values()] for _ in range(LARGEST_GRID))
-
-
-def _to_try(name, entry):
-    """The values of one parameter that are worth checking; None if its distribution has no ends."""
-    kind, arguments = read(name, entry)
-    if kind == "constant" or kind.startswith("categorical"):
-        return [arguments["value"]] if kind == "constant" else arguments["values"]
-    if "min" in arguments:
-        return [quantile(name, entry, 0), quantile(name, entry, 1)]
-    return None
+    chosen = range(size) if size <= MANY else (draw.randrange(size) for _ in range(MANY))
+    return [points[index] for index in chosen]

@@ -7,56 +7,59 @@ Source: Li et al., "Hyperband", arxiv.org/abs/1603.06560, in the form of W&B's e
 
 import itertools
 import operator
+from typing import Annotated, Literal
 
-from .distributions import is_number
-from .errors import SweepError
+from annotated_types import Ge, Interval
+from pydantic import model_validator
 
-DEFAULTS = {"eta": 3, "strict": True}
-MOST = {"min_iter": 10**9, "max_iter": 10**9, "s": 100}  # beyond all use, and within all memory
+from .validation import Model, Number, validated
+
+Count = Annotated[int, Interval(ge=1, le=10**9)]  # beyond all use, and within all memory
 
 
-def check(rules):
-    """Refuse an ``early_terminate`` that describes no hyperband."""
-    if not isinstance(rules, dict) or rules.get("type") != "hyperband":
-        raise SweepError(
-            f"early_terminate {rules!r}: write {{'type': 'hyperband', 'min_iter': 3}} or leave it out"
-        )
-    for key in rules:
-        if key not in ("type", "min_iter", "max_iter", "s", "eta", "strict"):
-            raise SweepError(
-                f"early_terminate knows no {key!r}; there are min_iter or max_iter and s, eta, strict"
-            )
-    given = {"min_iter", "max_iter", "s"} & set(rules)
-    if given not in ({"min_iter"}, {"max_iter", "s"}):
-        raise SweepError("early_terminate needs either min_iter, or both max_iter and s")
-    for key, most in MOST.items():
-        value = rules.get(key, 1)
-        if type(value) is not int or not 1 <= value <= most:
-            raise SweepError(
-                f"early_terminate: {key} is {value!r}; give a whole number from 1 to {most:,}"
-            )
-    eta, strict = rules.get("eta", DEFAULTS["eta"]), rules.get("strict", DEFAULTS["strict"])
-    if not is_number(eta) or eta < 1.1:
-        raise SweepError(f"early_terminate: eta is {eta!r}; give a number of at least 1.1")
-    if type(strict) is not bool:
-        raise SweepError(f"early_terminate: strict is {strict!r}; give true or false")
-    if "max_iter" in rules and not bands(rules, rules["max_iter"]):
-        raise SweepError("early_terminate: max_iter is too small for a band; raise it or lower eta")
+class Hyperband(Model):
+    """The rules that stand under ``early_terminate``."""
+
+    example = ". Write {'type': 'hyperband', 'min_iter': 3}, or leave early_terminate out"
+
+    type: Literal["hyperband"]
+    min_iter: Count = None
+    max_iter: Count = None
+    s: Annotated[int, Interval(ge=1, le=100)] = None
+    eta: Annotated[Number, Ge(1.1)] = 3
+    strict: bool = True
+
+    @model_validator(mode="after")
+    def _has_bands(self):
+        given = {"min_iter", "max_iter", "s"} & self.model_fields_set
+        if given not in ({"min_iter"}, {"max_iter", "s"}):
+            raise ValueError("give either min_iter, or both max_iter and s")
+        if self.max_iter and not _bands(self, self.max_iter):
+            raise ValueError("max_iter is too small for a band; raise it or lower eta")
+        return self
+
+
+def read(rules):
+    """A sweep's ``early_terminate`` as a ``Hyperband``; a ``SweepError`` if it describes none."""
+    return validated(Hyperband, rules, "early_terminate")
 
 
 def bands(rules, longest):
     """How often the metric has been logged when a run is looked at: ascending counts, up to ``longest``."""
-    eta = rules.get("eta", DEFAULTS["eta"])
-    if "max_iter" in rules:
-        divided = itertools.accumulate([rules["max_iter"], *[eta] * rules["s"]], operator.truediv)
+    return _bands(read(rules), longest)
+
+
+def _bands(rules, longest):
+    if rules.max_iter:
+        divided = itertools.accumulate([rules.max_iter, *[rules.eta] * rules.s], operator.truediv)
         counts = sorted(int(count) for count in list(divided)[1:] if count >= 1)
     else:
-        times = itertools.accumulate(itertools.repeat(eta), operator.mul, initial=rules["min_iter"])
-        counts = map(int, times)
+        eta = itertools.repeat(rules.eta)
+        counts = map(int, itertools.accumulate(eta, operator.mul, initial=rules.min_iter))
     return list(itertools.takewhile(lambda count: count <= longest, counts))
 
 
-def verdict(rules, goal, mine, others):
+def stop_reason(rules, goal, mine, others):
     """Why a run is to be stopped now; None if it may go on.
 
     Parameters
@@ -68,19 +71,15 @@ def verdict(rules, goal, mine, others):
     mine, others : list of float; list of such lists
         The values of the metric that this run, and every other run of the sweep, has logged so far.
     """
-    sign = -1 if goal == "maximize" else 1
-    passed = bands(rules, len(mine))
+    rules = read(rules)
+    passed = _bands(rules, len(mine))
     if not passed:
         return None
-    band = passed[-1]
+    sign, band = -1 if goal == "maximize" else 1, passed[-1]
     values = sorted(sign * history[band - 1] for history in [mine, *others] if len(history) >= band)
-    threshold = values[int(len(values) / rules.get("eta", DEFAULTS["eta"]))]
-    strict = rules.get("strict", DEFAULTS["strict"])
-    value = sign * mine[band - 1] if strict else min(sign * score for score in mine)
+    threshold = values[int(len(values) / rules.eta)]
+    value = sign * mine[band - 1] if rules.strict else min(sign * score for score in mine)
     if value <= threshold:
         return None
-    better = "above" if sign < 0 else "below"
-    return (
-        f"after logging it {band} times, {sign * value:.4g}; the best runs were at "
-        f"{sign * threshold:.4g} or {better}"
-    )
+    best = f"{sign * threshold:.4g} or {'above' if sign < 0 else 'below'}"
+    return f"after logging it {band} times, {sign * value:.4g}; the best runs were at {best}"

@@ -2,71 +2,8 @@
 
 import numpy as np
 
-from . import hyperband
-from .configuration import grid_points, leaves, n_runs, nest
-from .distributions import bucket_centre, is_number, quantile, read
-from .errors import SweepError
-
-GOALS = ("minimize", "maximize")
-IMPUTE = ("worst", "best", "latest")
-KEYS = ("method", "metric", "parameters", "run_cap", "early_terminate", "name", "description")
-ONLY_THERE = ("program", "command", "entity", "project")  # for `wandb sweep`: accepted
-
-
-def check(config):
-    """How many runs a sweep has, None if it has no end; a ``SweepError`` if it cannot be run here."""
-    entries = leaves(config)
-    for key in config:
-        if key not in KEYS + ONLY_THERE:
-            raise SweepError(f"a sweep configuration has no {key!r} here; it has {', '.join(KEYS)}")
-    for key in ("name", "description", "project"):
-        if not isinstance(config.get(key, ""), str):
-            raise SweepError(f"the sweep's {key} is {config[key]!r}: give text, in YAML in quotes")
-    method = config.get("method")
-    if method not in ("grid", "random", "bayes"):
-        raise SweepError(f"method {method!r}: choose 'grid', 'random' or 'bayes'")
-    for path, entry in entries.items():
-        _check_range(".".join(path), entry)
-    if "metric" in config:
-        _check_metric(config["metric"])
-    elif method == "bayes" or "early_terminate" in config:
-        what = "method bayes" if method == "bayes" else "early_terminate"
-        raise SweepError(
-            f"{what} needs a metric: {{'name': 'val_accuracy', 'goal': 'maximize'}}, a name that your code logs"
-        )
-    if method == "bayes" and not _searched(config):
-        raise SweepError(
-            "method bayes: every parameter has one fixed value; there is nothing to search"
-        )
-    if "early_terminate" in config:
-        hyperband.check(config["early_terminate"])
-    return n_runs(config)
-
-
-def _check_range(name, entry):
-    kind, _ = read(name, entry)
-    try:
-        quantile(name, entry, 1 - 2**-53)
-    except OverflowError:
-        raise SweepError(
-            f"parameter {name}: {kind} wants natural logarithms as min and max; for the values themselves "
-            f"write {kind}_values"
-        ) from None
-
-
-def _check_metric(metric):
-    if not isinstance(metric, dict) or not isinstance(metric.get("name"), str):
-        raise SweepError(f"metric {metric!r}: write {{'name': 'val_accuracy', 'goal': 'maximize'}}")
-    for key, value in metric.items():
-        if key not in ("name", "goal", "target", "impute"):
-            raise SweepError(f"metric has no {key!r} here; it has name, goal, target and impute")
-        allowed = {"goal": GOALS, "impute": IMPUTE}.get(key, (value,))
-        if value not in allowed:
-            raise SweepError(
-                f"metric: {key} is {value!r}; choose {' or '.join(map(repr, allowed))}"
-            )
-    if not is_number(metric.get("target", 0)):
-        raise SweepError(f"metric: target is {metric['target']!r}; give a number")
+from .configuration import read, unflatten
+from .validation import is_number
 
 
 def goal(config):
@@ -82,48 +19,39 @@ def propose(config, seed, number, records):
     """
     if config["method"] == "grid":
         return number
+    searched = read(config).searched().values()
     if config["method"] == "random":
-        return np.random.default_rng([seed, number]).random(len(_searched(config))).tolist()
+        return np.random.default_rng([seed, number]).random(len(searched)).tolist()
     from . import bayes  # only here: scikit-learn takes a second to import
 
-    entries = _searched(config)
-
-    def snap(points):  # [n, parameter]
-        columns = zip(entries.items(), points.T, strict=True)
-        return np.array([_snapped(path, entry, column) for (path, entry), column in columns]).T
+    def quantize(points):  # [n, parameter]
+        columns = zip(searched, points.T, strict=True)
+        return np.array(
+            [[entry.bucket_centre(u) for u in column.tolist()] for entry, column in columns]
+        ).T
 
     done = [record for record in records if record["state"] != "running"]
     running = [record["point"] for record in records if record["state"] == "running"]
-    shape = (-1, len(entries))
+    shape = (-1, len(searched))
     return bayes.suggest(
         points=np.reshape([record["point"] for record in done], shape),
-        scores=np.array(scores(config, done)),
+        scores=np.array(objectives(config, done)),
         pending=np.reshape(running, shape),
         seed=seed,
         number=number,
-        snap=snap,
+        quantize=quantize,
     ).tolist()
-
-
-def _snapped(path, entry, column):
-    return [bucket_centre(".".join(path), entry, u) for u in column.tolist()]
 
 
 def configuration(config, point):
     """The values at a point that ``propose`` gave, nested as the sweep's parameters are."""
-    if config["method"] == "grid":
-        return grid_points(config)[point]
-    searched = dict(zip(_searched(config), point, strict=True))
-    return nest(
-        {
-            path: quantile(".".join(path), entry, searched.get(path, 0.5))
-            for path, entry in leaves(config).items()
-        }
+    sweep = read(config)
+    if sweep.method == "grid":
+        return sweep.grid()[point]
+    quantiles = dict(zip(sweep.searched(), point, strict=True))
+    return unflatten(
+        {path: entry.quantile(quantiles.get(path, 0)) for path, entry in sweep.parameters.items()}
     )
-
-
-def _searched(config):
-    return {path: entry for path, entry in leaves(config).items() if "value" not in entry}
 
 
 def value(name, values):
@@ -145,7 +73,7 @@ def known(name, record):
     return logged(name, record) + list(filter(is_number, [value(name, record["summary"])]))
 
 
-def scores(config, records):
+def objectives(config, records):
     """How each run did, as W&B's bayes counts it: its best value, with the sign turned so that less is better.
 
     Runs that did not finish, or logged no number, get what ``metric.impute`` says, by default the worst value
@@ -172,8 +100,5 @@ def reached_target(config, records):
     if "target" not in metric:
         return False
     sign = -1 if goal(config) == "maximize" else 1
-    return any(
-        sign * value <= sign * metric["target"]
-        for record in records
-        for value in known(metric["name"], record)
-    )
+    seen = (value for record in records for value in known(metric["name"], record))
+    return any(sign * value <= sign * metric["target"] for value in seen)

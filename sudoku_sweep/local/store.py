@@ -4,15 +4,18 @@ import contextlib
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 import filelock
-import pandas as pd
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 
 from ..files import StorageError, cannot_write, write_atomically
-from . import search
+from . import configuration
 from .errors import SweepError
+from .validation import Model, validated
 
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 
@@ -33,7 +36,7 @@ class LocalRun:
     summary: dict
     error: str | None
     seconds: float
-    rows: list = field(repr=False)
+    rows: list[dict] = field(repr=False)
 
     def scan_history(self, keys=None):
         """The logged rows as dicts; with ``keys``, those names only, of the rows that have them all."""
@@ -45,101 +48,116 @@ class LocalRun:
 
     def history(self, keys=None):
         """The rows of ``scan_history`` as a DataFrame: all of them, where W&B's ``run.history`` takes a sample."""
+        import pandas as pd  # only here: takes 0.2 s to import
+
         return pd.DataFrame(self.scan_history(keys))
+
+
+@dataclass
+class RunFile(LocalRun):
+    """What is kept of a run: also the point that the search method proposed."""
+
+    point: Any
+
+
+class SweepFile(Model):
+    """What is kept of a sweep, but for its runs."""
+
+    model_config = ConfigDict(extra="ignore")
+    id: str
+    project: str
+    seed: int
+    config: dict
 
 
 def runs(sweep_id):
     """The runs of a sweep so far, in the shape of ``wandb.Api().sweep(...).runs``: a list of ``LocalRun``."""
-    folder, _ = _open_sweep(sweep_id)
-    names = LocalRun.__dataclass_fields__
-    return [LocalRun(**{name: record[name] for name in names}) for record in _records(folder)]
+    return [LocalRun(**record) for record in Records(open_sweep(sweep_id)[0]).all()]
 
 
 def sweep_config(sweep_id):
     """The configuration that a sweep was set up with."""
-    return _open_sweep(sweep_id)[1]["config"]
+    return open_sweep(sweep_id)[1].config
 
 
 def latest_sweep():
     """The id of the sweep made last in this folder."""
-    sweeps = sorted(_store().glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
+    sweeps = sorted(store().glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
     if not sweeps:
-        raise SweepError(
-            f"no local sweep in {os.path.relpath(_store())} yet: run the notebook's Cell 10, or "
-            "`python -m sudoku_sweep sweep`"
-        )
+        raise SweepError(f"no local sweep in {os.path.relpath(store())} yet: make one with `sweep`")
     return sweeps[-1].parent.name
 
 
-def _store():
+def store():
+    """The folder of all local sweeps."""
     return Path(os.environ.get("WANDB_DIR", ".")).resolve() / "wandb" / "local-sweeps"
 
 
-def _open_sweep(sweep_id):
+def open_sweep(sweep_id):
+    """A sweep's folder and its ``SweepFile``; a ``SweepError`` if there is none of that id that can be run."""
     name = str(sweep_id).rpartition("/")[2]  # W&B also takes entity/project/id
-    folder = _store() / name
-    if not re.fullmatch(r"[0-9a-f]{8}", name) or not (folder / "sweep.json").is_file():
-        raise SweepError(
-            f"no local sweep {sweep_id!r} in {os.path.relpath(_store())}. To set one up, "
-            "`python -m sudoku_sweep sweep`, or in the notebook `del made_for` and Cell 10"
-        )
-    return folder, _read(folder / "sweep.json", _sweep_of)
+    path = store() / name / "sweep.json"
+    if not re.fullmatch(r"[0-9a-f]{8}", name) or not path.is_file():
+        where = os.path.relpath(store())
+        raise SweepError(f"no local sweep {sweep_id!r} in {where}: make one with `sweep`")
+    sweep = _read(path, SweepFile)
+    configuration.read(sweep.config)  # nobody has damaged it if this refuses it
+    return path.parent, sweep
 
 
-def _read(path, understand):
-    """A file of the store, understood. Files are written whole, so one that cannot be was changed since."""
+def _read(path, model):
+    """A file of the store, as a ``model``. Files are written whole, so one that cannot be was changed since."""
     try:
-        return understand(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise SweepError(
-            f"{os.path.relpath(path)} cannot be read ({type(error).__name__}: {error}). If it is damaged, delete it: "
-            "a run that is not there is run again, a sweep has to be set up again"
-        ) from error
+        return validated(model, json.loads(path.read_text("utf-8")), "it")
+    except (OSError, ValueError, RecursionError) as error:
+        what = f"{os.path.relpath(path)} cannot be read ({type(error).__name__}: {error})"
+        advice = (
+            "if it is damaged, delete it: a run is then run again, a sweep has to be set up again"
+        )
+        raise SweepError(f"{what}; {advice}") from error
 
 
-def _sweep_of(content):
-    about = _typed(content, id=str, project=str, seed=int, config=dict)
-    search.check(about["config"])
-    return about
+class Records:
+    """What is known of a sweep's runs; their files are read again only when they were written anew."""
 
+    def __init__(self, folder):
+        self.folder = folder
+        self._read = {}  # {path: (which file it was, record)}
 
-def _run_of(content):
-    kinds = {"index": int, "id": str, "name": str, "state": str, "config": dict, "summary": dict}
-    kinds |= {"error": str | None, "seconds": float | int, "rows": list, "point": object}
-    record = _typed(content, **kinds)
-    return record | {"rows": [dict(row) for row in record["rows"]]}
+    def all(self, besides=None):
+        """All records in order, as dicts; but for that of the run of index ``besides``."""
+        left_out = besides is not None and run_file(self.folder, besides)
+        paths = sorted((self.folder / "runs").glob("*.json"))
+        return [record for path in paths if path != left_out and (record := self._current(path))]
 
+    def one(self, path):
+        """The record in a file, None if there is no such file. It may say running though its process is gone."""
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+        version = (status.st_mtime_ns, status.st_ino)  # each writing makes a new file
+        if self._read.get(path, (None,))[0] != version:
+            self._read[path] = version, vars(_read(path, RunFile))
+        return self._read[path][1]
 
-def _typed(content, **kinds):
-    """The named values of a dict, if each is of its kind."""
-    for name, kind in kinds.items():
-        if not isinstance(content[name], kind):
-            raise TypeError(f"{name} is {content[name]!r}")
-    return {name: content[name] for name in kinds}
-
-
-def _records(folder, besides=None):
-    """What is known of the sweep's runs, all but the one of index ``besides``, in order."""
-    records = []
-    for path in sorted((folder / "runs").glob("*.json")):
-        if besides is not None and path == _run_file(folder, besides):
-            continue
-        record = _read(path, _run_of)
-        if record["state"] == "running":
+    def _current(self, path):
+        record = self.one(path)
+        if record and record["state"] == "running":
             # no lock: another agent has it, or in this folder nobody may write
-            with contextlib.suppress(filelock.Timeout, StorageError), _locked(path, timeout=0):
-                record = _read(path, _run_of)  # it may have ended since
+            with contextlib.suppress(filelock.Timeout, StorageError), locked(path, timeout=0):
+                record = self.one(path)  # it may have ended since
                 if record["state"] == "running":
-                    record["state"] = "crashed"  # nobody holds its lock
-        records.append(record)
-    return records
+                    return record | {"state": "crashed"}  # nobody holds its lock
+        return record
 
 
-def _run_file(folder, index):
+def run_file(folder, index):
+    """Where the record of a run is kept."""
     return folder / "runs" / f"{index:05}.json"
 
 
-def _locked(path, timeout=-1):
+def locked(path, timeout=-1):
     """The lock that belongs to a file of the store, acquired; ``filelock.Timeout`` if another process has it."""
     path = path.with_suffix(".lock")
     try:
@@ -150,9 +168,11 @@ def _locked(path, timeout=-1):
         raise cannot_write(path, error) from error
 
 
-def _save(folder, record):
-    write_atomically(_run_file(folder, record["index"]), _to_json(record))
+def save(folder, record):
+    """Write the record of a run, so that whoever reads it has the old one or the new one, whole."""
+    write_atomically(run_file(folder, record["index"]), to_json(record))
 
 
-def _to_json(content):
-    return json.dumps(content, indent=1, default=lambda number: number.item()).encode()  # numpy's
+def to_json(content):
+    """The content of a file of the store; numbers may be numpy's."""
+    return json.dumps(content, indent=1, default=lambda number: number.item()).encode()

@@ -8,14 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sudoku_sweep.local import SweepError
-from sudoku_sweep.local.distributions import (
-    QUANTILES,
-    QUANTIZED,
-    bucket_centre,
-    choices,
-    quantile,
-    read,
-)
+from sudoku_sweep.local.distributions import DISTRIBUTIONS, read
 
 ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
 
@@ -23,20 +16,20 @@ ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").rea
 @pytest.mark.parametrize("case", ENGINE["quantiles"], ids=lambda case: json.dumps(case["entry"]))
 def test_quantiles_are_those_of_wandb_s_engine(case):
     for u, expected in case["values"]:
-        value = quantile("p", case["entry"], u)
+        value = read("p", case["entry"]).quantile(u)
         assert type(value) is type(expected)
         assert value == (pytest.approx(expected, rel=1e-9) if type(value) is float else expected)
 
 
 def test_the_engine_was_asked_about_every_distribution():
-    asked = {read("p", case["entry"])[0] for case in ENGINE["quantiles"]}
-    assert asked == {*QUANTILES, *QUANTIZED}
+    asked = {type(read("p", case["entry"])) for case in ENGINE["quantiles"]}
+    assert asked == {*DISTRIBUTIONS.values()}
 
 
 @given(st.floats(0, 1, exclude_max=True))
 def test_every_quantile_is_a_finite_value(u):
     for case in ENGINE["quantiles"]:
-        value = quantile("p", case["entry"], u)
+        value = read("p", case["entry"]).quantile(u)
         assert isinstance(value, str) or math.isfinite(value)
 
 
@@ -49,24 +42,31 @@ def test_a_bucket_s_centre_stands_for_the_same_value(u, size):
         {"values": list("abcdefghi")[:size], "probabilities": shares.tolist()},
         {"min": 0.0, "max": 2.0},
     ):
-        centre = bucket_centre("p", entry, u)
-        assert quantile("p", entry, centre) == quantile("p", entry, u)
-        assert bucket_centre("p", entry, centre) == pytest.approx(centre)
+        distribution = read("p", entry)
+        centre = distribution.bucket_centre(u)
+        assert distribution.quantile(centre) == distribution.quantile(u)
+        assert distribution.bucket_centre(centre) == pytest.approx(centre)
 
 
 def test_all_values_of_one_bucket_have_one_centre():
     us = (np.arange(1, 1000) / 1000).tolist()
-    assert len({bucket_centre("p", {"values": ["x", "y", "z"]}, u) for u in us}) == 3
-    assert len({bucket_centre("p", {"min": 1, "max": 4}, u) for u in us}) == 4
+    for entry, n in (({"values": ["x", "y", "z"]}, 3), ({"min": 1, "max": 4}, 4)):
+        assert len(set(map(read("p", entry).bucket_centre, us))) == n
 
 
 def test_rounded_probabilities_never_run_over():
     sixths = {"values": list("abcdef"), "probabilities": [1 / 6] * 6}
-    assert quantile("p", sixths, np.nextafter(1, 0)) == "f"
+    assert read("p", sixths).quantile(np.nextafter(1, 0)) == "f"
 
 
 def test_whole_bounds_of_numpy_are_whole_numbers():
-    assert choices("p", {"min": np.int64(2), "max": np.int64(4)}) == [2, 3, 4]
+    assert list(read("p", {"min": np.int64(2), "max": np.int64(4)}).choices()) == [2, 3, 4]
+
+
+@given(st.floats(-5, 5), st.floats(0.01, 9), st.floats(0.01, 3))
+def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
+    entry = {"distribution": "q_uniform", "min": low, "max": low + width, "q": q}
+    assert list(read("p", entry).choices()) == np.arange(low, low + width, q).tolist()
 
 
 @pytest.mark.parametrize(
@@ -74,30 +74,41 @@ def test_whole_bounds_of_numpy_are_whole_numbers():
     [
         ({}, "give 'value', 'values', or both 'min' and 'max'"),
         ({"max": 1}, "both 'min' and 'max'"),
-        ({"min": 0, "max": 1.0}, "one is a whole number and one is not"),
-        ({"min": 0.0, "max": 1}, r"\(0\.0, 1\.0\) for a range"),
+        ({"min": 0, "max": 1.0}, "min 0 and max 1.0; write both with a point"),
+        ({"min": 0.0, "max": 1}, r"\(0\.0, 1\.0\), or both without"),
         ({"min": 2, "max": 1}, "min 2 is not below max 1"),
         ({"min": "1e-5", "max": 1e-3}, "min is '1e-5'; give a number .* 1.0e-5"),
         ({"min": 1, "max": True}, "max is True"),
         ({"min": 0.0, "max": math.nan}, "max is nan"),
         ({"values": []}, "at least one value"),
-        ({"values": "abc"}, "'values' is 'abc'"),
+        ({"values": "abc"}, "values is 'abc'; give a list"),
         ({"values": [1e-4, "1e-5"]}, "'1e-5' is text, not a number; in YAML"),
         ({"value": "1E-5"}, "'1E-5' is text"),
         ({"value": 1, "min": 0}, "constant takes value; not 'min'"),
         ({"values": [1, 2], "probabilities": [1.0]}, "one probability per value"),
-        ({"values": [1, 2], "probabilities": [1.5, -0.5]}, "none below 0"),
+        ({"values": [1, 2], "probabilities": [1.5, -0.5]}, "probabilities.1 is -0.5"),
         ({"values": [1, 2], "probabilities": [0.5, 0.6]}, "add up to 1.1, not to 1"),
-        ({"values": [1], "probabilities": "1"}, "one probability per value"),
+        ({"values": [1], "probabilities": "1"}, "probabilities is '1'; it should be a valid list"),
         ({"distribution": "zipf"}, "no distribution 'zipf'; there are constant"),
         ({"distribution": "q_constant", "value": 1}, "no distribution 'q_constant'"),
-        ({"distribution": "int_uniform", "min": 0.5, "max": 3}, "not whole numbers"),
+        ({"distribution": "int_uniform", "min": 0.5, "max": 3}, "min is 0.5; give a whole number"),
         ({"distribution": "uniform", "min": 0}, "uniform needs 'max'"),
-        ({"distribution": "log_uniform_values", "min": 0, "max": 1}, "needs min above 0"),
-        ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 0}, "q 0 is not above 0"),
-        ({"distribution": "normal", "sigma": -1}, "sigma -1 is below 0"),
+        (
+            {"distribution": "log_uniform_values", "min": 0, "max": 1},
+            "min is 0; it should be greater than 0",
+        ),
+        (
+            {"distribution": "q_uniform", "min": 0, "max": 1, "q": 0},
+            "q is 0; it should be greater than 0",
+        ),
+        ({"distribution": "normal", "sigma": -1}, "sigma is -1; it should be greater"),
         ({"distribution": "normal", "mean": 1}, "normal takes mu, sigma; not 'mean'"),
-        ({"distribution": "beta", "a": 0}, "a 0 is not above 0"),
+        (
+            {"distribution": "log_uniform", "min": 16, "max": 1024},
+            "natural logarithms, or log_uniform_values",
+        ),
+        ({"distribution": "log_normal", "mu": 999}, "beyond all numbers"),
+        ({"distribution": "beta", "a": 0}, "a is 0; it should be greater than 0"),
     ],
 )
 def test_an_entry_that_describes_no_distribution_is_refused_by_name(entry, word):
@@ -106,4 +117,4 @@ def test_an_entry_that_describes_no_distribution_is_refused_by_name(entry, word)
 
 
 def test_text_that_is_no_number_is_a_category():
-    assert choices("p", {"values": ["adam", "sgd", "v1e5x"]}) == ["adam", "sgd", "v1e5x"]
+    assert read("p", {"values": ["adam", "v1e5x"]}).choices() == ["adam", "v1e5x"]

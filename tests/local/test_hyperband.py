@@ -17,7 +17,7 @@ def test_runs_are_stopped_that_wandb_s_engine_stops():
         stopped = [
             at
             for at in case["running"]
-            if hyperband.verdict(
+            if hyperband.stop_reason(
                 case["rules"], case["goal"], curves[at], curves[:at] + curves[at + 1 :]
             )
         ]
@@ -40,31 +40,34 @@ def test_the_engine_stopped_some_and_let_others_go_on():
     ],
 )
 def test_bands_are_counts_of_loggings(rules, bands):
-    assert hyperband.bands(rules, 40) == bands
+    assert hyperband.bands({"type": "hyperband"} | rules, 40) == bands
 
 
 def test_the_only_run_is_never_stopped_and_the_reason_names_the_numbers():
     rules = {"type": "hyperband", "min_iter": 1}
-    assert hyperband.verdict(rules, "maximize", [0.1], []) is None
-    reason = hyperband.verdict(rules, "maximize", [0.1], [[0.9], [0.5]])
+    assert hyperband.stop_reason(rules, "maximize", [0.1], []) is None
+    reason = hyperband.stop_reason(rules, "maximize", [0.1], [[0.9], [0.5]])
     assert reason == "after logging it 1 times, 0.1; the best runs were at 0.5 or above"
 
 
 @pytest.mark.parametrize(
     "rules, word",
     [
-        ("hyperband", "write {'type': 'hyperband'"),
-        ({"min_iter": 3}, "write {'type': 'hyperband'"),
+        ("hyperband", "Write {'type': 'hyperband'"),
+        ({"min_iter": 3}, "Write {'type': 'hyperband'"),
         ({"type": "hyperband"}, "min_iter, or both max_iter and s"),
         ({"type": "hyperband", "max_iter": 9}, "both max_iter and s"),
         ({"type": "hyperband", "min_iter": 0}, "min_iter is 0"),
         ({"type": "hyperband", "min_iter": 1.5}, "min_iter is 1.5"),
-        ({"type": "hyperband", "min_iter": 1, "eta": 1}, "eta is 1; give a number of at least 1.1"),
+        (
+            {"type": "hyperband", "min_iter": 1, "eta": 1},
+            "eta is 1; it should be greater than or equal to 1.1",
+        ),
         ({"type": "hyperband", "min_iter": 1, "strict": "yes"}, "strict is 'yes'"),
-        ({"type": "hyperband", "min_iters": 1}, "knows no 'min_iters'"),
+        ({"type": "hyperband", "min_iters": 1}, "not 'min_iters'"),
         ({"type": "hyperband", "max_iter": 2, "s": 3, "eta": 3}, "too small for a band"),
     ],
 )
 def test_rules_that_describe_no_hyperband_are_refused(rules, word):
     with pytest.raises(SweepError, match=f"early_terminate.*{word}"):
-        hyperband.check(rules)
+        hyperband.read(rules)

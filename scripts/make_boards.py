@@ -1,0 +1,71 @@
+"""The shipped boards made again, byte for byte, from their seeds; or other boards.
+
+    python scripts/make_boards.py
+
+writes ``data/sudoku_train.csv``, ``sudoku_validation.csv`` and ``sudoku_test.csv``. With ``--out mine.csv --boards 1000
+--seed 3`` it writes one file of other boards.
+"""
+
+import argparse
+import hashlib
+import itertools
+import sys
+from pathlib import Path
+
+from sudoku_sweep import data
+from sudoku_sweep.boards.generator import make_boards
+from sudoku_sweep.boards.symmetry import leaked
+from sudoku_sweep.errors import BoardError
+from sudoku_sweep.files import write_atomically
+
+
+def main(arguments=None):
+    """Make the three shipped files, or one file of other boards."""
+    parser = argparse.ArgumentParser(description="Make boards, the shipped ones or others.")
+    parser.add_argument("--folder", default=data.DATA_DIR, help="for the shipped files: data/")
+    parser.add_argument("--out", metavar="FILE", help="make one file of other boards instead")
+    parser.add_argument("--boards", type=int, default=1000, help="with --out (default 1000)")
+    parser.add_argument("--seed", type=int, default=3, help="with --out (default 3)")
+    parser.add_argument(
+        "--clues",
+        type=int,
+        nargs=2,
+        default=(30, 60),
+        metavar=("FEWEST", "MOST"),
+        help="with --out: range of the number of clues aimed at (default 30 60)",
+    )
+    args = parser.parse_args(arguments)
+    if args.out:
+        write(Path(args.out), make_boards(args.boards, args.seed, tuple(args.clues)))
+    else:
+        make_shipped_files(Path(args.folder))
+
+
+def make_shipped_files(folder):
+    """Make the three splits, and write them if none shares a grid with another."""
+    splits = {
+        name: make_boards(size, data.SPLIT_SEEDS[name]) for name, size in data.SPLIT_SIZES.items()
+    }
+    for name, other in itertools.combinations(reversed(splits), 2):
+        if len(leaked(splits[name], splits[other])):
+            raise BoardError(
+                f"{name} shares a solved grid with {other}: change its seed in data.SPLIT_SEEDS"
+            )
+    for name, boards in splits.items():
+        write(folder / f"sudoku_{name}.csv", boards)
+
+
+def write(path, boards):
+    """Write boards, and print how many clues they have, and the file's checksum."""
+    content = data.boards_to_csv(boards)
+    write_atomically(path, content)
+    n = (boards.quizzes > 0).sum(1)  # clues
+    print(f"{path.name}: {len(n)} boards, {n.min()}-{n.max()} clues, mean {n.mean():.1f}")
+    print(f"  sha256 {hashlib.sha256(content).hexdigest()}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BoardError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,83 @@
+"""The card beside a trained net: what it is, how it was made, how good it is, and what it cannot do.
+
+    python scripts/model_card.py data/winner.pt
+
+writes ``data/winner.md`` from what ``train --save`` has noted in the checkpoint.
+"""
+
+import argparse
+import shlex
+from pathlib import Path
+
+from sudoku_sweep import data
+from sudoku_sweep.files import write_atomically
+from sudoku_sweep.model import load_checkpoint
+
+CARD = """\
+# {name}
+
+A `SudokuTransformer` with {parameters:,} parameters, trained on the first {training_boards:,} boards of
+{source}, with relabelled digits and revealed blanks.
+
+```
+python -m sudoku_sweep train {flags} --save {path}
+```
+
+{steps:,} steps of {batch_size} boards in {seconds:,} s, of which {cpu_seconds:,} s of processor time; seed {seed}; on:
+{device}. Loading it needs no code from the file (`weights_only=True`).
+
+| boards | how many | solved step by step | solved in one shot | blank cells right | loss (nats) |
+|---|---|---|---|---|---|
+{scores}
+
+*Minimal*: no clue can be spared. *Singles do*: naked and hidden singles are all that is needed. The loss is the mean
+over all passes of the net; its answer is that of the last.
+
+Limits: it knows boards like those it saw; it takes nothing back, so one wrong digit spoils a board; and its confidence
+is no proof.
+"""
+
+
+def main(arguments=None):
+    """Write the card of a checkpoint beside it."""
+    parser = argparse.ArgumentParser(description="Write the card of a net: NAME.md beside NAME.pt.")
+    parser.add_argument("checkpoint", metavar="NAME.pt", type=Path)
+    path = parser.parse_args(arguments).checkpoint
+    _, metadata = load_checkpoint(path)
+    write_atomically(path.with_suffix(".md"), card_text(path, metadata).encode())
+
+
+def card_text(path, metadata):
+    """A checkpoint's card in Markdown, from the metadata that is saved in it."""
+    shipped = data.SPLIT_SIZES["train"]
+    source = "`sudoku_train.csv`"
+    if metadata["training_boards"] > shipped:
+        source = f"the sequence whose first {shipped:,} are {source}"
+    if metadata["minimal"]:
+        source += f", {metadata['minimal']:,} of them made minimal"
+    rows = [_row(name, score) for name, score in metadata["scores"].items()]
+    words = {"name": path.name, "path": shlex.quote(str(path)), "source": source}
+    words |= {"flags": _flags(metadata), "scores": "\n".join(rows)}
+    return CARD.format_map(metadata["config"] | metadata | words)
+
+
+def _flags(metadata):
+    """The flags of `train` that make the same net."""
+    given = metadata["config"] | {
+        "minimal": metadata["minimal"] or None,
+        "boards": metadata["training_boards"],
+    }
+    flags = [
+        f"--{name.replace('_', '-')} {value}" for name, value in given.items() if value is not None
+    ]
+    return " ".join(flags + ["--test"] * ("test" in metadata["scores"]))
+
+
+def _row(name, score):
+    shares = [100 * score[what] for what in ("solved", "solved_one_shot", "accuracy")]
+    percent = " | ".join(f"{share:.1f} %" for share in shares)
+    return f"| {name} | {score['boards']:,} | {percent} | {score['loss']:.4f} |"
+
+
+if __name__ == "__main__":
+    main()

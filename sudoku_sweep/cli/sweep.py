@@ -1,0 +1,160 @@
+"""``sweep``, ``agent``, ``export``, ``report``: local sweeps of the Sudoku net, without an account."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+import yaml
+
+from .. import data, local, sweeps, train
+from ..analysis import results, tables
+from ..local import SweepError
+from .flags import add_machine_flags, chosen_device, positive
+from .train import fit_logged
+
+
+def add_commands(add):
+    """Add the four commands to the command line."""
+    command = add("sweep", set_up_sweep)
+    command.add_argument("file", nargs="?", help="a sweep configuration, such as sweep.yaml")
+    command.add_argument(
+        "--preset",
+        choices=sweeps.PRESETS,
+        help="how much of the notebook's sweep (default: SUDOKU_PRESET, else quick)",
+    )
+    command.add_argument(
+        "--resume", metavar="NAME.csv", help="a sweep from `export`, with its runs done already"
+    )
+
+    command = add("agent", run_agent)
+    command.add_argument("sweep", nargs="?", help="the id that `sweep` printed")
+    command.add_argument(
+        "--workers",
+        type=positive,
+        default=1,
+        help="processes that share the work: one per core, or several per GPU (default 1)",
+    )
+    command.add_argument("--count", type=positive, help="at most so many runs per worker")
+    command.add_argument(
+        "--validation-boards",
+        type=positive,
+        help="score runs on so many, where the sweep does not say (default: all 2,000)",
+    )
+    add_machine_flags(command)
+
+    command = add("export", export)
+    command.add_argument("file", metavar="NAME.csv")
+    command.add_argument("sweep", nargs="?", help="the id that `sweep`, or the notebook, printed")
+
+    command = add("report", report)
+    command.add_argument("sweep", nargs="?", help="the id that `sweep`, or the notebook, printed")
+
+
+def set_up_sweep(args):
+    """Set up a local sweep, without an account: the notebook's, or one from a file."""
+    if sum(map(bool, (args.file, args.preset, args.resume))) > 1:
+        raise SweepError("give one of: a file, --preset for the notebook's own sweep, --resume")
+    if args.resume:
+        sweep_id = _resume(args.resume)
+    else:
+        config = _read_sweep(args.file) if args.file else sweeps.choose_preset(args.preset).sweep()
+        sweeps.check_trainable(local.configurations(config))
+        sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
+    print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
+
+
+def _resume(path):
+    """Set up a local grid sweep in which the runs of a file are done already; returns its id."""
+    try:
+        loaded = results.load(path)
+        runs = [local.LocalRun(**run) for run in loaded.runs]
+    except ValueError as error:
+        raise SweepError(str(error)) from error
+    config = loaded.metadata["sweep"]
+    sweep_id = local.import_runs(config, runs, project=config.get("project", sweeps.PROJECT))
+    print(f"{len(runs)} of them are done already")
+    return sweep_id
+
+
+def _read_sweep(path):
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    # a month 13, a tag `!!bool x`, a thousand brackets: each has an error of its own
+    except Exception as error:
+        raise SweepError(f"{path} is no YAML file that can be read: {error}") from error
+
+
+def run_agent(args):
+    """Train the runs of a local sweep that are still to do, the latest one's unless an id is given."""
+    sweep_id = args.sweep or local.latest_sweep()
+    local.sweep_config(sweep_id)  # refuses an unknown id before any worker starts
+    os.environ.setdefault("WANDB_SILENT", "true")  # else a dozen lines per run
+    try:
+        if args.workers > 1:
+            return _run_workers(sweep_id, args)
+        _train_runs(sweep_id, args)
+    except KeyboardInterrupt:
+        print(f"Go on with: python -m sudoku_sweep agent {sweep_id}", file=sys.stderr)
+        raise
+    return 0
+
+
+def _train_runs(sweep_id, args):
+    device = chosen_device(args)
+    boards, validation = data.training_boards(args.boards), data.load_split("validation")
+    config = train.Config(validation_boards=args.validation_boards)
+
+    def train_run():
+        fit_logged(config, boards, validation, device)
+
+    local.agent(sweep_id, function=train_run, count=args.count)
+
+
+def _run_workers(sweep_id, args):
+    """The exit status of several agents at once: a process each; with several GPUs, they take turns on them."""
+    command = [sys.executable, "-m", "sudoku_sweep", "agent", sweep_id]
+    for name in ("count", "boards", "validation_boards", "device", "threads"):
+        if getattr(args, name) is not None:
+            command.append(f"--{name.replace('_', '-')}={getattr(args, name)}")
+    # the job's own share of the machine, if somebody has set one
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = visible.split(",") if visible else list(map(str, range(torch.cuda.device_count())))
+    workers = []
+    try:
+        for number in range(args.workers):
+            # Threads that wait for each other on busy cores are slower than one thread alone.
+            environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
+            if len(gpus) > 1:
+                environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
+            workers.append(subprocess.Popen(command, env=environment))
+        return int(any([worker.wait() for worker in workers]))  # the list waits for all of them
+    except KeyboardInterrupt:  # the terminal has told the workers, too: they end their runs
+        for worker in workers:
+            worker.wait()
+        raise
+    finally:  # a second Ctrl-C leaves none behind
+        for worker in workers:
+            worker.kill()
+
+
+def export(args):
+    """Write all ended runs of a local sweep as plain tables; `sweep --resume` goes on from there."""
+    sweep_id = args.sweep or local.latest_sweep()
+    runs = [run for run in local.runs(sweep_id) if run.state in local.DONE]
+    if not runs:
+        raise SweepError(f"no run of sweep {sweep_id} has ended yet: there is nothing to write")
+    results.export(args.file, runs, {"sweep": local.sweep_config(sweep_id)})
+    print(f"{args.file}: {len(runs)} runs")
+
+
+def report(args):
+    """Print the leaderboard of a local sweep, the latest one unless an id is given."""
+    sweep_id = args.sweep or local.latest_sweep()
+    config = local.sweep_config(sweep_id)
+    metric = config.get("metric", sweeps.FULL["metric"])
+    frame = tables.runs_frame(local.runs(sweep_id))
+    board = tables.leaderboard(frame, metric["name"], metric.get("goal", "minimize"))
+    print(f"local sweep {sweep_id}, {len(frame)} runs, by {metric['name']}, best first:")
+    print(board.to_string(float_format="{:.4g}".format) if len(board) else "no runs yet")

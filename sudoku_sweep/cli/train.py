@@ -1,0 +1,173 @@
+"""``train``: one net, as a plain run or as a W&B run."""
+
+import dataclasses
+import functools
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+import wandb
+
+from .. import data, sweeps, train
+from ..boards.difficulty import minimize_clues, solved_by_singles
+from ..errors import CheckpointError
+from ..files import writing
+from ..model import save_checkpoint
+from .flags import add_machine_flags, chosen_device, positive
+
+FINAL = {  # `train --preset final`: the shape that won the grid, more passes, and harder boards
+    "learning_rate": 3e-3,
+    "embedding_dim": 30,
+    "attention_dim": 27,
+    "n_heads": 3,
+    "n_loops": 8,
+    "epochs": 26,
+    "validate_every": 13,
+    "batch_size": 64,
+    "minimal": 10_000,
+}
+N_MINIMAL = 500  # boards of a split that are made minimal to see how a net does beyond singles
+
+
+def add_commands(add):
+    """Add ``train`` to the command line: a flag for every hyperparameter, and some for the rest."""
+    command = add("train", train_net)
+    for name, field in train.Config.model_fields.items():
+        command.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=float if field.annotation is float else int,
+            help=f"default {field.default}",
+        )
+    command.add_argument(
+        "--preset", choices=["final"], help="start from the settings of data/winner.pt"
+    )
+    command.add_argument(
+        "--minimal",
+        type=positive,
+        metavar="N",
+        help="take so many of the training boards without a clue to spare; made on first use",
+    )
+    command.add_argument(
+        "--wandb",
+        action="store_true",
+        help="log a W&B run; started by `wandb agent`, take the settings from there, too",
+    )
+    command.add_argument(
+        "--test", action="store_true", help="score on the test boards, too: once, at the very end"
+    )
+    command.add_argument("--save", metavar="FILE.pt", help="write the net here")
+    add_machine_flags(command)
+
+
+def train_net(args):
+    """Train one net, score it, and save it."""
+    settings = dict(FINAL) if args.preset else {}
+    for name in (*train.Config.model_fields, "minimal"):
+        if getattr(args, name) is not None:
+            settings[name] = getattr(args, name)
+    n_minimal = settings.pop("minimal", 0)
+    config = train.Config(**settings)
+    save = _checked_save_path(args.save)
+    device = chosen_device(args)
+    boards, validation = data.training_boards(args.boards, n_minimal), data.load_split("validation")
+    if args.wandb:
+        result = fit_logged(config, boards, validation, device)
+    else:
+        result = train.fit(config, boards, validation, log=_print_epoch, device=device)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    scores = _final_scores(result.model, args.test, n_minimal > 0)
+    if save:
+        metadata = _metadata(result, device, len(boards.quizzes), n_minimal, scores)
+        save_checkpoint(save, result.model, metadata)
+        print(f"saved {save}")
+
+
+def fit_logged(config, boards, validation, device):
+    """Train in a W&B run of its own, in whose config an agent's settings replace those of ``config``."""
+    os.environ.setdefault("WANDB_PROJECT", sweeps.PROJECT)  # an agent sets its sweep's project
+    with wandb.init(config=dict(config)) as run:
+        return fit_in_run(run, train.Config(**run.config), boards, validation, device)
+
+
+def fit_in_run(run, config, boards, validation, device):
+    """Train, log to an open W&B run, and note in its summary on what, with which commit and for how long."""
+    run.define_metric("*", step_metric="epoch")
+    run.summary.update({"device": hardware(device), "commit": commit()})
+    result = train.fit(config, boards, validation, log=run.log, device=device)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    for name in ("seconds", "cpu_seconds"):
+        run.summary[name] = round(getattr(result, name), 3)
+    return result
+
+
+def hardware(device):
+    """On what a net was trained, in words."""
+    name = "CPU" if device == "cpu" else torch.cuda.get_device_name()
+    return f"{name}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
+
+
+@functools.cache  # asked once per run, and an agent runs one version of the code
+def commit():
+    """The commit of this checkout, ``-dirty`` added if it was changed since; empty outside of one."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        asked = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    except FileNotFoundError:  # no git on this machine
+        return ""
+    return asked.stdout.strip()
+
+
+def _print_epoch(metrics):
+    print("  ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
+
+
+def _checked_save_path(path):
+    """Where to save, known to be possible before hours of training; None if nothing is saved."""
+    if path is None:
+        return None
+    path = Path(path)
+    if path.suffix != ".pt" or path.is_dir():
+        raise CheckpointError(f"--save {path}: give a file name that ends in .pt")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    return path
+
+
+def _final_scores(net, test, minimal):
+    """Score a net on whole splits, and, if it has trained on minimal boards, on such boards, too; print as well."""
+    scores = {}
+    for split in ("validation", "test") if test else ("validation",):
+        boards = data.load_split(split)
+        parts = {split: boards}
+        if minimal:
+            some = minimize_clues(boards.first(N_MINIMAL), seed=0)
+            singles = solved_by_singles(some.quizzes)
+            parts[f"{split}, minimal: singles do"] = some.where(singles)
+            parts[f"{split}, minimal: more is needed"] = some.where(~singles)
+        for name, part in parts.items():
+            score = train.evaluate(net, part)
+            scores[name] = {"boards": len(part.quizzes)} | dataclasses.asdict(score)
+            solved, right = 100 * score.solved, 100 * score.accuracy
+            print(f"{name}: {solved:.1f} % of boards solved, {right:.1f} % of blank cells right")
+    return scores
+
+
+def _metadata(result, device, n_boards, n_minimal, scores):
+    """Where a net comes from, and how good it is: plain numbers and texts, kept in its checkpoint."""
+    return {
+        "config": dict(result.config),
+        "parameters": result.model.n_parameters(),
+        "training_boards": n_boards,
+        "minimal": n_minimal,
+        "steps": result.config.epochs * train.steps_per_epoch(result.config, n_boards),
+        "seconds": round(result.seconds),
+        "cpu_seconds": round(result.cpu_seconds),
+        "device": hardware(device),
+        "scores": scores,
+    }

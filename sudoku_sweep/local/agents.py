@@ -1,0 +1,254 @@
+"""``sweep`` and ``agent``: a sweep's configurations, run one after the other by as many agents as share its folder.
+
+A run is claimed by a lock that the operating system drops when its process ends, so that an interrupted sweep goes
+on where it stopped.
+"""
+
+import contextlib
+import itertools
+import math
+import os
+import secrets
+import time
+from dataclasses import asdict
+
+import filelock
+import wandb
+
+from ..files import write_atomically, writing
+from . import configuration, search
+from .errors import SweepError
+from .recording import session
+from .run import run_one
+from .store import DONE, Records, locked, open_sweep, run_file, save, store, to_json
+from .validation import is_number
+
+EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
+LOCK_SECONDS = (
+    0.1  # whoever holds a lock for longer is running that configuration; ``runs`` takes much less
+)
+
+
+def sweep(sweep, entity=None, project=None, prior_runs=None):
+    """Set up a sweep, as ``wandb.sweep`` does. Returns its id.
+
+    Parameters
+    ----------
+    sweep : dict
+        W&B's sweep configuration.
+    entity : str, optional
+        Accepted for the sake of the same signature; there is no account here.
+    project : str, optional
+        The project its runs are filed under; default: the configuration's own, else "uncategorized".
+    prior_runs : list, optional
+        Refused: runs can be added to a sweep on W&B's server only.
+
+    Raises
+    ------
+    SweepError
+        A configuration that cannot be run; nothing has been started or written then.
+    StorageError
+        The sweep cannot be written.
+    """
+    if prior_runs:
+        raise SweepError(
+            "prior_runs need W&B's server: sync the runs, then use wandb.sweep(..., prior_runs=...)"
+        )
+    configuration.read(sweep)
+    project = configuration.read(sweep | {"project": project} if project else sweep).project
+    size, sweep_id = configuration.n_runs(sweep), secrets.token_hex(4)
+    folder = store() / sweep_id
+    content = {"id": sweep_id, "project": project, "seed": secrets.randbits(32), "config": sweep}
+    write_atomically(folder / "sweep.json", to_json(content))
+    length = "no limit" if size is None else f"{size:,} runs"
+    print(f"Local sweep {sweep_id}: {sweep['method']}, {length}, kept in {os.path.relpath(folder)}")
+    return sweep_id
+
+
+def import_runs(config, runs, project=None):
+    """Set up a grid sweep some of whose runs ended elsewhere and are not made again. Returns its id.
+
+    Parameters
+    ----------
+    config : dict
+        W&B's sweep configuration.
+    runs : list of LocalRun
+        Each with the configuration that the grid has at its ``index``.
+    project : str, optional
+        As for ``sweep``.
+
+    Raises
+    ------
+    SweepError
+        As ``sweep`` does; also a sweep that is no grid, or a run whose config is not that of its index.
+    """
+    if configuration.read(config).method != "grid":
+        raise SweepError("only a grid sweep can take over runs: its order is fixed")
+    points = configuration.grid(config)
+    for run in runs:
+        if run.index >= points.size or not points[run.index].items() <= run.config.items():
+            raise SweepError(f"run {run.index + 1} has another config than the sweep has there")
+    sweep_id = sweep(config, project=project)
+    for run in runs:
+        save(store() / sweep_id, asdict(run) | {"point": run.index})
+    return sweep_id
+
+
+def agent(
+    sweep_id,
+    function=None,
+    entity=None,
+    project=None,
+    count=None,
+    forward_signals=False,
+    term_timeout=None,
+    max_consecutive_failed_runs=None,
+):
+    """Run configurations of a sweep one after the other, as ``wandb.agent`` does.
+
+    ``function`` takes no arguments and calls ``wandb.init()``, whose ``run.config`` is then the configuration.
+    A run that fails (``sys.exit()`` included) is recorded with its error, and the sweep goes on. Three
+    failures in the first minute end it, like W&B's agent; that agent's other limits are not copied. With
+    ``early_terminate``, ``run.log`` raises ``StoppedEarly`` in a run that is to be stopped.
+
+    Before and after, wandb is shut down, so that it reads its settings anew: runs opened outside the agent with
+    ``reinit="create_new"`` must be finished before. Unlike W&B's server, nothing here keeps ``function`` from
+    filing a run under another project.
+
+    Parameters
+    ----------
+    sweep_id : str
+        From ``sweep``; a sweep that was interrupted goes on.
+    function : callable
+    entity, project, forward_signals, term_timeout : optional
+        Without effect, for the sake of the same signature: there is no account, and no child process.
+    count : int, optional
+        At most so many runs now; default: until the sweep is done. Other methods than grid need it, or a
+        ``run_cap``.
+    max_consecutive_failed_runs : int, optional
+        Stop after so many failures in a row.
+
+    Raises
+    ------
+    SweepError
+        No such sweep, no function, a sweep without an end, every run of this call failed, or the first one
+        that finished had not logged the sweep's metric.
+    """
+    folder, sweep = open_sweep(sweep_id)
+    if not callable(function):
+        raise SweepError("give agent(sweep_id, function=...) the function that trains one run")
+    if wandb.run is not None and not wandb.run.disabled:
+        raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
+    if configuration.n_runs(sweep.config, count) is None:
+        raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
+    if max_consecutive_failed_runs is not None and max_consecutive_failed_runs < 1:
+        raise SweepError("max_consecutive_failed_runs: give a whole number of at least 1")
+    start, checked, failed, records = time.monotonic(), False, [], Records(folder)
+    # closing: lets go of the last lock at once
+    with session(), contextlib.closing(_claims(sweep, records)) as claims:
+        for record in itertools.islice(claims, count):
+            error = run_one(sweep, record, records, function)
+            print(_progress_line(record, sweep.config), flush=True)
+            if record["state"] == "finished" and not checked:
+                _check_metric_logged(sweep.config, record)
+                checked = True
+            failed.append(error is not None)
+            if reason := _why_stop(failed, time.monotonic() - start, max_consecutive_failed_runs):
+                print(f"stopping: {reason}")
+                break
+    if not failed:
+        print(f"nothing left to run in sweep {sweep.id}; failed runs are not repeated")
+    elif all(failed):
+        message = f"all {len(failed)} runs failed; the last one: {record['error']}"
+        raise SweepError(message) from error
+
+
+def _why_stop(failed, seconds, most_in_a_row):
+    """Why an agent whose runs have ``failed``, or not, makes no more; None if it goes on."""
+    in_a_row = len(list(itertools.takewhile(bool, reversed(failed))))
+    if sum(failed) >= EARLY_FAILURES and seconds < EARLY_SECONDS:
+        return f"{sum(failed)} failed runs in {EARLY_SECONDS} seconds, as W&B's agent does"
+    if in_a_row >= (most_in_a_row or math.inf):
+        return f"{in_a_row} failed runs in a row"
+    return None
+
+
+def _check_metric_logged(config, record):
+    """Say so at once if the sweep is judged by a metric that the training function does not log."""
+    metric = config.get("metric", {}).get("name")
+    if metric is None:
+        return
+    seen = [search.value(metric, values) for values in (*record["rows"], record["summary"])]
+    # not-a-number is a bad result, not a wrong name
+    if not any(isinstance(value, float) or is_number(value) for value in seen):
+        names = sorted({name for row in record["rows"] for name in row} - {"_step"})
+        raise SweepError(
+            f"the sweep's metric {metric!r} was not logged as a number by run {record['index'] + 1}, which logged: "
+            f"{', '.join(names) or 'nothing'}. Name one of these in the sweep configuration, or log {metric!r}"
+        )
+
+
+def _progress_line(record, config):
+    """One run in one line: which, how it ended, the metric, and the values that vary between runs."""
+    metric, size = config.get("metric", {}).get("name"), configuration.n_runs(config)
+    of = "" if size is None else f"/{size}"
+    parts = [f"run {record['index'] + 1}{of} {record['state']}"]
+    if record["error"]:
+        parts.append(record["error"].partition("\n")[0])
+    elif metric and (score := search.value(metric, record["summary"])) is not None:
+        parts.append(f"{metric} {_short(score)}")
+    varied = [name for name, entry in config["parameters"].items() if "value" not in entry]
+    parts.append(", ".join(f"{name} {_short(record['config'].get(name))}" for name in varied))
+    return " | ".join([*parts, f"{record['seconds']:.0f} s"])
+
+
+def _short(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _claims(sweep, records):
+    """Yield records of configurations that nobody ran or runs, each locked until the next one is asked for."""
+    folder, size = records.folder, configuration.n_runs(sweep.config)
+    with writing(folder / "runs"):
+        (folder / "runs").mkdir(exist_ok=True)
+    for index in itertools.count() if size is None else range(size):
+        if not (folder / "sweep.json").exists():
+            raise SweepError(f"{os.path.relpath(folder)} was deleted while its sweep was running")
+        path = run_file(folder, index)
+        with contextlib.suppress(filelock.Timeout), locked(path, timeout=LOCK_SECONDS):
+            before = records.one(path)
+            if before and before["state"] in DONE:
+                continue
+            # One agent at a time, so that each knows what the others try.
+            with locked(folder / "sweep.json"):
+                record = _new_record(sweep, records, index, before)
+                if record is None:
+                    return
+                save(folder, record)
+            yield record
+
+
+def _new_record(sweep, records, index, before):
+    """A run that is about to start; None if the sweep has reached its target.
+
+    A configuration that was interrupted is tried again as it was.
+    """
+    config = sweep.config
+    looks_back = config["method"] == "bayes" or "target" in config.get("metric", {})
+    others = records.all(besides=index) if looks_back else []
+    if search.reached_target(config, others):
+        print(f"sweep {sweep.id} has reached its target")
+        return None
+    point = before["point"] if before else search.propose(config, sweep.seed, index, others)
+    return {
+        "index": index,
+        "point": point,
+        "id": secrets.token_hex(4),
+        "name": f"run-{index + 1}",
+        "state": "running",
+        "config": search.configuration(config, point),
+        "summary": {},
+        "error": None,
+        "seconds": 0.0,
+        "rows": [],
+    }

@@ -1,0 +1,87 @@
+import pytest
+
+from sudoku_sweep.analysis import tables
+
+
+class Summary(dict):
+    """As W&B's ``Api`` has it: with keys, but not to be iterated."""
+
+    __iter__ = None
+
+
+def test_nested_values_get_dotted_names_and_wandb_s_bookkeeping_is_left_out(make_run):
+    low, high = make_run("low"), make_run("high", rate=0.2)
+    low.summary = Summary(val=Summary(max=0.5), _step=2, _wandb={"runtime": 3})
+    high.summary = {"val": {"max": 0.8, "_x": 1}}
+    frame = tables.runs_frame([low, high])
+    assert [name for name in frame if name.startswith("summary.")] == ["summary.val.max"]
+    assert tables.leaderboard(frame, metric="val.max")["name"].tolist() == ["high", "low"]
+
+
+def test_the_leaderboard_ranks_finished_runs_with_numbers_and_drops_none(runs):
+    frame = tables.runs_frame(runs)
+    table = tables.leaderboard(frame)
+    assert table["name"].tolist()[:2] == ["best", "middling"]
+    assert sorted(table["name"]) == sorted(run.name for run in runs)
+    assert list(table) == ["name", "state", "learning_rate", "val_accuracy", "val_solved"]
+    assert table["learning_rate"].tolist()[:2] == [0.3, 0.1]  # as it was set, not as it was logged
+    assert tables.leaderboard(frame, goal="minimize")["name"].tolist()[:2] == ["middling", "best"]
+    assert tables.outcomes(frame) == "5 finished, 1 failed; 2 with a score"
+    assert len(tables.leaderboard(tables.runs_frame([]))) == 0
+
+
+def test_the_best_run_is_a_finished_one_with_a_finite_number(runs):
+    assert tables.best_run(runs) is runs[2]
+    assert tables.best_run(runs, goal="minimize") is runs[0]
+    assert tables.best_row(tables.runs_frame(runs))["summary.val_solved"] == 0.5
+    assert tables.best_run(runs[3:]) is tables.best_run(runs[1:2]) is tables.best_run([]) is None
+
+
+def test_history_has_a_row_for_each_run_and_epoch(runs):
+    runs[0].rows.append({"epoch": 4, "train_loss": "NaN"})  # as W&B writes it
+    history = tables.history_frame(runs[:2], "train_loss")
+    assert history["id"].tolist() == ["middling"] * 3 + ["failed"] * 3
+    assert history[["epoch", "train_loss"]].to_numpy().tolist() == [[1, 2], [2, 1], [3, 0]] * 2
+    assert tables.history_frame(runs, "val_loss").empty
+
+
+def test_importance_finds_what_decides(grid):
+    table = tables.importance(grid, tables.scores(grid))
+    assert table.index.tolist() == ["learning_rate", "n_heads"]
+    assert table["importance"].sum() == pytest.approx(1) and table["importance"].iloc[0] > 0.8
+    assert table["correlation"].iloc[0] > 0.9
+    assert tables.importance(grid, -tables.scores(grid))["correlation"].iloc[0] < -0.9
+
+
+def test_main_effects_are_quartiles_over_everything_else(grid):
+    effects = tables.main_effects(grid, tables.scores(grid)).set_index(["setting", "value"])
+    assert effects["runs"].tolist() == [1, 2, 2, 2, 3]  # one with 0.1, and with one head, failed
+    assert effects.loc[("learning_rate", 0.3), "median"] == pytest.approx(0.32)
+    assert effects.loc[("n_heads", 3), "best"] == pytest.approx(0.33)
+    lowest = tables.main_effects(grid, tables.scores(grid), "minimize")
+    assert lowest["best"].iloc[-1] == pytest.approx(0.13)
+
+
+def test_settings_of_any_kind_are_told_apart(mixed):
+    """None is a value like others: pandas would leave its run out."""
+    assert tables.varied(mixed) == ["config.odd"] and "odd" in tables.leaderboard(mixed)
+    effects = tables.main_effects(mixed, tables.scores(mixed))
+    assert set(effects["value"]) == {"adam", "None", "[1, 2]", 100, 40, 200}
+    assert len(tables.importance(mixed, tables.scores(mixed))) == 1
+
+
+def test_the_best_so_far_is_never_worse_and_survives_failures(grid):
+    score = tables.scores(grid)[::-1]
+    course = tables.best_so_far(score, score.notna().astype(float))
+    assert course["best"].tolist() == pytest.approx([0.33] * 6)
+    assert course["cost"].tolist() == [1, 2, 3, 4, 5, 5]
+    course = tables.best_so_far(score, score, "minimize")
+    assert course["best"].tolist() == pytest.approx([0.33, 0.31, 0.23, 0.21, 0.13, 0.13])
+
+
+def test_the_spread_over_seeds_is_per_row(grid):
+    repeats = grid.assign(**{"config.row": [1, 1, 2, 2, 3, 3]})
+    spread = tables.seed_spread(repeats, goal="minimize")
+    assert spread.index.tolist() == [1, 2, 3] and spread["count"].tolist() == [1, 2, 2]
+    assert spread.loc[3, "max"] - spread.loc[3, "min"] == pytest.approx(0.02)
+    assert tables.seed_spread(repeats).index.tolist() == [3, 2, 1]

@@ -1,0 +1,39 @@
+import numpy as np
+from dancing_links import solutions
+
+from sudoku_sweep.boards import rules
+
+
+def test_units_are_the_rows_columns_and_boxes_of_a_board():
+    boxes = "000111222" * 3 + "333444555" * 3 + "666777888" * 3
+    for unit in range(9):
+        assert rules.UNITS[unit].tolist() == list(range(9 * unit, 9 * unit + 9))
+        assert rules.UNITS[9 + unit].tolist() == list(range(unit, 81, 9))
+        assert rules.UNITS[18 + unit].tolist() == [
+            cell for cell in range(81) if boxes[cell] == str(unit)
+        ]
+
+
+def test_solutions_are_counted_as_an_independent_solver_counts_them(boards):
+    rng = np.random.default_rng(0)
+    for quiz in boards.quizzes[:60]:
+        # often ambiguous
+        board = np.where(rng.random(81) < rng.choice([0, 0.1, 0.3]), 0, quiz).astype(np.uint8)
+        assert rules.count_solutions(board) == len(solutions("".join(map(str, board))))
+
+
+def test_solutions_of_special_boards(boards, impossible):
+    empty = np.zeros(81, np.uint8)
+    assert rules.count_solutions(empty, limit=5) == 5
+    assert rules.count_solutions(boards.solutions[0]) == 1
+    assert rules.count_solutions(impossible[0]) == 0
+    assert rules.count_solutions(empty, guesses=20) is None  # too few to tell
+
+
+def test_a_grid_obeys_the_rules_or_repeats_a_digit(boards):
+    swapped = boards.solutions.copy()
+    swapped[:, [0, 40]] = swapped[:, [40, 0]]  # fine where both cells hold the same digit
+    repeats = [bool(rules.repeated_cells(grid)) for grid in swapped]
+    assert rules.obeys_rules(boards.solutions).all() and 0 < sum(repeats) < len(repeats)
+    assert rules.obeys_rules(swapped).tolist() == [not repeated for repeated in repeats]
+    assert not rules.obeys_rules(np.full((1, 81), 200, np.uint8)).any()

@@ -1,0 +1,182 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import wandb
+import yaml
+
+from sudoku_sweep import local, sweeps
+from sudoku_sweep.analysis import results
+from sudoku_sweep.cli.main import main
+from sudoku_sweep.cli.train import commit
+
+SWEEP_YAML = Path(__file__).resolve().parents[2] / "sweep.yaml"
+SMALL = """
+method: grid
+metric: {name: val_accuracy, goal: maximize}
+parameters:
+  learning_rate: {values: [1.0e-3, 2.0e-3, 3.0e-3, 4.0e-3]}
+  embedding_dim: {value: 6}
+  attention_dim: {value: 6}
+  n_heads: {value: 3}
+  epochs: {value: 1}
+  batch_size: {value: 32}
+  steps_per_epoch: {value: 1}
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(in_tmp_path, tmp_path):
+    (tmp_path / "small.yaml").write_text(SMALL)
+    return tmp_path
+
+
+# --- setting up ---
+
+
+def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(capsys):
+    config = yaml.safe_load(SWEEP_YAML.read_text("utf-8"))
+    assert {key: config[key] for key in sweeps.FULL} == sweeps.FULL
+    assert config["project"] == sweeps.PROJECT
+    assert main(["sweep", str(SWEEP_YAML)]) == 0
+    assert local.sweep_config(local.latest_sweep()) == config
+    out = capsys.readouterr().out
+    assert "240 runs" in out and f"python -m sudoku_sweep agent {local.latest_sweep()}" in out
+
+
+def test_sweep_without_a_file_sets_up_the_notebook_s_sweep():
+    assert main(["sweep"]) == 0  # the tests' environment asks for quick
+    assert local.sweep_config(local.latest_sweep()) == sweeps.PRESETS["quick"].sweep()
+
+
+def test_a_file_that_is_no_sweep_is_refused(folder, capsys):
+    for content in ("parameters: [", "[1, 2]", "method: grid\nparameters: {epochs: {value: -1}}"):
+        (folder / "wrong.yaml").write_text(content)
+        assert main(["sweep", "wrong.yaml"]) == 2
+        assert capsys.readouterr().err.startswith("error: ")
+    assert not list(folder.glob("wandb/*"))
+
+
+# --- training ---
+
+
+@pytest.mark.slow
+def test_runs_are_scored_on_as_many_boards_as_the_sweep_says_whatever_its_name(folder):
+    """A sweep is not taken for a preset because it has the name of one."""
+    for name, boards in (("quick", ""), ("mine", "  validation_boards: {value: 4}\n")):
+        (folder / "named.yaml").write_text(f"name: {name}\n{SMALL}{boards}")
+        assert main(["sweep", "named.yaml"]) == 0
+        assert main(["agent", "--count", "1", "--boards", "64"]) == 0
+        (run,) = local.runs(local.latest_sweep())
+        assert run.config["validation_boards"] == (4 if boards else None)
+
+
+class Worker:
+    """Stands in for a process that trains."""
+
+    def __init__(self, command, env):
+        self.gpus, self.killed = env.get("CUDA_VISIBLE_DEVICES"), False
+        workers.append(self)
+
+    def wait(self):
+        return 0
+
+    def kill(self):
+        self.killed = True
+
+
+class StubbornWorker(Worker):
+    """Goes on when the user presses Ctrl-C, and makes them press it again."""
+
+    def wait(self):
+        raise KeyboardInterrupt
+
+
+workers = []
+
+
+@pytest.mark.parametrize(
+    ("visible", "used"),
+    [(None, ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3)],
+)
+def test_workers_take_turns_on_the_gpus_that_are_theirs(monkeypatch, visible, used):
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert main(["sweep", "small.yaml"]) == 0
+    workers.clear()
+    monkeypatch.setattr(subprocess, "Popen", Worker)
+    assert main(["agent", "--workers", "3"]) == 0
+    assert [worker.gpus for worker in workers] == used
+
+
+def test_a_second_interrupt_leaves_no_worker_behind(monkeypatch, capsys):
+    assert main(["sweep", "small.yaml"]) == 0
+    workers.clear()
+    monkeypatch.setattr(subprocess, "Popen", StubbornWorker)
+    assert main(["agent", "--workers", "2"]) == 130
+    assert [worker.killed for worker in workers] == [True, True]
+    assert "Go on with: python -m sudoku_sweep agent" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_workers_share_a_sweep_and_report_shows_it():
+    def command(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "sudoku_sweep", *arguments], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "4 runs" in command("sweep", "small.yaml")
+    small = ("--boards", "64", "--validation-boards", "4")
+    command("agent", "--count", "1", *small)
+    out = command("agent", "--workers", "2", *small)
+    assert out.count(" finished |") == 3
+    runs = local.runs(local.latest_sweep())
+    assert [run.state for run in runs] == ["finished"] * 4
+    assert {run.config["learning_rate"] for run in runs} == {1e-3, 2e-3, 3e-3, 4e-3}
+    assert {run.config["mlp_ratio"] for run in runs} == {2}  # defaults are recorded, too
+    assert "4 runs, by val_accuracy" in command("report")
+
+
+# --- results ---
+
+
+def test_report_prints_the_leaderboard_of_the_latest_sweep(capsys):
+    def log_accuracy():
+        with wandb.init() as run:
+            run.log({"val_accuracy": run.config.a / 10})
+
+    for metric in ({"name": "val_accuracy", "goal": "minimize"}, {"name": "val_accuracy"}):
+        parameters = {"a": {"values": [3, 7]}}
+        sweep_id = local.sweep({"method": "grid", "metric": metric, "parameters": parameters})
+        assert main(["report"]) == 0
+        assert "no runs yet" in capsys.readouterr().out
+        local.agent(sweep_id, function=log_accuracy)
+        capsys.readouterr()
+        assert main(["report"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert sweep_id in lines[0] and "2 runs" in lines[0]
+        assert "run-1" in lines[2] and "run-2" in lines[3]  # the sweep asked for the lowest
+
+
+@pytest.mark.slow
+def test_a_sweep_is_exported_and_resumed(folder, capsys):
+    small = ["--validation-boards", "4", "--boards", "16"]
+    (folder / "two.yaml").write_text(
+        "method: grid\nmetric: {name: val_accuracy, goal: maximize}\nparameters:\n"
+        "  n_heads: {values: [1, 3]}\n  epochs: {value: 1}\n  batch_size: {value: 8}\n"
+    )
+    assert main(["sweep", "two.yaml"]) == main(["agent", "--count", "1", *small]) == 0
+    assert main(["export", "two.csv"]) == main(["sweep", "--resume", "two.csv"]) == 0
+    assert main(["agent", *small]) == main(["export", "two.csv"]) == 0
+    assert "two.csv: 2 runs" in capsys.readouterr().out
+    frame = results.load("two.csv").frame
+    assert frame["config.n_heads"].tolist() == [1, 3]
+    assert frame["summary.device"].str.contains("1 thread(s), torch", regex=False).all()
+    assert (frame["summary.commit"].fillna("") == commit()).all()  # empty outside of a checkout

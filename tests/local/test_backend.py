@@ -1,0 +1,138 @@
+import os
+import socket
+import time
+from unittest import mock
+
+import pytest
+import wandb
+from click.testing import CliRunner
+from tiny_sweep import GRID, log_score
+from wandb.cli.cli import cli
+
+from sudoku_sweep import local
+from sudoku_sweep.local import SweepError, backend
+
+NAMES = ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT", "WANDB_SILENT", "WANDB_DIR")
+
+
+@pytest.fixture
+def no_account(monkeypatch, tmp_path):
+    """An environment without key or netrc, as a newcomer has it; what choose_backend sets is undone."""
+    monkeypatch.setattr(backend, "_set_here", {})
+    wandb.teardown()  # before the environment is kept: it holds the address of wandb's background process
+    with mock.patch.dict(os.environ):
+        for name in NAMES:
+            os.environ.pop(name, None)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{probe.getsockname()[1]}")
+        yield monkeypatch
+        wandb.teardown()
+        monkeypatch.undo()
+
+
+@pytest.fixture
+def logged_in(no_account):
+    """The decision alone: what asks the server is replaced by a yes."""
+    return lambda: no_account.setattr(backend, "why_not_online", lambda limit: None)
+
+
+@pytest.mark.parametrize("mode", ["offline", "disabled"])
+def test_what_wandb_was_set_to_in_this_folder_is_respected(no_account, capsys, mode):
+    no_account.setenv("WANDB_API_KEY", "a" * 40)
+    assert CliRunner().invoke(cli, [mode]).exit_code == 0
+    assert local.choose_backend() is local
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1 and f"set to {mode}" in out and "wandb online" in out
+    with wandb.init(project="after") as run:
+        assert run.settings.mode == mode
+    assert CliRunner().invoke(cli, ["online"]).exit_code == 0
+    no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
+    local.choose_backend()
+    assert "W&B did not accept the login" in capsys.readouterr().out
+
+
+def test_a_folder_where_wandb_is_disabled_gets_no_runs(no_account, tmp_path):
+    assert CliRunner().invoke(cli, ["disabled"]).exit_code == 0
+    sweep_id = local.sweep(GRID)
+    local.agent(sweep_id, function=log_score)
+    assert len(local.runs(sweep_id)) == 6 and not list(tmp_path.glob("wandb/*-run-*"))
+
+
+def test_without_a_key_runs_stay_here_and_one_line_says_why(no_account, capsys):
+    for _ in range(2):  # asking again tries again, and gives the real reason
+        start = time.monotonic()
+        assert local.choose_backend() is local
+        assert time.monotonic() - start < 10
+        out = capsys.readouterr().out
+        assert out.count("\n") == 1 and "No W&B key found" in out and "wandb login" in out
+        assert "WANDB_HTTP_TIMEOUT" not in os.environ
+    with wandb.init(project="after") as run:
+        assert run.offline
+
+
+@pytest.mark.parametrize("key", ["a" * 40, "tooshort"])
+def test_a_key_that_cannot_be_used_ends_in_local_runs(no_account, capsys, key):
+    no_account.setenv("WANDB_API_KEY", key)
+    no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
+    start = time.monotonic()
+    assert local.choose_backend() is local
+    assert time.monotonic() - start < 12
+    out = capsys.readouterr().out
+    assert "W&B did not accept the login" in out and key not in out
+
+
+@pytest.mark.slow
+def test_a_host_that_accepts_and_never_answers_is_given_up(no_account, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        no_account.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        no_account.setenv("WANDB_API_KEY", "a" * 40)
+        no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
+        start = time.monotonic()
+        assert local.choose_backend() is local
+        assert time.monotonic() - start < 13
+    assert "did not answer" in capsys.readouterr().out
+    with wandb.init(project="after") as run:  # and the next run works
+        assert run.offline
+
+
+@pytest.mark.parametrize("seconds", ["abc", "inf", "nan"])
+def test_a_time_limit_that_is_no_number_is_refused_by_name(no_account, seconds):
+    no_account.setenv("WANDB_HTTP_TIMEOUT", seconds)
+    with pytest.raises(SweepError, match=f"WANDB_HTTP_TIMEOUT is '{seconds}': write seconds"):
+        local.choose_backend()
+
+
+def test_after_a_login_the_next_choice_takes_the_account(no_account, logged_in, capsys):
+    assert local.choose_backend() is local
+    assert os.environ.items() >= backend.OFFLINE.items()
+    logged_in()
+    assert local.choose_backend() is wandb
+    assert "Logged in" in capsys.readouterr().out
+    assert not os.environ.keys() & backend.OFFLINE.keys()  # warnings are seen
+    assert os.environ.items() >= backend.ONLINE.items()
+
+
+def test_what_the_reader_has_set_stays(no_account, logged_in, capsys):
+    no_account.setenv("WANDB_SILENT", "false")
+    local.choose_backend()
+    assert os.environ["WANDB_SILENT"] == "false"
+    no_account.setenv("WANDB_FINISH_TIMEOUT", "5")
+    logged_in()
+    local.choose_backend()
+    assert (os.environ["WANDB_SILENT"], os.environ["WANDB_FINISH_TIMEOUT"]) == ("false", "5")
+
+
+@pytest.mark.parametrize("mode", ["offline", "disabled"])
+def test_a_mode_that_the_reader_sets_after_a_choice_is_respected_by_the_next(
+    no_account, logged_in, capsys, mode
+):
+    assert local.choose_backend() is local
+    logged_in()
+    os.environ["WANDB_MODE"] = mode
+    for _ in range(2):
+        assert local.choose_backend() is local and os.environ["WANDB_MODE"] == mode
+    assert f"WANDB_MODE is {mode}: no account is used. Unset it" in capsys.readouterr().out

@@ -1,0 +1,182 @@
+import contextlib
+import datetime
+import io
+import json
+import re
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tiny_sweep import GRID
+
+from sudoku_sweep import local
+from sudoku_sweep.local import SweepError, configuration, search
+from sudoku_sweep.local.distributions import DISTRIBUTIONS
+
+HUGE = {"a": {"min": 1, "max": 10**9}, "b": {"min": 0, "max": 10**9}, "c": {"values": [1, 2]}}
+
+
+def grid_of(parameters):
+    return local.grid({"parameters": parameters})
+
+
+def test_a_grid_is_a_sequence_in_w_and_b_s_order():
+    grid = grid_of({"b": {"values": [2, 1]}, "a": {"values": [7, 8]}, "c": {"value": 0}})
+    points = [{"a": a, "b": b, "c": 0} for a in (7, 8) for b in (2, 1)]
+    assert list(grid) == points and len(grid) == 4 and grid[-1] == points[-1]
+    assert grid[1:3] == points[1:3] and points[2] in grid and {"a": 9} not in grid
+    with pytest.raises(IndexError):
+        grid[4]
+
+
+def test_a_huge_grid_is_never_listed():
+    grid = grid_of(HUGE)
+    assert len(grid) == grid.size == 2 * 10**9 * (10**9 + 1)
+    assert grid[2 * (10**9 + 1) * 10**8 + 5] == {"a": 10**8 + 1, "b": 2, "c": 2}
+    assert grid[-1] == {"a": 10**9, "b": 10**9, "c": 2}
+
+
+@pytest.mark.parametrize("method, bounds", [("grid", {}), ("random", {"run_cap": 3})])
+def test_what_is_checked_before_a_sweep_is_bounded(monkeypatch, method, bounds):
+    monkeypatch.setattr(configuration, "MANY", 50)
+    for n in (6, 70):
+        many = {f"p{at}": {"min": at, "max": at + 1} for at in range(n)}
+        points = local.configurations({"method": method, "parameters": many} | bounds)
+        assert len(points) == 50 and {point["p3"] for point in points} == {3, 4}
+
+
+def test_what_is_checked_is_what_a_grid_runs_and_the_ends_of_ranges_otherwise():
+    assert local.configurations(GRID) == list(local.grid(GRID))
+    first = {"method": "grid", "run_cap": 2, "parameters": HUGE}
+    assert local.configurations(first) == [{"a": 1, "b": 0, "c": 1}, {"a": 1, "b": 0, "c": 2}]
+    parameters = {"x": {"min": 1.0, "max": 3.0}, "k": {"values": ["u", "v"]}, "f": {"value": 1}}
+    parameters |= {"n": {"distribution": "normal"}}  # without ends
+    random = {"method": "random", "parameters": parameters}
+    ends = [{"f": 1, "k": k, "x": x} for k in "uv" for x in (1.0, 3.0)]
+    assert local.configurations(random) == ends
+
+
+def test_a_sweep_is_as_long_as_whatever_ends_it_first():
+    random = {"method": "random", "parameters": {"x": {"min": 0.0, "max": 1.0}}}
+    assert local.n_runs(GRID) == 6 and local.n_runs(GRID, count=5) == 5
+    assert local.n_runs(GRID | {"run_cap": 4}, count=500) == 4
+    assert local.n_runs(random) is None and local.n_runs(random | {"run_cap": 3}) == 3
+    for wrong in (0, -1, 2.5, True):
+        with pytest.raises(SweepError, match="count is"):
+            local.n_runs(GRID, count=wrong)
+
+
+def test_parameters_are_flattened_and_back():
+    nested = {"z": {"value": 1}, "m": {"parameters": {"b": {"value": 2}, "a": {"value": 3}}}}
+    flat = configuration.flatten(nested)
+    assert list(flat) == [("m", "a"), ("m", "b"), ("z",)]
+    values = {path: entry["value"] for path, entry in flat.items()}
+    assert configuration.unflatten(values) == {"m": {"a": 3, "b": 2}, "z": 1}
+
+
+RANDOM = {"method": "random", "run_cap": 2, "parameters": {"a": {"min": 1, "max": 9}}}
+HYPERBAND = {"type": "hyperband", "min_iter": 1}
+
+
+@pytest.mark.parametrize(
+    "config, word",
+    [
+        (None, "a sweep configuration is None; give a dict"),
+        ({"method": "grid"}, "needs 'parameters'"),
+        ({"parameters": {"a": {"value": 1}}}, "needs 'method'"),
+        (GRID | {"method": "hill-climbing"}, "'grid', 'random' or 'bayes'"),
+        (GRID | {"parameters": {}}, "at least one parameter"),
+        (GRID | {"parameters": {"a": 3}}, "parameter a: give a dict"),
+        (GRID | {"parameters": {"a": {"parameters": {"b": {"value": 1}}, "min": 1}}}, "beside"),
+        (GRID | {"parameters": {"a": {"min": 0.0, "max": 1.0}}}, "^parameter a: .*method: random"),
+        (GRID | {"parameters": {"a": {"parameters": {"b": {"max": 1}}}}}, r"parameter a\.b: give"),
+        (GRID | {"run_cap": 0}, "run_cap is 0"),
+        (GRID | {"early_stop": {}}, "takes parameters, method, metric.*; not 'early_stop'"),
+        (GRID | {"name": datetime.date(2026, 10, 1)}, "name is datetime.*a valid string"),
+        (GRID | {"project": "a/b"}, "project is 'a/b'; Invalid project name"),
+        (GRID | {"metric": "score"}, r"metric is 'score'; give a dict\. Write {'name'"),
+        (GRID | {"metric": None}, "^metric is None"),
+        (GRID | {"metric": {"name": "score", "goal": "max"}}, "'minimize' or 'maximize'"),
+        (GRID | {"metric": {"name": "score", "direction": "up"}}, "not 'direction'"),
+        (GRID | {"metric": {"name": "score", "target": "high"}}, "target is 'high'; give a number"),
+        (RANDOM | {"early_terminate": HYPERBAND}, "early_terminate needs a metric"),
+        (RANDOM | {"method": "bayes"}, "method bayes needs a metric"),
+        (GRID | {"method": "bayes", "parameters": {"a": {"value": 1}}}, "nothing to search"),
+        (GRID | {"early_terminate": HYPERBAND | {"max_iter": 27}}, "^early_terminate: .*min_iter"),
+    ],
+)
+def test_a_sweep_that_cannot_be_run_is_refused_and_nothing_is_written(
+    config, word, tmp_path, in_tmp_path
+):
+    with pytest.raises(SweepError, match=word):
+        local.sweep(config)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- bad input by generation ------------------------------------------------------------------------------
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=5,
+)
+numbers = st.integers(-3, 40) | st.sampled_from([0.0, 0.5, 1.0, 1e-5, "1e-5", 10**400]) | scalars
+entries = st.fixed_dictionaries(
+    {},
+    optional={
+        "distribution": st.sampled_from([*DISTRIBUTIONS]) | scalars,
+        "value": anything,
+        "values": st.lists(scalars, max_size=4) | anything,
+        "probabilities": st.lists(st.sampled_from([0, 0.25, 0.5, 1.0]), max_size=4) | anything,
+        **dict.fromkeys(["min", "max", "mu", "sigma", "q", "a", "b"], numbers),
+        "parameters": anything,
+    },
+)
+ends = st.fixed_dictionaries({"min": numbers, "max": numbers})
+rules = st.fixed_dictionaries(
+    {"type": st.just("hyperband")},
+    optional=dict.fromkeys(["min_iter", "max_iter", "s", "eta", "strict"], numbers | anything),
+)
+metrics = st.fixed_dictionaries(
+    {"name": st.just("score") | scalars},
+    optional=dict.fromkeys(["goal", "impute", "target"], st.sampled_from(["maximize", "best", 1])),
+)
+methods = st.sampled_from(["grid", "random", "bayes"])
+names = st.sampled_from(["a", "b.c"]) | st.text(max_size=4)
+configs = st.fixed_dictionaries(
+    {
+        "method": methods | scalars,
+        "parameters": st.dictionaries(names, entries | ends | anything, max_size=4) | anything,
+    },
+    optional={
+        "metric": metrics | anything,
+        "run_cap": st.integers(-1, 5) | anything,
+        "early_terminate": rules | anything,
+        "name": scalars,
+        "project": scalars,
+        "colour": anything,
+    },
+)
+NAMED = "parameter|method|metric|early_terminate|a sweep configuration"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(configs | anything)
+def test_any_configuration_is_taken_or_refused_in_words_that_name_the_place(in_tmp_path, config):
+    try:
+        size = local.n_runs(config)
+        with contextlib.redirect_stdout(io.StringIO()):
+            local.sweep(config)
+    except SweepError as refusal:
+        assert re.search(NAMED, str(refusal)) and "Traceback" not in str(refusal)
+        return
+    done = {"state": "finished", "rows": [], "summary": {"score": 0.25}}
+    done["point"] = [0.5] * len(configuration.read(config).searched())
+    for number in range(min(size or 3, 3)):
+        point = search.propose(config, 7, number, [done] if config["method"] == "bayes" else [])
+        values = search.configuration(config, point)
+        assert json.dumps(values) and yaml.safe_dump(values)
+    assert len(local.configurations(config)) <= configuration.MANY

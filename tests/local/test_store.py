@@ -1,0 +1,146 @@
+import json
+import os
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tiny_sweep import GRID, log_score
+
+from sudoku_sweep import local
+from sudoku_sweep.local import SweepError, agents, store
+
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
+
+
+def a_run(index, config, state="finished"):
+    row = {"_step": 0, "score": index}
+    return local.LocalRun(index, f"id{index}", "name", state, config, row, None, 1.5, [row])
+
+
+@pytest.fixture
+def imported():
+    """A sweep whose runs are written and were never made."""
+    return local.import_runs(
+        GRID, [a_run(at, config) for at, config in enumerate(local.grid(GRID))]
+    )
+
+
+def test_runs_are_read_back_as_they_were(imported):
+    runs = local.runs(imported)
+    assert [run.config for run in runs] == list(local.grid(GRID)) and runs[3].index == 3
+    assert runs[2].rows == [{"_step": 0, "score": 2}] and runs[2].seconds == 1.5
+    assert local.sweep_config(f"entity/project/{imported}") == GRID
+
+
+def test_history_holds_the_rows_with_the_keys_that_were_asked_for():
+    rows = [{"_step": 0, "a": 1}, {"_step": 1, "a": 2, "b": 3}]
+    run = local.LocalRun(0, "id", "name", "finished", {}, {}, None, 1, rows)
+    assert list(run.scan_history()) == rows and run.history()["a"].tolist() == [1, 2]
+    assert list(run.scan_history(keys=["a"])) == [{"a": 1}, {"a": 2}]
+    assert list(run.scan_history(keys=["a", "b"])) == [{"a": 2, "b": 3}]
+    assert run.history(keys=["b"])["b"].tolist() == [3]
+
+
+def test_imported_runs_are_not_made_again():
+    points = list(local.grid(GRID))
+    sweep_id = local.import_runs(GRID, [a_run(0, points[0]), a_run(4, points[4])], project="p")
+    local.agent(sweep_id, function=log_score)
+    runs = local.runs(sweep_id)
+    assert [run.config for run in runs] == points
+    assert [run.id for run in runs if run.id.startswith("id")] == ["id0", "id4"]
+
+
+@pytest.mark.parametrize(
+    "change, index, word",
+    [
+        ({}, 1, "run 2 has another config"),
+        ({}, 6, "run 7 has another config"),
+        ({"method": "random", "run_cap": 9}, 0, "only a grid sweep"),
+        ({"run_cap": 0}, 0, "run_cap is 0"),
+    ],
+)
+def test_runs_that_are_not_those_of_the_grid_are_refused(change, index, word):
+    with pytest.raises(SweepError, match=word):
+        local.import_runs(GRID | change, [a_run(index, local.grid(GRID)[0])])
+
+
+def test_the_latest_sweep_is_found():
+    with pytest.raises(SweepError, match=r"no local sweep in .* yet: make one with `sweep`"):
+        local.latest_sweep()
+    local.sweep(GRID)
+    time.sleep(0.02)
+    latest = local.sweep(GRID)
+    assert local.latest_sweep() == latest
+
+
+@pytest.mark.parametrize("name", ["sweep.json", "runs/00002.json"])
+@pytest.mark.parametrize("damage", [b"", b"[]", b"{}", b"[" * 5000, b'{"id": 3}', b"\xff"])
+def test_a_damaged_file_is_named(imported, name, damage):
+    path = store.store() / imported / name
+    path.write_bytes(damage)
+    with pytest.raises(SweepError, match=f"{name} cannot be read .* delete it"):
+        local.runs(imported)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_file_with_one_value_changed_is_read_or_named(imported, draws):
+    name = draws.draw(st.sampled_from(["sweep.json", "runs/00001.json"]))
+    path = store.store() / imported / name
+    before = path.read_text()
+    content = json.loads(before)
+    changed = draws.draw(st.sampled_from(sorted(content)))
+    content[changed] = draws.draw(st.none() | st.integers() | st.text() | st.lists(st.integers()))
+    path.write_text(json.dumps(content))
+    try:
+        assert len(local.runs(imported)) == 6
+    except SweepError as refusal:
+        assert path.name in str(refusal) and changed in str(refusal)
+    finally:
+        path.write_text(before)
+
+
+def test_an_intact_file_whose_configuration_is_refused_is_not_called_damaged(imported):
+    path = store.store() / imported / "sweep.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"config": GRID | {"run_cap": -1}}))
+    with pytest.raises(SweepError, match="run_cap is -1") as refusal:
+        local.runs(imported)
+    assert "damaged" not in str(refusal.value) and "delete" not in str(refusal.value)
+
+
+def test_records_are_read_again_only_when_they_were_written_anew(imported, monkeypatch):
+    read = []
+    real = store._read
+    monkeypatch.setattr(
+        store, "_read", lambda path, model: read.append(path.name) or real(path, model)
+    )
+    records = store.Records(store.store() / imported)
+    for _ in range(3):
+        assert len(records.all()) == 6
+    assert sorted(read) == [f"{index:05}.json" for index in range(6)]
+    changed = records.all()[3] | {"state": "failed"}
+    store.save(records.folder, changed)
+    assert records.all(besides=2)[2] == changed and read[6:] == ["00003.json"]
+    store.run_file(records.folder, 3).unlink()
+    assert records.one(store.run_file(records.folder, 3)) is None and len(records.all()) == 5
+
+
+def test_a_run_whose_lock_nobody_holds_has_crashed(imported):
+    records = store.Records(store.store() / imported)
+    path = store.run_file(records.folder, 1)
+    store.save(records.folder, records.one(path) | {"state": "running"})
+    assert local.runs(imported)[1].state == "crashed"
+    assert records.one(path)["state"] == "running"
+
+
+def test_a_sweep_is_kept_with_what_repeats_it(monkeypatch, capsys):
+    monkeypatch.setattr(agents.secrets, "randbits", lambda bits: bits)
+    sweep_id = local.sweep(GRID | {"project": "its own"})
+    content = json.loads((store.store() / sweep_id / "sweep.json").read_text())
+    assert content["project"] == "its own" and content["seed"] == 32 and content["id"] == sweep_id
+    assert (
+        f"grid, 6 runs, kept in {os.path.relpath(store.store() / sweep_id)}"
+        in capsys.readouterr().out
+    )
