@@ -193,13 +193,10 @@ values = st.text(letters, max_size=8) | st.sampled_from(
 )
 COMMANDS = {  # and what keeps each of them short
     "train": ["--boards=2", "--validation-boards=1", "--epochs=1", "--steps-per-epoch=1"],
-    "data": ["--boards=20"],
     **{name: [] for name in ("sweep", "agent", "export", "report", "solve", "nonsense")},
 }
 # Flags that ask for long work, or for W&B: that is no bad input.
-LEFT_OUT = (
-    "boards|validation-boards|epochs|steps-per-epoch|validate-every|minimal|thin|wandb|test|help"
-)
+LEFT_OUT = "boards|validation-boards|epochs|steps-per-epoch|validate-every|minimal|wandb|test|help"
 
 
 @functools.cache

@@ -39,9 +39,9 @@ def test_the_four_wandb_cells_stand_where_the_guide_says():
 
 
 def test_cells_are_short(cells):
-    lengths = [len(cell.source.splitlines()) for _, cell in code(cells)]
-    assert max(lengths) <= 40 and median(lengths) <= 12
-    assert sum(length > 30 for length in lengths) <= 1  # Cell 10, the sweep
+    lengths = sorted(len(cell.source.splitlines()) for _, cell in code(cells))
+    *others, longest = lengths  # Cell 10, the sweep
+    assert longest <= 40 and max(others) <= 30 and median(others) <= 10
 
 
 def test_at_most_six_cells_are_exempt_from_comparison(cells):
