@@ -166,6 +166,8 @@ def load_checkpoint(path, device="cpu"):
         raise CheckpointError(f"no checkpoint {path} ({error}): {advice}") from error
     try:
         saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+        if not all(type(size) is int and 1 <= size <= 1024 for size in saved["shape"].values()):
+            raise ValueError("sizes of no net")
         model = SudokuTransformer(**saved["shape"])
         model.load_state_dict(saved["weights"])
         metadata = saved["metadata"]

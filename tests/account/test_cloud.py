@@ -6,8 +6,6 @@ import io
 import os
 import random
 import re
-import subprocess
-import sys
 from pathlib import Path
 from unittest import mock
 
@@ -21,7 +19,7 @@ from pandas.testing import assert_frame_equal
 from signed_in import wandb_command
 from snippets import run_blocks
 from tiny_sweep import GRID, log_score
-from wandb_server import ENTITY, KEY, wait_for
+from wandb_server import ENTITY, KEY
 
 from sudoku_sweep import data, local, sweeps, train
 from sudoku_sweep.analysis import tables
@@ -316,19 +314,3 @@ def test_runs_of_a_local_sweep_are_synced_and_join_a_sweep_on_the_server(server)
     wandb.agent(sweep_id, function=log_score, count=2)
     configs = [run.config for run in wandb.Api().sweep(f"p/{sweep_id}").runs]
     assert sorted_configs(configs) == sorted_configs(local.grid(GRID))
-
-
-# --- the tests themselves ---
-
-
-def test_a_client_that_would_leave_this_machine_is_noticed(outside, tmp_path):
-    environment = {"HOME": str(tmp_path), "WANDB_MODE": "online", "WANDB_API_KEY": KEY}
-    client = subprocess.Popen(
-        [sys.executable, "-c", "import wandb; wandb.login()"],
-        env=os.environ | outside.environment | environment,
-    )
-    try:
-        wait_for(lambda: outside.asked)
-    finally:
-        client.kill()
-        client.wait()

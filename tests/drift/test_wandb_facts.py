@@ -346,10 +346,6 @@ def test_an_offline_run_is_one_file_that_leet_reads_and_its_summary_is_empty_in_
 # --- reading results ---
 
 
-def best_by_max(runs):
-    return max(runs, key=lambda run: run.summary.get("score", 0))
-
-
 def sweep_path(config, function, **arguments):
     """Run a sweep; returns what ``wandb.Api`` calls it."""
     sweep_id = wandb.sweep(config, project="p")
@@ -359,13 +355,17 @@ def sweep_path(config, function, **arguments):
 
 def test_max_over_summaries_picks_failed_runs_and_breaks_on_the_text_nan(server):
     path = sweep_path(points(1, 2), fails_at(2), count=2)
-    assert best_by_max(wandb.Api().sweep(path).runs).state == "failed"
+
+    def score(run):
+        return run.summary.get("score", 0)
+
+    assert max(wandb.Api().sweep(path).runs, key=score).state == "failed"
     first, _ = server.runs.values()
     first.summary["score"] = "NaN"  # by hand here, as W&B's server sends it
     runs = list(wandb.Api().sweep(path).runs)
     assert [run.summary["score"] for run in runs] == ["NaN", 2]
     with pytest.raises(TypeError):
-        best_by_max(runs)
+        max(runs, key=score)
 
 
 def test_flush_reaches_runs_and_not_sweeps_for_which_a_new_api_object_is_needed(server):
