@@ -46,7 +46,7 @@ for line in sys.stdin:
 
 @contextlib.contextmanager
 def worker(folder, change=""):
-    """A function from settings to processor seconds, with the version in a folder, altered by the code of ``change``."""
+    """A function from settings to processor seconds, in the version of a folder, altered by the code of ``change``."""
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER.format(change=change)],
         cwd=folder,
