@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sudoku_sweep import data
-
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = """\
 method: grid
@@ -54,7 +52,7 @@ OLD_LOCALE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     [("Größe & Übung (1)", USUAL), ("plain", NO_HOME), ("plain", OLD_LOCALE)],
     ids=["odd folder", "no home", "old locale"],
 )
-def test_every_step_works_in_any_folder_locale_and_home(name, environment, boards, tmp_path):
+def test_every_step_works_in_any_folder_locale_and_home(name, environment, tmp_path):
     if environment is OLD_LOCALE and not sys.prefix.isascii():
         pytest.skip("in such a locale PyTorch cannot be installed in a folder with umlauts")
     folder = tmp_path / name
