@@ -154,12 +154,6 @@ def test_a_finish_that_took_too_long_raises_only_when_asked_to(server):
         server.heal()
 
 
-def test_a_rehearsed_sync_names_the_runs_and_uploads_nothing(talkative):
-    run = log_once(mode="offline")
-    assert run.id in wandb_command("sync", "--include-online", "--dry-run").output
-    assert not talkative.runs
-
-
 def log_net(run):
     Path("net.pt").write_text("a net")
     artifact = wandb.Artifact("net", type="model")
@@ -228,21 +222,6 @@ def test_three_failures_in_the_first_minute_end_the_agent_which_returns_none(
     assert "Detected 3 failed runs in the first 60 seconds, killing sweep" in err
     monkeypatch.setattr(pyagent.Agent, "FLAPPING_MAX_SECONDS", 0)  # later failures do not end it
     assert len(runs_of(talkative, points(1, 2, 3, 4), fails_at(1, 2, 3), count=4)) == 4
-
-
-def test_an_agent_waits_for_a_server_that_is_gone_and_goes_on(talkative, monkeypatch, capsys):
-    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "1")
-
-    def train():
-        with wandb.init() as run:
-            run.log({"score": 1})
-            if run.config.a == 1:
-                talkative.stop()
-                threading.Timer(8, talkative.start).start()
-
-    runs = runs_of(talkative, points(1, 2), train, count=2)
-    assert [run.state for run in runs] == ["running", "finished"]  # the first is to be synced
-    assert "Waiting for job" in capsys.readouterr().err
 
 
 def test_failures_can_be_limited_and_to_disable_flapping_means_not_one(server, monkeypatch):

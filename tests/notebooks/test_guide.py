@@ -41,15 +41,3 @@ def test_python_m_commands_parse():
         arguments = command.replace("\\\n", " ").split()
         if arguments != ["--help"]:
             parser().parse_args(arguments)
-
-
-def test_links_lead_somewhere():
-    for text in (GUIDE, README):
-        headings = re.findall(r"^#+ (.*)$", text, re.M)
-        anchors = {
-            re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings
-        }
-        for target in re.findall(r"\]\(([^)]*)\)", text):
-            path, _, anchor = target.partition("#")
-            assert path.startswith("http") or (ROOT / path).exists(), target
-            assert path or anchor in anchors, target
