@@ -7,7 +7,7 @@ import wandb
 import yaml
 
 from ..files import write_atomically
-from . import hyperband, search
+from . import search
 from .errors import SweepError
 from .recording import StoppedEarly, recording, shut_down
 from .store import run_file, save
@@ -18,7 +18,7 @@ def run_one(sweep, record, records, function):
 
     Parameters
     ----------
-    sweep : SweepFile
+    sweep : StoredSweep
     record : dict
         A run that is claimed by this process.
     records : Records
@@ -47,7 +47,8 @@ def run_one(sweep, record, records, function):
         record["state"] = "killed"  # to be run again when the sweep goes on
         raise
     except (Exception, SystemExit) as error:  # whatever goes wrong in the reader's function
-        if _interrupted(error):
+        causes = _causes(error)
+        if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
             record["state"] = "killed"
             raise KeyboardInterrupt from error
         record["state"] = "killed" if _lost_wandb(error) and not record["rows"] else "failed"
@@ -55,7 +56,10 @@ def run_one(sweep, record, records, function):
         if error not in shown:  # wandb prints what passes through `with wandb.init()`
             traceback.print_exc()
         shut_down()  # wandb's background process may be what failed: the next run gets a new one
-        _let_go(error)
+        for cause in (
+            causes
+        ):  # what their functions held, a net that was too large, must not outlive the run
+            traceback.clear_frames(cause.__traceback__)
         failure = error
     finally:
         record["seconds"] = round(time.monotonic() - start, 3)
@@ -81,48 +85,36 @@ def _settings(sweep, record, folder):
 
 def early_stopper(sweep, record, records):
     """What is called after each ``log`` of a run that may be stopped early; None if the sweep stops no runs."""
-    rules = sweep.config.get("early_terminate")
+    rules, metric = sweep.plan.early_terminate, sweep.plan.metric
     if rules is None:
         return None
-    name, goal = sweep.config["metric"]["name"], search.goal(sweep.config)
 
     def stop_if_hopeless(data):
-        mine = search.logged(name, record)
-        bands = hyperband.bands(rules, len(mine))
-        if search.value(name, data) is None or not bands:
+        mine = search.logged(metric.name, record["rows"])
+        bands = rules.bands(len(mine))
+        if search.value(metric.name, data) is None or not bands:
             return
         if len(mine) == bands[-1]:
             save(records.folder, record)  # the sweep's other agents compare their runs with it
-        others = [search.logged(name, other) for other in records.all(besides=record["index"])]
-        if reason := hyperband.stop_reason(rules, goal, mine, others):
-            raise StoppedEarly(f"{name} {reason}")
+        others = records.all(besides=record["index"])
+        curves = [search.logged(metric.name, other["rows"]) for other in others]
+        if reason := rules.stop_reason(metric.goal, mine, curves):
+            raise StoppedEarly(f"{metric.name} {reason}")
 
     return stop_if_hopeless
 
 
-def _chain(error):
+def _causes(error):
     """An error, what it came from, and so on; only once each, for ``raise error from error`` makes a ring."""
-    chain = []
-    while error is not None and error not in chain:
-        chain.append(error)
+    causes = []
+    while error is not None and error not in causes:
+        causes.append(error)
         error = error.__cause__ or error.__context__
-    return chain
-
-
-def _let_go(error):
-    """Free what the functions held in which an error came up: a net that was too large must not outlive its run."""
-    for one in _chain(error):
-        traceback.clear_frames(one.__traceback__)
+    return causes
 
 
 def _lost_wandb(error):
-    """Whether wandb's background process is gone, which is no fault of a run's configuration."""
-    if isinstance(error, ConnectionError):  # of wandb, not of the reader's own code
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-        return any(frame.f_globals.get("__name__", "").startswith("wandb.") for frame in frames)
-    return type(error).__module__.startswith("wandb.sdk.mailbox")
-
-
-def _interrupted(error):
-    """Whether an error came up while a KeyboardInterrupt was on its way."""
-    return any(isinstance(one, KeyboardInterrupt) for one in _chain(error))
+    """Whether a connection is gone, most likely that to wandb's own process: no fault of a configuration."""
+    return isinstance(error, ConnectionError) or type(error).__module__.startswith(
+        "wandb.sdk.mailbox"
+    )

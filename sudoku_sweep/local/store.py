@@ -5,17 +5,16 @@ import json
 import os
 import re
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import filelock
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from ..files import StorageError, cannot_write, write_atomically
 from . import configuration
 from .errors import SweepError
-from .validation import Model, validated
 
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 
@@ -41,10 +40,8 @@ class LocalRun:
     def scan_history(self, keys=None):
         """The logged rows as dicts; with ``keys``, those names only, of the rows that have them all."""
         for row in self.rows:
-            if keys is None:
-                yield dict(row)
-            elif all(key in row for key in keys):
-                yield {key: row[key] for key in keys}
+            if all(key in row for key in keys or ()):
+                yield {key: row[key] for key in keys or row}
 
     def history(self, keys=None):
         """The rows of ``scan_history`` as a DataFrame: all of them, where W&B's ``run.history`` takes a sample."""
@@ -60,14 +57,19 @@ class RunFile(LocalRun):
     point: Any
 
 
-class SweepFile(Model):
+@dataclass
+class StoredSweep:
     """What is kept of a sweep, but for its runs."""
 
-    model_config = ConfigDict(extra="ignore")
     id: str
     project: str
     seed: int
     config: dict
+
+    @cached_property
+    def plan(self):
+        """Its configuration, understood: a ``SweepConfiguration``."""
+        return configuration.read(self.config)
 
 
 def runs(sweep_id):
@@ -94,27 +96,24 @@ def store():
 
 
 def open_sweep(sweep_id):
-    """A sweep's folder and its ``SweepFile``; a ``SweepError`` if there is none of that id that can be run."""
+    """A sweep's folder and its ``StoredSweep``; a ``SweepError`` if there is none of that id."""
     name = str(sweep_id).rpartition("/")[2]  # W&B also takes entity/project/id
     path = store() / name / "sweep.json"
     if not re.fullmatch(r"[0-9a-f]{8}", name) or not path.is_file():
         where = os.path.relpath(store())
         raise SweepError(f"no local sweep {sweep_id!r} in {where}: make one with `sweep`")
-    sweep = _read(path, SweepFile)
-    configuration.read(sweep.config)  # nobody has damaged it if this refuses it
-    return path.parent, sweep
+    return path.parent, _read(path, StoredSweep)
 
 
-def _read(path, model):
-    """A file of the store, as a ``model``. Files are written whole, so one that cannot be was changed since."""
+def _read(path, kind):
+    """A file of the store, as a ``kind``. Files are written whole, so one that cannot be was changed since."""
     try:
-        return validated(model, json.loads(path.read_text("utf-8")), "it")
-    except (OSError, ValueError, RecursionError) as error:
-        what = f"{os.path.relpath(path)} cannot be read ({type(error).__name__}: {error})"
-        advice = (
-            "if it is damaged, delete it: a run is then run again, a sweep has to be set up again"
-        )
-        raise SweepError(f"{what}; {advice}") from error
+        return kind(**json.loads(path.read_text("utf-8")))
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        raise SweepError(
+            f"{os.path.relpath(path)} cannot be read; if it is damaged, delete it: a run is then run again, "
+            f"a sweep has to be set up again ({type(error).__name__}: {error})"
+        ) from error
 
 
 class Records:
@@ -161,6 +160,7 @@ def locked(path, timeout=-1):
     """The lock that belongs to a file of the store, acquired; ``filelock.Timeout`` if another process has it."""
     path = path.with_suffix(".lock")
     try:
+        path.parent.mkdir(exist_ok=True)
         return filelock.FileLock(path).acquire(timeout=timeout)
     except filelock.Timeout:  # an OSError, too
         raise
