@@ -21,7 +21,7 @@ from .configuration import grid, n_runs, read
 from .errors import SweepError
 from .recording import session
 from .run import run_one
-from .store import DONE, Records, locked, open_sweep, run_file, save, store, to_json
+from .store import DONE, locked, open_sweep, run_file, save, store, to_json
 
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
 # Whoever holds a lock for longer is running that configuration; ``runs`` takes much less.
@@ -50,9 +50,7 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
         The sweep cannot be written.
     """
     if prior_runs:
-        raise SweepError(
-            "prior_runs need W&B's server: sync the runs, then use wandb.sweep(..., prior_runs=...)"
-        )
+        raise SweepError("prior_runs need W&B's server: sync the runs, then use wandb.sweep")
     plan, sweep_id, seed = read(sweep), secrets.token_hex(4), secrets.randbits(32)
     folder, project = store() / sweep_id, project or plan.project
     content = {"id": sweep_id, "project": project, "seed": seed, "config": sweep}
@@ -129,18 +127,18 @@ def agent(
         No such sweep, no function, a sweep without an end, every run of this call failed, or the first one
         that finished had not logged the sweep's metric.
     """
-    folder, sweep = open_sweep(sweep_id)
+    sweep = open_sweep(sweep_id)
     if not callable(function):
         raise SweepError("give agent(sweep_id, function=...) the function that trains one run")
     if wandb.run is not None and not wandb.run.disabled:
         raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
     if n_runs(sweep.config, count) is None:
         raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
-    start, failures, checked, records = time.monotonic(), [], False, Records(folder)
+    start, failures, checked = time.monotonic(), [], False
     # closing: lets go of the last lock at once
-    with session(), contextlib.closing(_claims(sweep, records)) as claims:
+    with session(), contextlib.closing(_claims(sweep)) as claims:
         for record in itertools.islice(claims, count):
-            failures.append(run_one(sweep, record, records, function))
+            failures.append(run_one(sweep, record, function))
             print(_progress_line(sweep, record), flush=True)
             if record["state"] == "finished" and sweep.plan.metric and not checked:
                 _check_logged(sweep.plan.metric.name, record)
@@ -171,10 +169,11 @@ def _check_logged(metric, record):
     # not-a-number is a bad result, not a wrong name
     if not any(isinstance(value, int | float) for value in seen):
         names = sorted({name for row in record["rows"] for name in row} - {"_step"})
-        raise SweepError(
-            f"the sweep's metric {metric!r} was not logged as a number by run {record['index'] + 1}, which logged: "
-            f"{', '.join(names) or 'nothing'}. Name one of these in the sweep configuration, or log {metric!r}"
+        what = (
+            f"the sweep's metric {metric!r} was not logged as a number by run {record['index'] + 1}"
         )
+        advice = f"Name one of these in the sweep configuration, or log {metric!r}"
+        raise SweepError(f"{what}, which logged: {', '.join(names) or 'nothing'}. {advice}")
 
 
 def _progress_line(sweep, record):
@@ -195,34 +194,34 @@ def _short(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _claims(sweep, records):
+def _claims(sweep):
     """Yield records of configurations that nobody ran or runs, each locked until the next one is asked for."""
-    folder, size = records.folder, sweep.plan.n_runs
+    folder, size = sweep.folder, sweep.plan.n_runs
     for index in itertools.count() if size is None else range(size):
         if not (folder / "sweep.json").exists():
             raise SweepError(f"{os.path.relpath(folder)} was deleted while its sweep was running")
         path = run_file(folder, index)
         with contextlib.suppress(filelock.Timeout), locked(path, timeout=LOCK_SECONDS):
-            before = records.one(path)
+            before = sweep.record(path)
             if before and before["state"] in DONE:
                 continue
             # One agent at a time, so that each knows what the others try.
             with locked(folder / "sweep.json"):
-                record = _new_record(sweep, records, index, before)
+                record = _new_record(sweep, index, before)
                 if record is None:
                     return
                 save(folder, record)
             yield record
 
 
-def _new_record(sweep, records, index, before):
+def _new_record(sweep, index, before):
     """A run that is about to start; None if the sweep has reached its target.
 
     A configuration that was interrupted is tried again as it was.
     """
     plan = sweep.plan
     has_target = plan.metric and plan.metric.target is not None
-    others = records.all(besides=index) if plan.method == "bayes" or has_target else []
+    others = sweep.records(besides=index) if plan.method == "bayes" or has_target else []
     if has_target and search.reached_target(plan.metric, others):
         print(f"sweep {sweep.id} has reached its target")
         return None

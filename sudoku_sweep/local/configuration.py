@@ -83,17 +83,14 @@ class SweepConfiguration(Model):
     def _fits_together(self):
         if not self.metric and (self.method == "bayes" or self.early_terminate):
             what = "early_terminate" if self.early_terminate else "method bayes"
-            raise ValueError(
-                f"{what} needs a metric, such as {{'name': 'loss', 'goal': 'minimize'}}"
-            )
+            example = {"name": "loss", "goal": "minimize"}
+            raise ValueError(f"{what} needs a metric, such as {example}")
         if self.method == "bayes" and not self.searched:
             raise ValueError("method bayes has nothing to search: every parameter is fixed")
-        for path, parameter in self.parameters.items():
-            if self.method == "grid" and parameter.choices() is None:
-                place = ".".join(path)
-                raise ValueError(
-                    f"a grid needs 'values', whole numbers or steps for {place}; or use method: random"
-                )
+        endless = [".".join(path) for path, one in self.parameters.items() if one.choices() is None]
+        if self.method == "grid" and endless:
+            needed = f"'values', whole numbers or steps for {endless[0]}"
+            raise ValueError(f"a grid needs {needed}; or use method: random")
         return self
 
     @property

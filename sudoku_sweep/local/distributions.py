@@ -95,13 +95,11 @@ class Parameter(Model):
             if len(self.model_fields_set) > 1:
                 raise ValueError("leave out what stands beside 'parameters'")
             return self
-        self.distribution = self.distribution or self._implied(given)
-        takes, _ = DISTRIBUTIONS[self.distribution]
+        kind = self.distribution = self.distribution or self._implied(given)
+        takes, _ = DISTRIBUTIONS[kind]
         needed = {name for name in takes if type(self).model_fields[name].default is None}
         if not needed <= given <= set(takes):
-            raise ValueError(
-                f"{self.distribution} takes {', '.join(takes)}; here are {', '.join(sorted(given))}"
-            )
+            raise ValueError(f"{kind} takes {', '.join(takes)}, not {', '.join(sorted(given))}")
         self._check_values()
         return self
 
@@ -125,18 +123,14 @@ class Parameter(Model):
         if kind == "int_uniform" and any(end != int(end) for end in (self.min, self.max)):
             raise ValueError(f"int_uniform takes whole numbers, not {self.min} and {self.max}")
         if self.probabilities is not None:
-            total = math.fsum(self.probabilities)
-            if len(self.probabilities) != len(self.values) or not math.isclose(
-                total, 1, rel_tol=1e-5
-            ):
+            one_each, total = len(self.probabilities) == len(self.values), sum(self.probabilities)
+            if not one_each or not math.isclose(total, 1, rel_tol=1e-5):
                 raise ValueError("give one probability per value; together they are 1")
         try:
             self.quantile(1 - 2**-53)
         except (ValueError, OverflowError):
-            raise ValueError(
-                f"{kind} has no finite values here (log_uniform takes natural logarithms as min and max, "
-                "log_uniform_values takes numbers above 0)"
-            ) from None
+            advice = "log_uniform takes natural logarithms, log_uniform_values numbers above 0"
+            raise ValueError(f"{kind} has no finite values here ({advice})") from None
 
     @property
     def listed(self):

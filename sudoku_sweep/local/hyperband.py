@@ -41,8 +41,7 @@ class Hyperband(Model):
             divided = accumulate(repeat(self.eta, self.s), operator.truediv, initial=self.max_iter)
             counts = sorted(map(int, takewhile(lambda count: count >= 1, divided)))[:-1]
         else:
-            eta = repeat(self.eta)
-            counts = map(int, accumulate(eta, operator.mul, initial=self.min_iter))
+            counts = map(int, accumulate(repeat(self.eta), operator.mul, initial=self.min_iter))
         return list(takewhile(lambda count: count <= longest, counts))
 
     def stop_reason(self, goal, mine, others):

@@ -13,16 +13,14 @@ from .recording import StoppedEarly, recording, shut_down
 from .store import run_file, save
 
 
-def run_one(sweep, record, records, function):
+def run_one(sweep, record, function):
     """Call ``function`` with the record's configuration; fill the record with what it logged, and save it.
 
     Parameters
     ----------
-    sweep : StoredSweep
+    sweep : Sweep
     record : dict
         A run that is claimed by this process.
-    records : Records
-        All runs of the sweep, which early stopping compares this one with.
     function : callable
 
     Returns
@@ -32,44 +30,38 @@ def run_one(sweep, record, records, function):
     """
     start, failure, shown = time.monotonic(), None, []
     try:
-        wandb.setup(_settings(sweep, record, records.folder))  # what wandb.init() starts from
-        with recording(record, shown, after_log=early_stopper(sweep, record, records)) as closed:
+        wandb.setup(_settings(sweep, record))  # what wandb.init() starts from
+        with recording(record, shown, after_log=early_stopper(sweep, record)) as closed:
             function()
         if not closed:
-            raise SweepError(
-                "the training function opened no W&B run, or one of another id: call wandb.init() in it, "
-                "without id=... and reinit=..."
-            )
+            advice = "call wandb.init() in it, without id=... and reinit=..."
+            raise SweepError(f"the function opened no W&B run, or one of another id: {advice}")
         record["state"] = "finished"
     except StoppedEarly as stop:
         record["state"], record["error"] = "stopped", str(stop)
-    except KeyboardInterrupt:
-        record["state"] = "killed"  # to be run again when the sweep goes on
-        raise
-    except (Exception, SystemExit) as error:  # whatever goes wrong in the reader's function
+    except BaseException as error:  # whatever goes wrong in the reader's function
         causes = _causes(error)
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
-            record["state"] = "killed"
+            record["state"] = "killed"  # to be run again when the sweep goes on
             raise KeyboardInterrupt from error
         record["state"] = "killed" if _lost_wandb(error) and not record["rows"] else "failed"
         record["error"] = f"{type(error).__name__}: {error}"
         if error not in shown:  # wandb prints what passes through `with wandb.init()`
             traceback.print_exc()
         shut_down()  # wandb's background process may be what failed: the next run gets a new one
-        for cause in (
-            causes
-        ):  # what their functions held, a net that was too large, must not outlive the run
+        # What their functions held, such as a net that was too large, must not outlive the run.
+        for cause in causes:
             traceback.clear_frames(cause.__traceback__)
         failure = error
     finally:
         record["seconds"] = round(time.monotonic() - start, 3)
-        save(records.folder, record)
+        save(sweep.folder, record)
     return failure
 
 
-def _settings(sweep, record, folder):
+def _settings(sweep, record):
     """What makes ``wandb.init()`` open the record's run, offline."""
-    parameters = run_file(folder, record["index"]).with_suffix(".yaml")
+    parameters = run_file(sweep.folder, record["index"]).with_suffix(".yaml")
     content = {name: {"value": value} for name, value in record["config"].items()}
     write_atomically(parameters, yaml.safe_dump({"wandb_version": 1} | content).encode())
     disabled = wandb.setup().settings.mode == "disabled"
@@ -83,7 +75,7 @@ def _settings(sweep, record, folder):
     )
 
 
-def early_stopper(sweep, record, records):
+def early_stopper(sweep, record):
     """What is called after each ``log`` of a run that may be stopped early; None if the sweep stops no runs."""
     rules, metric = sweep.plan.early_terminate, sweep.plan.metric
     if rules is None:
@@ -95,8 +87,8 @@ def early_stopper(sweep, record, records):
         if search.value(metric.name, data) is None or not bands:
             return
         if len(mine) == bands[-1]:
-            save(records.folder, record)  # the sweep's other agents compare their runs with it
-        others = records.all(besides=record["index"])
+            save(sweep.folder, record)  # the sweep's other agents compare their runs with it
+        others = sweep.records(besides=record["index"])
         curves = [search.logged(metric.name, other["rows"]) for other in others]
         if reason := rules.stop_reason(metric.goal, mine, curves):
             raise StoppedEarly(f"{metric.name} {reason}")

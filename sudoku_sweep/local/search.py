@@ -27,16 +27,13 @@ def propose(sweep, seed, number, records):
         return np.array([[one.bucket_centre(u) for u in column] for one, column in columns]).T
 
     done = [record for record in records if record["state"] != "running"]
-    running = [record["point"] for record in records if record["state"] == "running"]
-    shape = (-1, len(searched))
-    return bayes.suggest(
-        points=np.reshape([record["point"] for record in done], shape),
-        scores=np.array(objectives(sweep.metric, done)),
-        pending=np.reshape(running, shape),
-        seed=seed,
-        number=number,
-        quantize=quantize,
-    ).tolist()
+    running = [record for record in records if record["state"] == "running"]
+    points, pending = (
+        np.reshape([record["point"] for record in some], (-1, len(searched)))
+        for some in (done, running)
+    )
+    scores = np.array(objectives(sweep.metric, done))
+    return bayes.suggest(points, scores, pending, seed, number, quantize).tolist()
 
 
 def configuration(sweep, point):
@@ -76,15 +73,14 @@ def objectives(metric, records):
     """
     seen = [losses(metric, record) for record in records]
     worst = max((max(values) for values in seen if values), default=0.0)
-    stand_in = {
-        "worst": lambda values: worst,
-        "best": lambda values: min(values, default=worst),
-        "latest": lambda values: values[-1] if values else worst,
-    }[metric.impute]
-    return [
-        min(values) if values and record["state"] == "finished" else stand_in(values)
-        for values, record in zip(seen, records, strict=True)
-    ]
+
+    def score(state, values):
+        if values and (state == "finished" or metric.impute == "best"):
+            return min(values)
+        return values[-1] if values and metric.impute == "latest" else worst
+
+    states = [record["state"] for record in records]
+    return list(map(score, states, seen))
 
 
 def reached_target(metric, records):

@@ -36,6 +36,7 @@ class LocalRun:
     error: str | None
     seconds: float
     rows: list[dict] = field(repr=False)
+    point: Any = field(default=None, repr=False, compare=False)  # what the search method proposed
 
     def scan_history(self, keys=None):
         """The logged rows as dicts; with ``keys``, those names only, of the rows that have them all."""
@@ -51,35 +52,81 @@ class LocalRun:
 
 
 @dataclass
-class RunFile(LocalRun):
-    """What is kept of a run: also the point that the search method proposed."""
-
-    point: Any
-
-
-@dataclass
-class StoredSweep:
-    """What is kept of a sweep, but for its runs."""
+class Sweep:
+    """A sweep as it is kept, and its runs; their files are read again only when they were written anew."""
 
     id: str
     project: str
     seed: int
     config: dict
+    folder: Path = None
+    known: dict = field(default_factory=dict)  # {path: (which file it was, record)}
 
     @cached_property
     def plan(self):
         """Its configuration, understood: a ``SweepConfiguration``."""
         return configuration.read(self.config)
 
+    def records(self, besides=None):
+        """All runs in order, as dicts; but for that of index ``besides``."""
+        left_out = besides is not None and run_file(self.folder, besides)
+        paths = sorted((self.folder / "runs").glob("*.json"))
+        return [record for path in paths if path != left_out and (record := self._current(path))]
+
+    def record(self, path):
+        """The run in a file, None if there is no such file. It may say running though its process is gone."""
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+        version = (status.st_mtime_ns, status.st_ino)  # each writing makes a new file
+        if self.known.get(path, (None,))[0] != version:
+            self.known[path] = version, vars(_read(path, LocalRun))
+        return self.known[path][1]
+
+    def _current(self, path):
+        record = self.record(path)
+        if record and record["state"] == "running":
+            # no lock: another agent has it, or in this folder nobody may write
+            with contextlib.suppress(filelock.Timeout, StorageError), locked(path, timeout=0):
+                record = self.record(path)  # it may have ended since
+                if record["state"] == "running":
+                    return record | {"state": "crashed"}  # nobody holds its lock
+        return record
+
+
+def open_sweep(sweep_id):
+    """The ``Sweep`` of an id; a ``SweepError`` if there is none."""
+    name = str(sweep_id).rpartition("/")[2]  # W&B also takes entity/project/id
+    path = store() / name / "sweep.json"
+    if not re.fullmatch(r"[0-9a-f]{8}", name) or not path.is_file():
+        where = os.path.relpath(store())
+        raise SweepError(f"no local sweep {sweep_id!r} in {where}: make one with `sweep`")
+    sweep = _read(path, Sweep)
+    sweep.folder = path.parent
+    return sweep
+
+
+def _read(path, kind):
+    """A file of the store, as a ``kind``. Files are written whole, so one that cannot be was changed since."""
+    try:
+        return kind(**json.loads(path.read_text("utf-8")))
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        advice = (
+            "if it is damaged, delete it: a run is then run again, a sweep must be set up again"
+        )
+        what = f"{os.path.relpath(path)} cannot be read; {advice}"
+        raise SweepError(f"{what} ({type(error).__name__}: {error})") from error
+
 
 def runs(sweep_id):
     """The runs of a sweep so far, in the shape of ``wandb.Api().sweep(...).runs``: a list of ``LocalRun``."""
-    return [LocalRun(**record) for record in Records(open_sweep(sweep_id)[0]).all()]
+    return [LocalRun(**record) for record in open_sweep(sweep_id).records()]
 
 
 def sweep_config(sweep_id):
     """The configuration that a sweep was set up with."""
-    return open_sweep(sweep_id)[1].config
+    return open_sweep(sweep_id).config
 
 
 def latest_sweep():
@@ -93,62 +140,6 @@ def latest_sweep():
 def store():
     """The folder of all local sweeps."""
     return Path(os.environ.get("WANDB_DIR", ".")).resolve() / "wandb" / "local-sweeps"
-
-
-def open_sweep(sweep_id):
-    """A sweep's folder and its ``StoredSweep``; a ``SweepError`` if there is none of that id."""
-    name = str(sweep_id).rpartition("/")[2]  # W&B also takes entity/project/id
-    path = store() / name / "sweep.json"
-    if not re.fullmatch(r"[0-9a-f]{8}", name) or not path.is_file():
-        where = os.path.relpath(store())
-        raise SweepError(f"no local sweep {sweep_id!r} in {where}: make one with `sweep`")
-    return path.parent, _read(path, StoredSweep)
-
-
-def _read(path, kind):
-    """A file of the store, as a ``kind``. Files are written whole, so one that cannot be was changed since."""
-    try:
-        return kind(**json.loads(path.read_text("utf-8")))
-    except (OSError, TypeError, ValueError, RecursionError) as error:
-        raise SweepError(
-            f"{os.path.relpath(path)} cannot be read; if it is damaged, delete it: a run is then run again, "
-            f"a sweep has to be set up again ({type(error).__name__}: {error})"
-        ) from error
-
-
-class Records:
-    """What is known of a sweep's runs; their files are read again only when they were written anew."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self._read = {}  # {path: (which file it was, record)}
-
-    def all(self, besides=None):
-        """All records in order, as dicts; but for that of the run of index ``besides``."""
-        left_out = besides is not None and run_file(self.folder, besides)
-        paths = sorted((self.folder / "runs").glob("*.json"))
-        return [record for path in paths if path != left_out and (record := self._current(path))]
-
-    def one(self, path):
-        """The record in a file, None if there is no such file. It may say running though its process is gone."""
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            return None
-        version = (status.st_mtime_ns, status.st_ino)  # each writing makes a new file
-        if self._read.get(path, (None,))[0] != version:
-            self._read[path] = version, vars(_read(path, RunFile))
-        return self._read[path][1]
-
-    def _current(self, path):
-        record = self.one(path)
-        if record and record["state"] == "running":
-            # no lock: another agent has it, or in this folder nobody may write
-            with contextlib.suppress(filelock.Timeout, StorageError), locked(path, timeout=0):
-                record = self.one(path)  # it may have ended since
-                if record["state"] == "running":
-                    return record | {"state": "crashed"}  # nobody holds its lock
-        return record
 
 
 def run_file(folder, index):

@@ -112,27 +112,27 @@ def test_an_intact_file_whose_configuration_is_refused_is_not_called_damaged(imp
 
 def test_records_are_read_again_only_when_they_were_written_anew(imported, monkeypatch):
     read = []
-    real = store._read
+    real, sweep = store._read, store.open_sweep(imported)
     monkeypatch.setattr(
-        store, "_read", lambda path, model: read.append(path.name) or real(path, model)
+        store, "_read", lambda path, kind: read.append(path.name) or real(path, kind)
     )
-    records = store.Records(store.store() / imported)
     for _ in range(3):
-        assert len(records.all()) == 6
+        assert len(sweep.records()) == 6
     assert sorted(read) == [f"{index:05}.json" for index in range(6)]
-    changed = records.all()[3] | {"state": "failed"}
-    store.save(records.folder, changed)
-    assert records.all(besides=2)[2] == changed and read[6:] == ["00003.json"]
-    store.run_file(records.folder, 3).unlink()
-    assert records.one(store.run_file(records.folder, 3)) is None and len(records.all()) == 5
+    changed = sweep.records()[3] | {"state": "failed"}
+    store.save(sweep.folder, changed)
+    assert sweep.records(besides=2)[2] == changed and read[6:] == ["00003.json"]
+    path = store.run_file(sweep.folder, 3)
+    path.unlink()
+    assert sweep.record(path) is None and len(sweep.records()) == 5
 
 
 def test_a_run_whose_lock_nobody_holds_has_crashed(imported):
-    records = store.Records(store.store() / imported)
-    path = store.run_file(records.folder, 1)
-    store.save(records.folder, records.one(path) | {"state": "running"})
+    sweep = store.open_sweep(imported)
+    path = store.run_file(sweep.folder, 1)
+    store.save(sweep.folder, sweep.record(path) | {"state": "running"})
     assert local.runs(imported)[1].state == "crashed"
-    assert records.one(path)["state"] == "running"
+    assert sweep.record(path)["state"] == "running"
 
 
 def test_a_sweep_is_kept_with_what_repeats_it(monkeypatch, capsys):
