@@ -169,11 +169,9 @@ def _check_logged(metric, record):
     # not-a-number is a bad result, not a wrong name
     if not any(isinstance(value, int | float) for value in seen):
         names = sorted({name for row in record["rows"] for name in row} - {"_step"})
-        what = (
-            f"the sweep's metric {metric!r} was not logged as a number by run {record['index'] + 1}"
-        )
+        what = f"run {record['index'] + 1} has not logged the sweep's metric {metric!r} as a number"
         advice = f"Name one of these in the sweep configuration, or log {metric!r}"
-        raise SweepError(f"{what}, which logged: {', '.join(names) or 'nothing'}. {advice}")
+        raise SweepError(f"{what}, but {', '.join(names) or 'nothing'}. {advice}")
 
 
 def _progress_line(sweep, record):

@@ -66,9 +66,7 @@ class SweepConfiguration(Model):
     """
 
     method: Literal["grid", "random", "bayes"]
-    parameters: Annotated[
-        dict[str, Parameter], Field(min_length=1), AfterValidator(lambda tree: flatten(tree))
-    ]
+    parameters: Annotated[dict[str, Parameter], Field(min_length=1), AfterValidator(flatten)]
     metric: Metric = None
     run_cap: int = Field(None, ge=1)
     early_terminate: Hyperband = None

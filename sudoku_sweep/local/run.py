@@ -107,6 +107,5 @@ def _causes(error):
 
 def _lost_wandb(error):
     """Whether a connection is gone, most likely that to wandb's own process: no fault of a configuration."""
-    return isinstance(error, ConnectionError) or type(error).__module__.startswith(
-        "wandb.sdk.mailbox"
-    )
+    module = type(error).__module__
+    return isinstance(error, ConnectionError) or module.startswith("wandb.sdk.mailbox")

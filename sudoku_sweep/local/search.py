@@ -28,10 +28,9 @@ def propose(sweep, seed, number, records):
 
     done = [record for record in records if record["state"] != "running"]
     running = [record for record in records if record["state"] == "running"]
-    points, pending = (
-        np.reshape([record["point"] for record in some], (-1, len(searched)))
-        for some in (done, running)
-    )
+    shape = (-1, len(searched))
+    points = np.reshape([record["point"] for record in done], shape)
+    pending = np.reshape([record["point"] for record in running], shape)
     scores = np.array(objectives(sweep.metric, done))
     return bayes.suggest(points, scores, pending, seed, number, quantize).tolist()
 

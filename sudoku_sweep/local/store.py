@@ -112,9 +112,7 @@ def _read(path, kind):
     try:
         return kind(**json.loads(path.read_text("utf-8")))
     except (OSError, TypeError, ValueError, RecursionError) as error:
-        advice = (
-            "if it is damaged, delete it: a run is then run again, a sweep must be set up again"
-        )
+        advice = "if it is damaged, delete it: a run is run again, a sweep must be set up again"
         what = f"{os.path.relpath(path)} cannot be read; {advice}"
         raise SweepError(f"{what} ({type(error).__name__}: {error})") from error
 
