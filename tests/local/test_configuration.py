@@ -12,7 +12,8 @@ from tiny_sweep import GRID
 
 from sudoku_sweep import local
 from sudoku_sweep.local import SweepError, configuration, search
-from sudoku_sweep.local.distributions import DISTRIBUTIONS
+from sudoku_sweep.local.distributions import DISTRIBUTIONS, Parameter
+from sudoku_sweep.local.hyperband import Hyperband
 
 HUGE = {"a": {"min": 1, "max": 10**9}, "b": {"min": 0, "max": 10**9}, "c": {"values": [1, 2]}}
 
@@ -127,42 +128,37 @@ anything = st.recursive(
     max_leaves=5,
 )
 numbers = st.integers(-3, 40) | st.sampled_from([0.0, 0.5, 1.0, 1e-5, "1e-5", 10**400]) | scalars
-entries = st.fixed_dictionaries(
-    {},
-    optional={
-        "distribution": st.sampled_from([*DISTRIBUTIONS]) | scalars,
-        "value": anything,
-        "values": st.lists(scalars, max_size=4) | anything,
-        "probabilities": st.lists(st.sampled_from([0, 0.25, 0.5, 1.0]), max_size=4) | anything,
-        **dict.fromkeys(["min", "max", "mu", "sigma", "q", "a", "b"], numbers),
-        "parameters": anything,
-    },
+
+
+def some_of(model, kind, /, **others):
+    """Dicts with some keys of a model."""
+    kinds = dict.fromkeys(model.model_fields, kind) | others
+    return st.fixed_dictionaries({}, optional=kinds)
+
+
+entries = some_of(
+    Parameter,
+    numbers,
+    distribution=st.sampled_from([*DISTRIBUTIONS]) | scalars,
+    values=st.lists(scalars, max_size=4) | anything,
+    probabilities=st.lists(st.sampled_from([0, 0.25, 0.5, 1.0]), max_size=4) | anything,
+    parameters=anything,
 )
 ends = st.fixed_dictionaries({"min": numbers, "max": numbers})
-rules = st.fixed_dictionaries(
-    {"type": st.just("hyperband")},
-    optional=dict.fromkeys(["min_iter", "max_iter", "s", "eta", "strict"], numbers | anything),
-)
-metrics = st.fixed_dictionaries(
-    {"name": st.just("score") | scalars},
-    optional=dict.fromkeys(["goal", "impute", "target"], st.sampled_from(["maximize", "best", 1])),
-)
+rules = some_of(Hyperband, numbers | anything, type=st.just("hyperband"))
+words = st.sampled_from(["score", "maximize", "best", 1])
 methods = st.sampled_from(["grid", "random", "bayes"])
 names = st.sampled_from(["a", "b.c"]) | st.text(max_size=4)
-configs = st.fixed_dictionaries(
-    {
-        "method": methods | scalars,
-        "parameters": st.dictionaries(names, entries | ends | anything, max_size=4) | anything,
-    },
-    optional={
-        "metric": metrics | anything,
-        "run_cap": st.integers(-1, 5) | anything,
-        "early_terminate": rules | anything,
-        "name": scalars,
-        "project": scalars,
-        "colour": anything,
-    },
-)
+parameters = st.dictionaries(names, entries | ends | anything, max_size=4) | anything
+optional = {
+    "metric": some_of(configuration.Metric, words) | anything,
+    "run_cap": st.integers(-1, 5) | anything,
+    "early_terminate": rules | anything,
+    "name": scalars,
+    "colour": anything,
+}
+required = {"method": methods | scalars, "parameters": parameters}
+configs = st.fixed_dictionaries(required, optional=optional)
 NAMED = "parameters|method|metric|early_terminate|a sweep configuration"
 
 
