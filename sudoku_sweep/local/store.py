@@ -36,7 +36,6 @@ class LocalRun:
     error: str | None
     seconds: float
     rows: list[dict] = field(repr=False)
-    point: Any = field(default=None, repr=False, compare=False)  # what the search method proposed
 
     def scan_history(self, keys=None):
         """The logged rows as dicts; with ``keys``, those names only, of the rows that have them all."""
@@ -49,6 +48,13 @@ class LocalRun:
         import pandas as pd  # only here: takes 0.2 s to import
 
         return pd.DataFrame(self.scan_history(keys))
+
+
+@dataclass
+class RunFile(LocalRun):
+    """What is kept of a run: also the point that the search method proposed."""
+
+    point: Any
 
 
 @dataclass
@@ -81,7 +87,7 @@ class Sweep:
             return None
         version = (status.st_mtime_ns, status.st_ino)  # each writing makes a new file
         if self.known.get(path, (None,))[0] != version:
-            self.known[path] = version, vars(_read(path, LocalRun))
+            self.known[path] = version, vars(_read(path, RunFile))
         return self.known[path][1]
 
     def _current(self, path):

@@ -347,6 +347,8 @@ def test_a_metric_that_is_never_logged_is_noticed_after_the_first_run():
     assert len(local.runs(sweep_id)) == 1
     for value in (math.nan, -math.inf):  # a bad result, not a wrong name
         assert len(ran(log({"score": value}), count=2)) == 2
+    turns = iter([{"score": 1}, {"loss": 1}])
+    assert len(ran(lambda: log(next(turns))(), count=2)) == 2  # later runs may lack it
 
 
 # --- early stopping ---------------------------------------------------------------------------------------
@@ -471,6 +473,11 @@ def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again
 
     with pytest.raises(KeyboardInterrupt):
         local.agent(sweep_id, function=bowl, count=10)
-    local.agent(sweep_id, function=bowl, count=5)
+    sweep = store.open_sweep(sweep_id)  # another agent has learned more since
+    record = sweep.record(store.run_file(sweep.folder, 0))
+    store.save(sweep.folder, record | {"rows": [{"loss": -1}]})
+    local.agent(sweep_id, function=bowl, count=1)
+    store.save(sweep.folder, record)
+    local.agent(sweep_id, function=bowl, count=4)
     assert seen[5] == seen[6] == local.runs(sweep_id)[5].config["x"]
     assert len(set(seen)) == 10 and np.abs(np.array(seen[5:]) - 0.8).min() < 0.01
