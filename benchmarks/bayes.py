@@ -10,16 +10,17 @@ from pathlib import Path
 
 from benchmarks.surfaces import RUNS, SEEDS, SURFACES, sweep_of
 from sudoku_sweep.local import search
+from sudoku_sweep.local.configuration import read
 
 ENGINE = Path(__file__).parent.parent / "tests" / "local" / "golden" / "wandb_engine.json"
 
 
 def best(method, surface, parameters, seed):
     """The lowest value after ``RUNS`` runs, one after the other."""
-    config, records = sweep_of(method, parameters), []
+    sweep, records = read(sweep_of(method, parameters)), []
     for number in range(RUNS):
-        point = search.propose(config, seed, number, records)
-        loss = surface(search.configuration(config, point))
+        point = search.propose(sweep, seed, number, records)
+        loss = surface(search.configuration(sweep, point))
         records.append(
             {"point": point, "state": "finished", "rows": [{"loss": loss}], "summary": {}}
         )

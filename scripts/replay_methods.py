@@ -17,14 +17,14 @@ import pandas as pd
 from sudoku_sweep import data, local, sweeps
 from sudoku_sweep.analysis import results, tables
 from sudoku_sweep.files import write_atomically
-from sudoku_sweep.local import hyperband, search
+from sudoku_sweep.local import search
+from sudoku_sweep.local.configuration import read
+from sudoku_sweep.local.hyperband import Hyperband
 
 METRIC = sweeps.FULL["metric"]["name"]  # what is looked for
-STOPPING = {
-    "type": "hyperband",
-    "min_iter": 3,
-    "strict": False,
-}  # by the training loss, logged every epoch
+STOPPING = Hyperband(
+    type="hyperband", min_iter=3, strict=False
+)  # by the training loss, logged every epoch
 METHODS = ("grid", "random", "bayes", "random + hyperband")
 
 
@@ -128,15 +128,16 @@ def replay(method, grid, seed, budget):
         Epochs spent and best score, after every run that improved on it.
     """
     name, _, stops = method.partition(" + ")
-    config = grid.metadata["sweep"] | {"method": name, "metric": sweeps.FULL["metric"]}
+    searched = {"method": name, "metric": sweeps.FULL["metric"]}
+    sweep = read(grid.metadata["sweep"] | searched)
     points = local.grid(grid.metadata["sweep"])
     by_settings = {_key(points[run["index"]]): run for run in grid.runs}
     spent, best, found, records, losses = 0, -np.inf, [], [], []
     for number in itertools.count():
         if spent >= budget or (name == "grid" and number == len(points)):
             return found
-        point = search.propose(config, seed, number, records)
-        run = by_settings[_key(search.configuration(config, point))]
+        point = search.propose(sweep, seed, number, records)
+        run = by_settings[_key(search.configuration(sweep, point))]
         loss = _losses(run)
         epochs = _stopped_after(loss, losses) if stops else len(loss)
         losses.append(loss[:epochs])
@@ -155,7 +156,7 @@ def _key(settings):
 def _stopped_after(loss, others):
     """Epochs that a run trains for if hyperband may stop it after each."""
     for epochs in range(1, len(loss)):
-        if hyperband.stop_reason(STOPPING, "minimize", loss[:epochs], others):
+        if STOPPING.stop_reason("minimize", loss[:epochs], others):
             return epochs
     return len(loss)
 

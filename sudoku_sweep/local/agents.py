@@ -15,18 +15,17 @@ from dataclasses import asdict
 import filelock
 import wandb
 
-from ..files import write_atomically, writing
-from . import configuration, search
+from ..files import write_atomically
+from . import search
+from .configuration import grid, n_runs, read
 from .errors import SweepError
 from .recording import session
 from .run import run_one
-from .store import DONE, Records, locked, open_sweep, run_file, save, store, to_json
-from .validation import is_number
+from .store import DONE, locked, open_sweep, run_file, save, store, to_json
 
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
-LOCK_SECONDS = (
-    0.1  # whoever holds a lock for longer is running that configuration; ``runs`` takes much less
-)
+# Whoever holds a lock for longer is running that configuration; ``runs`` takes much less.
+LOCK_SECONDS = 0.1
 
 
 def sweep(sweep, entity=None, project=None, prior_runs=None):
@@ -51,17 +50,13 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
         The sweep cannot be written.
     """
     if prior_runs:
-        raise SweepError(
-            "prior_runs need W&B's server: sync the runs, then use wandb.sweep(..., prior_runs=...)"
-        )
-    configuration.read(sweep)
-    project = configuration.read(sweep | {"project": project} if project else sweep).project
-    size, sweep_id = configuration.n_runs(sweep), secrets.token_hex(4)
-    folder = store() / sweep_id
-    content = {"id": sweep_id, "project": project, "seed": secrets.randbits(32), "config": sweep}
+        raise SweepError("prior_runs need W&B's server: sync the runs, then use wandb.sweep")
+    plan, sweep_id, seed = read(sweep), secrets.token_hex(4), secrets.randbits(32)
+    folder, project = store() / sweep_id, project or plan.project
+    content = {"id": sweep_id, "project": project, "seed": seed, "config": sweep}
     write_atomically(folder / "sweep.json", to_json(content))
-    length = "no limit" if size is None else f"{size:,} runs"
-    print(f"Local sweep {sweep_id}: {sweep['method']}, {length}, kept in {os.path.relpath(folder)}")
+    length = f"{plan.n_runs:,} runs" if plan.n_runs else "no limit"
+    print(f"Local sweep {sweep_id}: {plan.method}, {length}, kept in {os.path.relpath(folder)}")
     return sweep_id
 
 
@@ -82,9 +77,7 @@ def import_runs(config, runs, project=None):
     SweepError
         As ``sweep`` does; also a sweep that is no grid, or a run whose config is not that of its index.
     """
-    if configuration.read(config).method != "grid":
-        raise SweepError("only a grid sweep can take over runs: its order is fixed")
-    points = configuration.grid(config)
+    points = grid(config)
     for run in runs:
         if run.index >= points.size or not points[run.index].items() <= run.config.items():
             raise SweepError(f"run {run.index + 1} has another config than the sweep has there")
@@ -134,70 +127,63 @@ def agent(
         No such sweep, no function, a sweep without an end, every run of this call failed, or the first one
         that finished had not logged the sweep's metric.
     """
-    folder, sweep = open_sweep(sweep_id)
+    sweep = open_sweep(sweep_id)
     if not callable(function):
         raise SweepError("give agent(sweep_id, function=...) the function that trains one run")
     if wandb.run is not None and not wandb.run.disabled:
         raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
-    if configuration.n_runs(sweep.config, count) is None:
+    if n_runs(sweep.config, count) is None:
         raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
-    if max_consecutive_failed_runs is not None and max_consecutive_failed_runs < 1:
-        raise SweepError("max_consecutive_failed_runs: give a whole number of at least 1")
-    start, checked, failed, records = time.monotonic(), False, [], Records(folder)
+    start, failures, checked = time.monotonic(), [], False
     # closing: lets go of the last lock at once
-    with session(), contextlib.closing(_claims(sweep, records)) as claims:
+    with session(), contextlib.closing(_claims(sweep)) as claims:
         for record in itertools.islice(claims, count):
-            error = run_one(sweep, record, records, function)
-            print(_progress_line(record, sweep.config), flush=True)
-            if record["state"] == "finished" and not checked:
-                _check_metric_logged(sweep.config, record)
+            failures.append(run_one(sweep, record, function))
+            print(_progress_line(sweep, record), flush=True)
+            if record["state"] == "finished" and sweep.plan.metric and not checked:
+                _check_logged(sweep.plan.metric.name, record)
                 checked = True
-            failed.append(error is not None)
-            if reason := _why_stop(failed, time.monotonic() - start, max_consecutive_failed_runs):
+            early = time.monotonic() - start < EARLY_SECONDS
+            if reason := _why_stop(failures, early, max_consecutive_failed_runs or math.inf):
                 print(f"stopping: {reason}")
                 break
-    if not failed:
+    if not failures:
         print(f"nothing left to run in sweep {sweep.id}; failed runs are not repeated")
-    elif all(failed):
-        message = f"all {len(failed)} runs failed; the last one: {record['error']}"
-        raise SweepError(message) from error
+    elif all(failures):
+        message = f"all {len(failures)} runs failed; the last one: {record['error']}"
+        raise SweepError(message) from failures[-1]
 
 
-def _why_stop(failed, seconds, most_in_a_row):
-    """Why an agent whose runs have ``failed``, or not, makes no more; None if it goes on."""
-    in_a_row = len(list(itertools.takewhile(bool, reversed(failed))))
-    if sum(failed) >= EARLY_FAILURES and seconds < EARLY_SECONDS:
-        return f"{sum(failed)} failed runs in {EARLY_SECONDS} seconds, as W&B's agent does"
-    if in_a_row >= (most_in_a_row or math.inf):
-        return f"{in_a_row} failed runs in a row"
-    return None
+def _why_stop(failures, early, most_in_a_row):
+    """Why an agent makes no more runs after those that ended with these errors, or None; None if it goes on."""
+    n_failed = sum(map(bool, failures))
+    in_a_row = len(list(itertools.takewhile(bool, reversed(failures))))
+    if n_failed >= EARLY_FAILURES and early:
+        return f"{n_failed} failed runs in {EARLY_SECONDS} seconds, as W&B's agent does"
+    return f"{in_a_row} failed runs in a row" if in_a_row >= most_in_a_row else None
 
 
-def _check_metric_logged(config, record):
+def _check_logged(metric, record):
     """Say so at once if the sweep is judged by a metric that the training function does not log."""
-    metric = config.get("metric", {}).get("name")
-    if metric is None:
-        return
     seen = [search.value(metric, values) for values in (*record["rows"], record["summary"])]
     # not-a-number is a bad result, not a wrong name
-    if not any(isinstance(value, float) or is_number(value) for value in seen):
+    if not any(isinstance(value, int | float) for value in seen):
         names = sorted({name for row in record["rows"] for name in row} - {"_step"})
-        raise SweepError(
-            f"the sweep's metric {metric!r} was not logged as a number by run {record['index'] + 1}, which logged: "
-            f"{', '.join(names) or 'nothing'}. Name one of these in the sweep configuration, or log {metric!r}"
-        )
+        what = f"run {record['index'] + 1} has not logged the sweep's metric {metric!r} as a number"
+        advice = f"Name one of these in the sweep configuration, or log {metric!r}"
+        raise SweepError(f"{what}, but {', '.join(names) or 'nothing'}. {advice}")
 
 
-def _progress_line(record, config):
+def _progress_line(sweep, record):
     """One run in one line: which, how it ended, the metric, and the values that vary between runs."""
-    metric, size = config.get("metric", {}).get("name"), configuration.n_runs(config)
-    of = "" if size is None else f"/{size}"
+    plan = sweep.plan
+    of = f"/{plan.n_runs}" if plan.n_runs else ""
     parts = [f"run {record['index'] + 1}{of} {record['state']}"]
     if record["error"]:
         parts.append(record["error"].partition("\n")[0])
-    elif metric and (score := search.value(metric, record["summary"])) is not None:
-        parts.append(f"{metric} {_short(score)}")
-    varied = [name for name, entry in config["parameters"].items() if "value" not in entry]
+    elif plan.metric and (score := search.value(plan.metric.name, record["summary"])) is not None:
+        parts.append(f"{plan.metric.name} {_short(score)}")
+    varied = [name for name, one in sweep.config["parameters"].items() if "value" not in one]
     parts.append(", ".join(f"{name} {_short(record['config'].get(name))}" for name in varied))
     return " | ".join([*parts, f"{record['seconds']:.0f} s"])
 
@@ -206,49 +192,39 @@ def _short(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _claims(sweep, records):
+def _claims(sweep):
     """Yield records of configurations that nobody ran or runs, each locked until the next one is asked for."""
-    folder, size = records.folder, configuration.n_runs(sweep.config)
-    with writing(folder / "runs"):
-        (folder / "runs").mkdir(exist_ok=True)
+    folder, size = sweep.folder, sweep.plan.n_runs
     for index in itertools.count() if size is None else range(size):
         if not (folder / "sweep.json").exists():
             raise SweepError(f"{os.path.relpath(folder)} was deleted while its sweep was running")
         path = run_file(folder, index)
         with contextlib.suppress(filelock.Timeout), locked(path, timeout=LOCK_SECONDS):
-            before = records.one(path)
+            before = sweep.record(path)
             if before and before["state"] in DONE:
                 continue
             # One agent at a time, so that each knows what the others try.
             with locked(folder / "sweep.json"):
-                record = _new_record(sweep, records, index, before)
+                record = _new_record(sweep, index, before)
                 if record is None:
                     return
                 save(folder, record)
             yield record
 
 
-def _new_record(sweep, records, index, before):
+def _new_record(sweep, index, before):
     """A run that is about to start; None if the sweep has reached its target.
 
     A configuration that was interrupted is tried again as it was.
     """
-    config = sweep.config
-    looks_back = config["method"] == "bayes" or "target" in config.get("metric", {})
-    others = records.all(besides=index) if looks_back else []
-    if search.reached_target(config, others):
+    plan = sweep.plan
+    has_target = plan.metric and plan.metric.target is not None
+    others = sweep.records(besides=index) if plan.method == "bayes" or has_target else []
+    if has_target and search.reached_target(plan.metric, others):
         print(f"sweep {sweep.id} has reached its target")
         return None
-    point = before["point"] if before else search.propose(config, sweep.seed, index, others)
-    return {
-        "index": index,
-        "point": point,
-        "id": secrets.token_hex(4),
-        "name": f"run-{index + 1}",
-        "state": "running",
-        "config": search.configuration(config, point),
-        "summary": {},
-        "error": None,
-        "seconds": 0.0,
-        "rows": [],
-    }
+    point = before["point"] if before else search.propose(plan, sweep.seed, index, others)
+    config = search.configuration(plan, point)
+    identity = {"index": index, "id": secrets.token_hex(4), "name": f"run-{index + 1}"}
+    nothing_yet = {"rows": [], "summary": {}, "error": None, "seconds": 0.0}
+    return identity | {"state": "running", "point": point, "config": config} | nothing_yet

@@ -1,6 +1,5 @@
 """Whether sweeps run with a W&B account or on this machine, and what wandb is told for either."""
 
-import math
 import os
 import subprocess
 import sys
@@ -12,8 +11,8 @@ from .errors import SweepError
 LOGIN_SECONDS = 10
 NO_KEY = 3
 LOGIN = f"""
-import os, wandb
 try:
+    import os, wandb
     status = 0 if wandb.login(prompt=False) else {NO_KEY}
 except Exception:
     status = 1
@@ -31,46 +30,55 @@ ONLINE = {
     "WANDB_FINISH_TIMEOUT": "60",  # seconds; by default wandb waits for a lost server for ever
 }
 
-_set_here = {}  # of these, what ``account_usable`` has set by itself
+_set_here = {}  # of these, what ``choose_backend`` has set by itself
 
 
-def account_usable():
-    """Whether W&B's server can be used; one printed line says why not. Sets what wandb is told for either case."""
+def choose_backend():
+    """``wandb`` if an account can be used, else this package, which has the same ``sweep`` and ``agent``.
+
+    Never asks anything. ``WANDB_MODE`` is respected, and so is what ``wandb offline`` or ``wandb disabled``
+    has written into the folder's settings; otherwise ``wandb.login(prompt=False)`` decides,
+    under a time limit of ten seconds (``WANDB_HTTP_TIMEOUT`` if set) and some for the start. Without a key,
+    with one that W&B refuses, or without a network, runs stay on this machine, and one printed line says why
+    and how to change it. How much wandb prints and how long it waits is set in the environment, to
+    ``OFFLINE`` or ``ONLINE``, where nothing is set yet.
+
+    Raises
+    ------
+    SweepError
+        ``WANDB_HTTP_TIMEOUT`` is no number.
+    """
     limit = _login_seconds()
     for name, value in _set_here.items():  # the reader may have logged in since
         if os.environ.get(name) == value:
             del os.environ[name]
     wandb.teardown()  # wandb reads environment and settings once; its next use reads them again
     chosen = os.environ.get("WANDB_MODE")
-    mode = chosen or wandb.setup().settings.mode
-    told = OFFLINE
+    mode, told = chosen or wandb.setup().settings.mode, OFFLINE
     if mode != "online":
         undo = "Unset it" if chosen else "Run `wandb online` in a terminal"
         what = "WANDB_MODE is" if chosen else "here W&B was set to"
         print(f"{what} {mode}: no account is used. {undo} to use yours.")
-        told = {name: value for name, value in OFFLINE.items() if name != "WANDB_MODE"}
+        told = OFFLINE | {"WANDB_MODE": mode}
     elif reason := why_not_online(limit):
-        print(
-            f"{reason}: runs stay on this machine. To use an account, run `wandb login` in a terminal."
-        )
+        undo = "To use an account, run `wandb login` in a terminal."
+        print(f"{reason}: runs stay on this machine. {undo}")
     else:
         print("Logged in: runs and sweeps go to your W&B account.")
-        print(
-            "If wandb warns that data was not uploaded, `wandb sync --include-online` does it later."
-        )
+        print("If wandb warns of data not uploaded, `wandb sync --include-online` does it later.")
         told = ONLINE
     _set_here.clear()
     _set_here.update({name: value for name, value in told.items() if not os.environ.get(name)})
     os.environ.update(_set_here)
     wandb.teardown()
-    return told is ONLINE
+    return wandb if told is ONLINE else sys.modules[__package__]
 
 
 def _login_seconds():
-    given = os.environ.get("WANDB_HTTP_TIMEOUT") or str(LOGIN_SECONDS)
+    given = os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS
     try:
-        return math.ceil(float(given))
-    except (ValueError, OverflowError):
+        return int(given)
+    except ValueError:
         raise SweepError(f"WANDB_HTTP_TIMEOUT is {given!r}: write seconds, such as 10") from None
 
 
@@ -80,15 +88,12 @@ def why_not_online(limit):
     Asked in a process of its own, which can be ended: where the server does not answer, wandb's service
     process may go on trying, and waiting for its end may take for ever.
     """
+    environment = os.environ | {"WANDB_HTTP_TIMEOUT": str(limit), "WANDB_SILENT": "true"}
+    nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    seconds = limit + 10  # for starting Python and importing wandb
     try:
-        status = subprocess.run(
-            [sys.executable, "-c", LOGIN],
-            env=os.environ | {"WANDB_HTTP_TIMEOUT": str(limit), "WANDB_SILENT": "true"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=limit + 10,  # for starting Python and importing wandb
-        ).returncode
+        command = [sys.executable, "-c", LOGIN]
+        status = subprocess.run(command, env=environment, timeout=seconds, **nowhere).returncode
     except subprocess.TimeoutExpired:
         return "W&B did not answer"
     if status == NO_KEY:

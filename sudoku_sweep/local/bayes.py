@@ -38,9 +38,8 @@ def suggest(points, scores, pending, seed, number, quantize):
     """
     dimension = pending.shape[1]
     if number < STARTS or len(points) < 2:
-        return quantize(
-            qmc.Sobol(dimension, rng=seed).random(2 ** (number + 1).bit_length())[[number]]
-        )[0]
+        spread = qmc.Sobol(dimension, rng=seed).random(2 ** (number + 1).bit_length())
+        return quantize(spread)[number]
     rng = np.random.default_rng([seed, number])
     tried = np.vstack([points, pending])
     if len(points) > AT_MOST:
@@ -56,13 +55,9 @@ def suggest(points, scores, pending, seed, number, quantize):
         scores = np.concatenate([scores, process.predict(pending)])
         process = _fit(points, scores, rng)
     best = points[np.argmin(scores)]
-    candidates = np.vstack(
-        [
-            rng.random((ANYWHERE, dimension)),
-            (best + 0.1 * rng.standard_normal((NEARBY, dimension))).clip(0, BELOW_ONE),
-        ]
-    )
-    candidates = quantize(candidates)  # [candidate, dimension]
+    anywhere = rng.random((ANYWHERE, dimension))
+    nearby = (best + 0.1 * rng.standard_normal((NEARBY, dimension))).clip(0, BELOW_ONE)
+    candidates = quantize(np.vstack([anywhere, nearby]))  # [candidate, dimension]
     mean, deviation = process.predict(candidates, return_std=True)
     # Of the true scores, without the noise of a single run, which a second run would have, too.
     deviation = np.sqrt((deviation**2 - process.kernel_.k2.noise_level).clip(1e-12))
@@ -77,12 +72,9 @@ def suggest(points, scores, pending, seed, number, quantize):
 
 def _fit(points, scores, rng):
     # Length scales end at 2, so that no parameter is taken to be without effect after a few runs.
-    kernel = Matern(np.full(points.shape[1], 0.5), (0.05, 2), nu=2.5) + WhiteKernel(
-        1e-3, (1e-7, 0.3)
-    )
-    process = GaussianProcessRegressor(
-        kernel, n_restarts_optimizer=1, random_state=int(rng.integers(2**31))
-    )
+    scales = Matern(np.full(points.shape[1], 0.5), (0.05, 2), nu=2.5)
+    kernel, state = scales + WhiteKernel(1e-3, (1e-7, 0.3)), int(rng.integers(2**31))
+    process = GaussianProcessRegressor(kernel, n_restarts_optimizer=1, random_state=state)
     with warnings.catch_warnings():  # a length scale at its bound is no reason to worry the reader
         warnings.simplefilter("ignore", ConvergenceWarning)
         return process.fit(points, scores)

@@ -2,47 +2,28 @@
 
 import math
 import random
-from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any, Literal
 
-import wandb
-from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from . import distributions, hyperband
+from .distributions import LazySequence, Parameter
 from .errors import SweepError
-from .validation import Model, Number, validated
+from .hyperband import Hyperband
+from .validation import Model, Number
 
 MANY = 100_000  # configurations that are checked before a sweep starts
 
 
-def flatten(parameters):
-    """The entries of ``parameters`` as ``{path: entry}``, in W&B's order: names sorted, nested ones inside.
+def flatten(parameters, above=()):
+    """``parameters`` as ``{path: Parameter}``, in W&B's order: names sorted, nested ones inside.
 
-    A path is a tuple of names, of one name unless the parameter is nested. A ``SweepError`` says what is missing.
+    A path is a tuple of names, of one name unless the parameter is nested.
     """
-    return dict(_walk((), parameters))
-
-
-def _walk(above, parameters):
-    where = f"parameter {'.'.join(above)}" if above else "a sweep configuration"
-    if not isinstance(parameters, dict) or not parameters:
-        raise SweepError(f"{where}: 'parameters' must be a dict that names at least one parameter")
-    for name, entry in sorted(parameters.items(), key=lambda item: str(item[0])):
-        path = (*above, str(name))
-        if not isinstance(entry, dict):
-            example = {"values": [1, 2]}
-            raise SweepError(
-                f"parameter {'.'.join(path)}: give a dict like {example}, not {entry!r}"
-            )
-        if "parameters" not in entry:
-            yield path, entry
-        elif len(entry) == 1:
-            yield from _walk(path, entry["parameters"])
-        else:
-            raise SweepError(
-                f"parameter {'.'.join(path)}: leave out what stands beside 'parameters'"
-            )
+    flat = {}
+    for name, parameter in sorted(parameters.items()):
+        path = (*above, name)
+        flat |= flatten(parameter.parameters, path) if parameter.parameters else {path: parameter}
+    return flat
 
 
 def unflatten(values):
@@ -56,37 +37,21 @@ def unflatten(values):
     return nested
 
 
-def _read_parameters(parameters):
-    flat = flatten(parameters)
-    return {path: distributions.read(".".join(path), entry) for path, entry in flat.items()}
+def combinations(values):
+    """All combinations of ``{path: sequence}`` as configurations, the last value changing fastest; none is listed."""
 
+    def combination(index):
+        chosen = {}
+        for path, sequence in reversed(values.items()):
+            index, place = divmod(index, len(sequence))
+            chosen[path] = sequence[place]
+        return unflatten(dict(reversed(chosen.items())))
 
-class Parameters(Model):
-    """The parameters of a sweep configuration, whatever else it holds: ``{path: Distribution}``."""
-
-    model_config = ConfigDict(extra="ignore")
-    parameters: Annotated[Any, PlainValidator(_read_parameters)]
-
-    def grid(self):
-        """Every configuration of the grid, as ``Points``; a ``SweepError`` where a parameter is a continuous range."""
-        values = {}
-        for path, distribution in self.parameters.items():
-            try:
-                values[path] = distribution.choices()
-            except ValueError as error:
-                raise SweepError(f"parameter {'.'.join(path)}: {error}") from None
-        return Points(values)
-
-    def searched(self):
-        """The parameters that have more than one fixed value, as ``{path: Distribution}``."""
-        fixed = distributions.Constant
-        return {path: one for path, one in self.parameters.items() if not isinstance(one, fixed)}
+    return LazySequence(math.prod(map(len, values.values())), combination)
 
 
 class Metric(Model):
     """What a sweep is judged by. Source: docs.wandb.ai, "Sweep configuration options"; ``impute``: W&B's engine."""
-
-    example = ". Write {'name': 'val_accuracy', 'goal': 'maximize'}, a name that your code logs"
 
     name: str
     goal: Literal["minimize", "maximize"] = "minimize"
@@ -94,25 +59,20 @@ class Metric(Model):
     impute: Literal["worst", "best", "latest"] = "worst"
 
 
-def _project(name):
-    try:
-        wandb.Settings(project=name)
-    except wandb.errors.UsageError as error:
-        raise ValueError(str(error)) from error
-    return name
+class SweepConfiguration(Model):
+    """W&B's sweep configuration, as far as it means something here. Source: docs.wandb.ai, the same page.
 
+    ``parameters`` are flat: ``{path: Parameter}``.
+    """
 
-class SweepConfiguration(Parameters):
-    """W&B's sweep configuration, as far as it means something here. Source: docs.wandb.ai, the same page."""
-
-    model_config = ConfigDict(extra="forbid")
     method: Literal["grid", "random", "bayes"]
-    metric: Annotated[Any, PlainValidator(partial(validated, Metric, what="metric"))] = None
+    parameters: Annotated[dict[str, Parameter], Field(min_length=1), AfterValidator(flatten)]
+    metric: Metric = None
     run_cap: int = Field(None, ge=1)
-    early_terminate: Annotated[Any, PlainValidator(hyperband.read)] = None
+    early_terminate: Hyperband = None
     name: str = ""
     description: str = ""
-    project: Annotated[str, AfterValidator(_project)] = "uncategorized"
+    project: str = "uncategorized"
     entity: Any = None  # this and the rest: for `wandb sweep`
     program: Any = None
     command: Any = None
@@ -121,12 +81,32 @@ class SweepConfiguration(Parameters):
     def _fits_together(self):
         if not self.metric and (self.method == "bayes" or self.early_terminate):
             what = "early_terminate" if self.early_terminate else "method bayes"
-            raise ValueError(f"{what} needs a metric{Metric.example}")
-        if self.method == "bayes" and not self.searched():
+            example = {"name": "loss", "goal": "minimize"}
+            raise ValueError(f"{what} needs a metric, such as {example}")
+        if self.method == "bayes" and not self.searched:
             raise ValueError("method bayes has nothing to search: every parameter is fixed")
-        if self.method == "grid":
-            self.grid()
+        endless = [".".join(path) for path, one in self.parameters.items() if one.choices() is None]
+        if self.method == "grid" and endless:
+            needed = f"'values', whole numbers or steps for {endless[0]}"
+            raise ValueError(f"a grid needs {needed}; or use method: random")
         return self
+
+    @property
+    def searched(self):
+        """The parameters that have more than one fixed value, as ``{path: Parameter}``."""
+        entries = self.parameters.items()
+        return {path: one for path, one in entries if one.distribution != "constant"}
+
+    @property
+    def grid(self):
+        """Every configuration of a grid, in W&B's order; a sequence that lists none of them."""
+        return combinations({path: one.choices() for path, one in self.parameters.items()})
+
+    @property
+    def n_runs(self):
+        """Where the sweep ends by itself; None if it goes on until it is stopped."""
+        limits = [self.grid.size if self.method == "grid" else None, self.run_cap]
+        return min(filter(None, limits), default=None)
 
 
 def read(config):
@@ -135,30 +115,16 @@ def read(config):
     Raises
     ------
     SweepError
-        It cannot be run here; says what is wrong in it, where, and what to write instead.
+        It cannot be run here; says where in it, what stands there, and what is wrong with it.
     """
-    return validated(SweepConfiguration, config, "a sweep configuration")
-
-
-class Points(Sequence):
-    """All combinations of values, the last one changing fastest; each is made when it is asked for."""
-
-    def __init__(self, values):
-        self.values = values  # {path: sequence}
-        self.size = math.prod(map(len, values.values()))  # may be more than ``len`` can say
-
-    def __len__(self):
-        return self.size
-
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return [self[at] for at in range(self.size)[index]]
-        at = range(self.size)[index]
-        chosen = {}
-        for path, values in reversed(self.values.items()):
-            at, place = divmod(at, len(values))
-            chosen[path] = values[place]
-        return unflatten(dict(reversed(chosen.items())))
+    try:
+        return SweepConfiguration.model_validate(config)
+    except ValidationError as error:
+        first = error.errors()[0]
+    place = ".".join(map(str, first["loc"])) or "a sweep configuration"
+    given = "" if isinstance(first["input"], dict) else f" is {first['input']!r}"
+    reason = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    raise SweepError(f"{place}{given}: {reason}")
 
 
 def grid(config):
@@ -169,9 +135,12 @@ def grid(config):
     Raises
     ------
     SweepError
-        No parameters, no values, or a continuous range, which a grid cannot enumerate.
+        No grid, or not one that can be run.
     """
-    return validated(Parameters, config, "a sweep configuration").grid()
+    sweep = read(config)
+    if sweep.method != "grid":
+        raise SweepError(f"a sweep by {sweep.method} has no grid")
+    return sweep.grid
 
 
 def n_runs(config, count=None):
@@ -181,9 +150,7 @@ def n_runs(config, count=None):
     """
     if count is not None and (type(count) is not int or count < 1):
         raise SweepError(f"count is {count!r}; give a whole number of at least 1, or leave it out")
-    sweep = read(config)
-    size = sweep.grid().size if sweep.method == "grid" else None
-    return min((limit for limit in (size, sweep.run_cap, count) if limit is not None), default=None)
+    return min(filter(None, (read(config).n_runs, count)), default=None)
 
 
 def configurations(config):
@@ -193,10 +160,10 @@ def configurations(config):
     """
     sweep = read(config)
     if sweep.method == "grid":
-        points, size = sweep.grid(), n_runs(config)
+        points, size = sweep.grid, sweep.n_runs
     else:
-        tried = {path: distribution.extremes() for path, distribution in sweep.parameters.items()}
-        points = Points({path: values for path, values in tried.items() if values})
+        tried = {path: parameter.extremes() for path, parameter in sweep.parameters.items()}
+        points = combinations({path: values for path, values in tried.items() if values})
         size = points.size
     draw = random.Random(0)
     chosen = range(size) if size <= MANY else (draw.randrange(size) for _ in range(MANY))

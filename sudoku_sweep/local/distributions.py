@@ -3,64 +3,62 @@
 Source: docs.wandb.ai, "Sweep configuration options"; held against W&B's own engine by the tests.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt
-from pydantic import AfterValidator, PlainValidator, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
-from .errors import SweepError
-from .validation import Model, Number, is_number, validated
+from .validation import Model, Number
 
 TINY = 1e-12  # instead of quantile 0, which is minus infinity for a normal distribution
 NUMBER_AS_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 
 
-def read(name, entry):
-    """The ``Distribution`` that an entry of ``parameters`` names or implies, with W&B's defaults filled in.
-
-    Raises
-    ------
-    SweepError
-        Naming the parameter, and saying what to write instead.
-    """
-    here = f"parameter {name}"
-    kind = entry.get("distribution") or _implied(here, entry)
-    if not isinstance(kind, str) or kind not in DISTRIBUTIONS:
-        known = ", ".join(DISTRIBUTIONS)
-        raise SweepError(f"{here}: no distribution {kind!r}; there are {known}")
-    arguments = {key: value for key, value in entry.items() if key != "distribution"}
-    distribution = validated(DISTRIBUTIONS[kind], arguments, f"{here}: {kind}")
-    try:
-        distribution.quantile(1 - 2**-53)
-    except OverflowError:
-        as_logarithms = f"{kind}_values" in DISTRIBUTIONS
-        advice = f"natural logarithms, or {kind}_values" if as_logarithms else "smaller numbers"
-        raise SweepError(f"{here}: {kind} reaches beyond all numbers; give {advice}") from None
-    return distribution
+def _uniform(p, u):
+    return p.min + u * (p.max - p.min)
 
 
-def _implied(here, entry):
-    if "value" in entry:
-        return "constant"
-    if "values" in entry:
-        return "categorical_w_probabilities" if "probabilities" in entry else "categorical"
-    if "min" not in entry or "max" not in entry:
-        raise SweepError(f"{here}: give 'value', 'values', or both 'min' and 'max'")
-    whole = [isinstance(entry[end], Integral) for end in ("min", "max")]
-    if any(whole) and not all(whole) and is_number(entry["min"]) and is_number(entry["max"]):
-        ends = f"min {entry['min']} and max {entry['max']}"
-        raise SweepError(f"{here}: {ends}; write both with a point (0.0, 1.0), or both without")
-    return "int_uniform" if all(whole) else "uniform"
+def _log_uniform_values(p, u):
+    low, high = math.log(p.min), math.log(p.max)
+    return math.exp(low + u * (high - low))
 
 
-def as_wandb_compares(value):
-    """W&B takes 3 and 3.0 for the same value of a grid."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _normal(p, u):
+    from scipy import special  # only here: takes 0.1 s to import, scipy.stats 0.5 s
+
+    return p.mu + p.sigma * float(special.ndtri(max(u, TINY)))
+
+
+def _beta(p, u):
+    from scipy import special
+
+    return float(special.betaincinv(p.a, p.b, max(u, TINY)))
+
+
+ENDS = ("min", "max")
+DISTRIBUTIONS = {  # which arguments each takes, and the quantile function of a continuous one
+    "constant": (("value",), None),
+    "categorical": (("values",), None),
+    "categorical_w_probabilities": (("values", "probabilities"), None),
+    "int_uniform": (ENDS, None),
+    "uniform": (ENDS, _uniform),
+    "log_uniform": (ENDS, lambda p, u: math.exp(_uniform(p, u))),
+    "log_uniform_values": (ENDS, _log_uniform_values),
+    "inv_log_uniform": (ENDS, lambda p, u: math.exp(-_uniform(p, 1 - u))),
+    "inv_log_uniform_values": (ENDS, _log_uniform_values),  # as W&B's engine has it
+    "normal": (("mu", "sigma"), _normal),
+    "log_normal": (("mu", "sigma"), lambda p, u: math.exp(_normal(p, u))),
+    "beta": (("a", "b"), _beta),
+}
+for _kind in ("uniform", "log_uniform", "log_uniform_values", "normal", "log_normal", "beta"):
+    _takes, _quantile = DISTRIBUTIONS[_kind]
+    DISTRIBUTIONS[f"q_{_kind}"] = ((*_takes, "q"), _quantile)  # rounded to multiples of q
 
 
 def _value(value):
@@ -69,238 +67,134 @@ def _value(value):
     return value
 
 
-def _values(values):
-    if not isinstance(values, list | tuple) or not values:
-        raise ValueError("give a list of at least one value")
-    return [_value(value) for value in values]
-
-
-def _whole(number):
-    if number != int(number):
-        raise ValueError("give a whole number")
-    return number
-
-
 Value = Annotated[Any, PlainValidator(_value)]
-Values = Annotated[Any, PlainValidator(_values)]
-Whole = Annotated[Number, AfterValidator(_whole)]
-Positive = Annotated[Number, Gt(0)]
-NotNegative = Annotated[Number, Ge(0)]
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
 
 
-class Distribution(Model):
-    """One parameter: where its values come from. ``quantile(u)`` is the value at quantile ``u`` in [0, 1)."""
+class Parameter(Model):
+    """One parameter: where its values come from. Or, with ``parameters``, several that are nested in it."""
+
+    distribution: Literal[*DISTRIBUTIONS] = None
+    value: Value = None
+    values: list[Value] = Field(None, min_length=1, strict=False)  # a tuple will do
+    probabilities: list[NotNegative] = None
+    min: Number = None
+    max: Number = None
+    mu: Number = 0.0
+    sigma: NotNegative = 1.0
+    a: Positive = 1
+    b: Positive = 1
+    q: Positive = 1.0
+    parameters: dict[str, Parameter] = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _means_something(self):
+        given = self.model_fields_set - {"distribution"}
+        if self.parameters:
+            if len(self.model_fields_set) > 1:
+                raise ValueError("leave out what stands beside 'parameters'")
+            return self
+        kind = self.distribution = self.distribution or self._implied(given)
+        takes, _ = DISTRIBUTIONS[kind]
+        needed = {name for name in takes if type(self).model_fields[name].default is None}
+        if not needed <= given <= set(takes):
+            raise ValueError(f"{kind} takes {', '.join(takes)}, not {', '.join(sorted(given))}")
+        self._check_values()
+        return self
+
+    def _implied(self, given):
+        if "value" in given:
+            return "constant"
+        if "values" in given:
+            return "categorical_w_probabilities" if "probabilities" in given else "categorical"
+        if not {"min", "max"} <= given:
+            raise ValueError("give 'value', 'values', or both 'min' and 'max'")
+        whole = [isinstance(end, Integral) for end in (self.min, self.max)]
+        if any(whole) and not all(whole):
+            ends = f"min {self.min} and max {self.max}"
+            raise ValueError(f"{ends}; write both with a point (0.0, 1.0), or both without")
+        return "int_uniform" if all(whole) else "uniform"
+
+    def _check_values(self):
+        kind = self.distribution
+        if self.min is not None and self.min >= self.max:
+            raise ValueError(f"min {self.min} is not below max {self.max}")
+        if kind == "int_uniform" and any(end != int(end) for end in (self.min, self.max)):
+            raise ValueError(f"int_uniform takes whole numbers, not {self.min} and {self.max}")
+        if self.probabilities is not None:
+            one_each, total = len(self.probabilities) == len(self.values), sum(self.probabilities)
+            if not one_each or not math.isclose(total, 1, rel_tol=1e-5):
+                raise ValueError("give one probability per value; together they are 1")
+        try:
+            self.quantile(1 - 2**-53)
+        except (ValueError, OverflowError):
+            advice = "log_uniform takes natural logarithms, log_uniform_values numbers above 0"
+            raise ValueError(f"{kind} has no finite values here ({advice})") from None
+
+    @property
+    def listed(self):
+        """All values in order, as a sequence; None for a continuous distribution."""
+        if self.distribution == "constant":
+            return [self.value]
+        if self.distribution == "int_uniform":
+            return range(int(self.min), int(self.max) + 1)
+        return self.values
+
+    def quantile(self, u):
+        """The value at quantile ``u`` in [0, 1)."""
+        if self.listed is not None:
+            return self.listed[self._bucket(u)[0]]
+        _, quantile = DISTRIBUTIONS[self.distribution]
+        value = quantile(self, u)
+        return round(value / self.q) * self.q if self.distribution.startswith("q_") else value
 
     def bucket_centre(self, u):
         """The middle of all quantiles that give the same value as ``u``; ``u`` itself where values are continuous."""
-        return u
+        return u if self.listed is None else self._bucket(u)[1]
+
+    def _bucket(self, u):
+        """Which value has quantile ``u``, and the middle of all quantiles that it has."""
+        if self.probabilities is None:
+            size = len(self.listed)
+            at = max(math.ceil(u * size) - 1, 0)
+            return at, (at + 0.5) / size
+        ends = np.cumsum(self.probabilities)
+        # the sum may fall short of 1 by rounding
+        at = min(int(np.searchsorted(ends, u, "right")), len(ends) - 1)
+        return at, float(ends[at] - self.probabilities[at] / 2)
 
     def choices(self):
-        """The values in a grid, each once, in order: a sequence. ``ValueError`` for what a grid cannot list."""
-        raise ValueError("a grid needs 'values', whole numbers or steps; or use method: random")
+        """The values in a grid, each once, in order: a sequence. None for what a grid cannot list, as in W&B's."""
+        if self.distribution == "categorical":
+            return list({repr(as_wandb_compares(value)): value for value in self.values}.values())
+        if self.distribution == "q_uniform":  # without the upper end
+            step = (self.min + self.q) - self.min  # what np.arange gives, number by number
+            size = math.ceil((self.max - self.min) / self.q)
+            return LazySequence(size, lambda index: self.min + index * step)
+        return self.listed if self.probabilities is None else None
 
     def extremes(self):
         """Values between which, or among which, all others are; none where there are no ends."""
-        return []
+        if self.min is not None:
+            return [self.quantile(0), self.quantile(1)]
+        return self.listed or []
 
 
-class Listed(Distribution):
-    """Those of ``values``, a sequence, each as likely as any other."""
+def as_wandb_compares(value):
+    """W&B takes 3 and 3.0 for the same value of a grid."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    def quantile(self, u):
-        return self.values[_nth(u, len(self.values))]
 
-    def bucket_centre(self, u):
-        return (_nth(u, len(self.values)) + 0.5) / len(self.values)
+class LazySequence(Sequence):
+    """``size`` items, each made by ``item(index)`` when it is asked for. ``len`` cannot say any size."""
 
-    def choices(self):
-        return self.values
-
-    def extremes(self):
-        return self.values
-
-
-class Constant(Listed):
-    """One value."""
-
-    value: Value
-
-    @property
-    def values(self):
-        return [self.value]
-
-
-class Categorical(Listed):
-    """Values that were written down."""
-
-    values: Values
-
-    def choices(self):
-        return list({repr(as_wandb_compares(value)): value for value in self.values}.values())
-
-
-class CategoricalWithProbabilities(Listed):
-    """The same, some more likely than others."""
-
-    values: Values
-    probabilities: list[NotNegative]
-    choices = Distribution.choices  # none, as in W&B's engine
-
-    @model_validator(mode="after")
-    def _one_each(self):
-        total = math.fsum(self.probabilities)
-        if len(self.probabilities) != len(self.values):
-            raise ValueError("give one probability per value")
-        if not math.isclose(total, 1, rel_tol=1e-5):
-            raise ValueError(f"the probabilities add up to {total:.6g}, not to 1")
-        return self
-
-    def quantile(self, u):
-        return self.values[self._bucket(u)]
-
-    def bucket_centre(self, u):
-        at, edges = self._bucket(u), np.cumsum([0, *self.probabilities])
-        return float(edges[at] + edges[at + 1]) / 2
-
-    def _bucket(self, u):
-        at = int(np.searchsorted(np.cumsum(self.probabilities), u, "right"))
-        return min(at, len(self.values) - 1)  # the sum may fall short of 1 by rounding
-
-
-class Uniform(Distribution):
-    """Numbers between two ends."""
-
-    min: Number
-    max: Number
-
-    @model_validator(mode="after")
-    def _in_order(self):
-        if self.min >= self.max:
-            raise ValueError(f"min {self.min} is not below max {self.max}")
-        return self
-
-    def quantile(self, u):
-        return self.min + u * (self.max - self.min)
-
-    def extremes(self):
-        return [self.quantile(0), self.quantile(1)]
-
-
-class IntUniform(Listed, Uniform):
-    """Whole numbers, both ends included."""
-
-    min: Whole
-    max: Whole
-    extremes = Uniform.extremes
-
-    @property
-    def values(self):
-        return range(int(self.min), int(self.max) + 1)
-
-
-class LogUniform(Uniform):
-    """Numbers whose natural logarithms are uniform between the ends."""
-
-    def quantile(self, u):
-        return math.exp(super().quantile(u))
-
-
-class InvLogUniform(Uniform):
-    """The same, with the ends negative and swapped."""
-
-    def quantile(self, u):
-        return math.exp(-super().quantile(1 - u))
-
-
-class LogUniformValues(Uniform):
-    """Numbers between two ends, whose logarithms are uniform."""
-
-    min: Positive
-
-    def quantile(self, u):
-        low, high = math.log(self.min), math.log(self.max)
-        return math.exp(low + u * (high - low))
-
-
-class Normal(Distribution):
-    """Numbers around ``mu``, with the standard deviation ``sigma``."""
-
-    mu: Number = 0.0
-    sigma: NotNegative = 1.0
-
-    def quantile(self, u):
-        from scipy import special  # only here: takes 0.1 s to import, scipy.stats 0.5 s
-
-        return self.mu + self.sigma * float(special.ndtri(max(u, TINY)))
-
-
-class LogNormal(Normal):
-    """Numbers whose natural logarithms are normal."""
-
-    def quantile(self, u):
-        return math.exp(super().quantile(u))
-
-
-class Beta(Distribution):
-    """Numbers between 0 and 1."""
-
-    a: Positive = 1
-    b: Positive = 1
-
-    def quantile(self, u):
-        from scipy import special
-
-        return float(special.betaincinv(self.a, self.b, max(u, TINY)))
-
-
-class Quantized(Model):
-    """Mixed into a distribution: its values, rounded to multiples of ``q``."""
-
-    q: Positive = 1.0
-
-    def quantile(self, u):
-        return round(super().quantile(u) / self.q) * self.q
-
-
-class QUniform(Quantized, Uniform):
-    """In a grid: steps of ``q`` from the lower end, without the upper one, as W&B has it."""
-
-    def choices(self):
-        return Steps(self.min, self.q, math.ceil((self.max - self.min) / self.q))
-
-
-class Steps(Sequence):
-    """What ``np.arange`` gives, number by number."""
-
-    def __init__(self, start, step, size):
-        self.start, self.step, self.size = start, (start + step) - start, size
+    def __init__(self, size, item):
+        self.size, self._item = size, item
 
     def __len__(self):
         return self.size
 
     def __getitem__(self, index):
-        return self.start + range(self.size)[index] * self.step
-
-
-DISTRIBUTIONS = {
-    "constant": Constant,
-    "categorical": Categorical,
-    "categorical_w_probabilities": CategoricalWithProbabilities,
-    "int_uniform": IntUniform,
-    "uniform": Uniform,
-    "log_uniform": LogUniform,
-    "log_uniform_values": LogUniformValues,
-    "inv_log_uniform": InvLogUniform,
-    "inv_log_uniform_values": LogUniformValues,  # the same distribution, as W&B's engine has it
-    "normal": Normal,
-    "log_normal": LogNormal,
-    "beta": Beta,
-    "q_uniform": QUniform,
-}
-for _kind in ("log_uniform", "log_uniform_values", "normal", "log_normal", "beta"):
-    DISTRIBUTIONS[f"q_{_kind}"] = type(f"q_{_kind}", (Quantized, DISTRIBUTIONS[_kind]), {})
-
-
-def _nth(u, size):
-    """Which of ``size`` equal parts of (0, 1] holds ``u``."""
-    return max(math.ceil(u * size) - 1, 0)
+        chosen = range(self.size)[index]
+        return list(map(self._item, chosen)) if isinstance(chosen, range) else self._item(chosen)

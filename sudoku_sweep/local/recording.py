@@ -73,11 +73,8 @@ def recording(record, shown, after_log=None):
     try:
         yield closed
         wandb.finish()
-    except StoppedEarly:
-        wandb.finish()
-        raise
-    except BaseException:
-        wandb.finish(exit_code=1)
+    except BaseException as error:
+        wandb.finish(exit_code=0 if isinstance(error, StoppedEarly) else 1)
         raise
     finally:
         for name, method in real.items():

@@ -7,22 +7,20 @@ import wandb
 import yaml
 
 from ..files import write_atomically
-from . import hyperband, search
+from . import search
 from .errors import SweepError
 from .recording import StoppedEarly, recording, shut_down
 from .store import run_file, save
 
 
-def run_one(sweep, record, records, function):
+def run_one(sweep, record, function):
     """Call ``function`` with the record's configuration; fill the record with what it logged, and save it.
 
     Parameters
     ----------
-    sweep : SweepFile
+    sweep : Sweep
     record : dict
         A run that is claimed by this process.
-    records : Records
-        All runs of the sweep, which early stopping compares this one with.
     function : callable
 
     Returns
@@ -32,40 +30,38 @@ def run_one(sweep, record, records, function):
     """
     start, failure, shown = time.monotonic(), None, []
     try:
-        wandb.setup(_settings(sweep, record, records.folder))  # what wandb.init() starts from
-        with recording(record, shown, after_log=early_stopper(sweep, record, records)) as closed:
+        wandb.setup(_settings(sweep, record))  # what wandb.init() starts from
+        with recording(record, shown, after_log=early_stopper(sweep, record)) as closed:
             function()
         if not closed:
-            raise SweepError(
-                "the training function opened no W&B run, or one of another id: call wandb.init() in it, "
-                "without id=... and reinit=..."
-            )
+            advice = "call wandb.init() in it, without id=... and reinit=..."
+            raise SweepError(f"the function opened no W&B run, or one of another id: {advice}")
         record["state"] = "finished"
     except StoppedEarly as stop:
         record["state"], record["error"] = "stopped", str(stop)
-    except KeyboardInterrupt:
-        record["state"] = "killed"  # to be run again when the sweep goes on
-        raise
-    except (Exception, SystemExit) as error:  # whatever goes wrong in the reader's function
-        if _interrupted(error):
-            record["state"] = "killed"
+    except BaseException as error:  # whatever goes wrong in the reader's function
+        causes = _causes(error)
+        if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
+            record["state"] = "killed"  # to be run again when the sweep goes on
             raise KeyboardInterrupt from error
         record["state"] = "killed" if _lost_wandb(error) and not record["rows"] else "failed"
         record["error"] = f"{type(error).__name__}: {error}"
         if error not in shown:  # wandb prints what passes through `with wandb.init()`
             traceback.print_exc()
         shut_down()  # wandb's background process may be what failed: the next run gets a new one
-        _let_go(error)
+        # What their functions held, such as a net that was too large, must not outlive the run.
+        for cause in causes:
+            traceback.clear_frames(cause.__traceback__)
         failure = error
     finally:
         record["seconds"] = round(time.monotonic() - start, 3)
-        save(records.folder, record)
+        save(sweep.folder, record)
     return failure
 
 
-def _settings(sweep, record, folder):
+def _settings(sweep, record):
     """What makes ``wandb.init()`` open the record's run, offline."""
-    parameters = run_file(folder, record["index"]).with_suffix(".yaml")
+    parameters = run_file(sweep.folder, record["index"]).with_suffix(".yaml")
     content = {name: {"value": value} for name, value in record["config"].items()}
     write_atomically(parameters, yaml.safe_dump({"wandb_version": 1} | content).encode())
     disabled = wandb.setup().settings.mode == "disabled"
@@ -79,50 +75,37 @@ def _settings(sweep, record, folder):
     )
 
 
-def early_stopper(sweep, record, records):
+def early_stopper(sweep, record):
     """What is called after each ``log`` of a run that may be stopped early; None if the sweep stops no runs."""
-    rules = sweep.config.get("early_terminate")
+    rules, metric = sweep.plan.early_terminate, sweep.plan.metric
     if rules is None:
         return None
-    name, goal = sweep.config["metric"]["name"], search.goal(sweep.config)
 
     def stop_if_hopeless(data):
-        mine = search.logged(name, record)
-        bands = hyperband.bands(rules, len(mine))
-        if search.value(name, data) is None or not bands:
+        mine = search.logged(metric.name, record["rows"])
+        bands = rules.bands(len(mine))
+        if search.value(metric.name, data) is None or not bands:
             return
         if len(mine) == bands[-1]:
-            save(records.folder, record)  # the sweep's other agents compare their runs with it
-        others = [search.logged(name, other) for other in records.all(besides=record["index"])]
-        if reason := hyperband.stop_reason(rules, goal, mine, others):
-            raise StoppedEarly(f"{name} {reason}")
+            save(sweep.folder, record)  # the sweep's other agents compare their runs with it
+        others = sweep.records(besides=record["index"])
+        curves = [search.logged(metric.name, other["rows"]) for other in others]
+        if reason := rules.stop_reason(metric.goal, mine, curves):
+            raise StoppedEarly(f"{metric.name} {reason}")
 
     return stop_if_hopeless
 
 
-def _chain(error):
+def _causes(error):
     """An error, what it came from, and so on; only once each, for ``raise error from error`` makes a ring."""
-    chain = []
-    while error is not None and error not in chain:
-        chain.append(error)
+    causes = []
+    while error is not None and error not in causes:
+        causes.append(error)
         error = error.__cause__ or error.__context__
-    return chain
-
-
-def _let_go(error):
-    """Free what the functions held in which an error came up: a net that was too large must not outlive its run."""
-    for one in _chain(error):
-        traceback.clear_frames(one.__traceback__)
+    return causes
 
 
 def _lost_wandb(error):
-    """Whether wandb's background process is gone, which is no fault of a run's configuration."""
-    if isinstance(error, ConnectionError):  # of wandb, not of the reader's own code
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-        return any(frame.f_globals.get("__name__", "").startswith("wandb.") for frame in frames)
-    return type(error).__module__.startswith("wandb.sdk.mailbox")
-
-
-def _interrupted(error):
-    """Whether an error came up while a KeyboardInterrupt was on its way."""
-    return any(isinstance(one, KeyboardInterrupt) for one in _chain(error))
+    """Whether a connection is gone, most likely that to wandb's own process: no fault of a configuration."""
+    module = type(error).__module__
+    return isinstance(error, ConnectionError) or module.startswith("wandb.sdk.mailbox")

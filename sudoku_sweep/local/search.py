@@ -1,57 +1,47 @@
-"""What a sweep tries next: grid, random and bayes, over W&B's distributions."""
+"""What a sweep tries next: grid, random and bayes, over W&B's distributions.
+
+``sweep`` is a ``SweepConfiguration`` everywhere. ``record`` is a dict with the ``point``, ``state``, ``rows`` and
+``summary`` of a run.
+"""
 
 import numpy as np
 
-from .configuration import read, unflatten
+from .configuration import unflatten
 from .validation import is_number
 
 
-def goal(config):
-    """``minimize``, which is W&B's default, or ``maximize``."""
-    return config.get("metric", {}).get("goal", "minimize")
-
-
-def propose(config, seed, number, records):
+def propose(sweep, seed, number, records):
     """The point that run ``number`` of a sweep stands for: its place in the grid, else a quantile per parameter.
 
-    A random one depends on ``seed`` and ``number`` alone, one of bayes also on the ``records`` of the other runs:
-    dicts with ``point``, ``state``, ``rows`` and ``summary``.
+    A random one depends on ``seed`` and ``number`` alone, one of bayes also on the ``records`` of the other runs.
     """
-    if config["method"] == "grid":
+    if sweep.method == "grid":
         return number
-    searched = read(config).searched().values()
-    if config["method"] == "random":
+    searched = sweep.searched.values()
+    if sweep.method == "random":
         return np.random.default_rng([seed, number]).random(len(searched)).tolist()
     from . import bayes  # only here: scikit-learn takes a second to import
 
     def quantize(points):  # [n, parameter]
-        columns = zip(searched, points.T, strict=True)
-        return np.array(
-            [[entry.bucket_centre(u) for u in column.tolist()] for entry, column in columns]
-        ).T
+        columns = zip(searched, points.T.tolist(), strict=True)
+        return np.array([[one.bucket_centre(u) for u in column] for one, column in columns]).T
 
     done = [record for record in records if record["state"] != "running"]
-    running = [record["point"] for record in records if record["state"] == "running"]
+    running = [record for record in records if record["state"] == "running"]
     shape = (-1, len(searched))
-    return bayes.suggest(
-        points=np.reshape([record["point"] for record in done], shape),
-        scores=np.array(objectives(config, done)),
-        pending=np.reshape(running, shape),
-        seed=seed,
-        number=number,
-        quantize=quantize,
-    ).tolist()
+    points = np.reshape([record["point"] for record in done], shape)
+    pending = np.reshape([record["point"] for record in running], shape)
+    scores = np.array(objectives(sweep.metric, done))
+    return bayes.suggest(points, scores, pending, seed, number, quantize).tolist()
 
 
-def configuration(config, point):
+def configuration(sweep, point):
     """The values at a point that ``propose`` gave, nested as the sweep's parameters are."""
-    sweep = read(config)
     if sweep.method == "grid":
-        return sweep.grid()[point]
-    quantiles = dict(zip(sweep.searched(), point, strict=True))
-    return unflatten(
-        {path: entry.quantile(quantiles.get(path, 0)) for path, entry in sweep.parameters.items()}
-    )
+        return sweep.grid[point]
+    quantiles = dict(zip(sweep.searched, point, strict=True))
+    values = {path: one.quantile(quantiles.get(path, 0)) for path, one in sweep.parameters.items()}
+    return unflatten(values)
 
 
 def value(name, values):
@@ -63,42 +53,36 @@ def value(name, values):
     return values
 
 
-def logged(name, record):
-    """The finite numbers that a run logged under a name, in order."""
-    return list(filter(is_number, (value(name, row) for row in record["rows"])))
+def logged(name, rows):
+    """The finite numbers that stand under a name in the rows of a run, in order."""
+    return list(filter(is_number, (value(name, row) for row in rows)))
 
 
-def known(name, record):
-    """The same, and the one in the run's summary."""
-    return logged(name, record) + list(filter(is_number, [value(name, record["summary"])]))
+def losses(metric, record):
+    """All values of the metric that a run has shown, its summary's included, turned so that less is better."""
+    sign = -1 if metric.goal == "maximize" else 1
+    return [sign * value for value in logged(metric.name, [*record["rows"], record["summary"]])]
 
 
-def objectives(config, records):
-    """How each run did, as W&B's bayes counts it: its best value, with the sign turned so that less is better.
+def objectives(metric, records):
+    """How each run did, as W&B's bayes counts it: its best value, turned so that less is better.
 
     Runs that did not finish, or logged no number, get what ``metric.impute`` says, by default the worst value
     that any run logged.
     """
-    metric = config["metric"]
-    sign = -1 if goal(config) == "maximize" else 1
-    seen = [[sign * value for value in known(metric["name"], record)] for record in records]
+    seen = [losses(metric, record) for record in records]
     worst = max((max(values) for values in seen if values), default=0.0)
-    stand_in = {
-        "worst": lambda values: worst,
-        "best": lambda values: min(values, default=worst),
-        "latest": lambda values: values[-1] if values else worst,
-    }[metric.get("impute", "worst")]
-    return [
-        min(values) if values and record["state"] == "finished" else stand_in(values)
-        for values, record in zip(seen, records, strict=True)
-    ]
+
+    def score(state, values):
+        if values and (state == "finished" or metric.impute == "best"):
+            return min(values)
+        return values[-1] if values and metric.impute == "latest" else worst
+
+    states = [record["state"] for record in records]
+    return list(map(score, states, seen))
 
 
-def reached_target(config, records):
-    """Whether a run has logged the ``target`` of the sweep's metric, or better, which ends the sweep."""
-    metric = config.get("metric", {})
-    if "target" not in metric:
-        return False
-    sign = -1 if goal(config) == "maximize" else 1
-    seen = (value for record in records for value in known(metric["name"], record))
-    return any(sign * value <= sign * metric["target"] for value in seen)
+def reached_target(metric, records):
+    """Whether a run has logged the metric's ``target``, or better, which ends the sweep."""
+    target = -metric.target if metric.goal == "maximize" else metric.target
+    return any(loss <= target for record in records for loss in losses(metric, record))

@@ -5,17 +5,16 @@ import json
 import os
 import re
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import filelock
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from ..files import StorageError, cannot_write, write_atomically
 from . import configuration
 from .errors import SweepError
-from .validation import Model, validated
 
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 
@@ -41,10 +40,8 @@ class LocalRun:
     def scan_history(self, keys=None):
         """The logged rows as dicts; with ``keys``, those names only, of the rows that have them all."""
         for row in self.rows:
-            if keys is None:
-                yield dict(row)
-            elif all(key in row for key in keys):
-                yield {key: row[key] for key in keys}
+            if all(key in row for key in keys or ()):
+                yield {key: row[key] for key in keys or row}
 
     def history(self, keys=None):
         """The rows of ``scan_history`` as a DataFrame: all of them, where W&B's ``run.history`` takes a sample."""
@@ -60,24 +57,80 @@ class RunFile(LocalRun):
     point: Any
 
 
-class SweepFile(Model):
-    """What is kept of a sweep, but for its runs."""
+@dataclass
+class Sweep:
+    """A sweep as it is kept, and its runs; their files are read again only when they were written anew."""
 
-    model_config = ConfigDict(extra="ignore")
     id: str
     project: str
     seed: int
     config: dict
+    folder: Path = None
+    known: dict = field(default_factory=dict)  # {path: (which file it was, record)}
+
+    @cached_property
+    def plan(self):
+        """Its configuration, understood: a ``SweepConfiguration``."""
+        return configuration.read(self.config)
+
+    def records(self, besides=None):
+        """All runs in order, as dicts; but for that of index ``besides``."""
+        left_out = besides is not None and run_file(self.folder, besides)
+        paths = sorted((self.folder / "runs").glob("*.json"))
+        return [record for path in paths if path != left_out and (record := self._current(path))]
+
+    def record(self, path):
+        """The run in a file, None if there is no such file. It may say running though its process is gone."""
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+        version = (status.st_mtime_ns, status.st_ino)  # each writing makes a new file
+        if self.known.get(path, (None,))[0] != version:
+            self.known[path] = version, vars(_read(path, RunFile))
+        return self.known[path][1]
+
+    def _current(self, path):
+        record = self.record(path)
+        if record and record["state"] == "running":
+            # no lock: another agent has it, or in this folder nobody may write
+            with contextlib.suppress(filelock.Timeout, StorageError), locked(path, timeout=0):
+                record = self.record(path)  # it may have ended since
+                if record["state"] == "running":
+                    return record | {"state": "crashed"}  # nobody holds its lock
+        return record
+
+
+def open_sweep(sweep_id):
+    """The ``Sweep`` of an id; a ``SweepError`` if there is none."""
+    name = str(sweep_id).rpartition("/")[2]  # W&B also takes entity/project/id
+    path = store() / name / "sweep.json"
+    if not re.fullmatch(r"[0-9a-f]{8}", name) or not path.is_file():
+        where = os.path.relpath(store())
+        raise SweepError(f"no local sweep {sweep_id!r} in {where}: make one with `sweep`")
+    sweep = _read(path, Sweep)
+    sweep.folder = path.parent
+    return sweep
+
+
+def _read(path, kind):
+    """A file of the store, as a ``kind``. Files are written whole, so one that cannot be was changed since."""
+    try:
+        return kind(**json.loads(path.read_text("utf-8")))
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        advice = "if it is damaged, delete it: a run is run again, a sweep must be set up again"
+        what = f"{os.path.relpath(path)} cannot be read; {advice}"
+        raise SweepError(f"{what} ({type(error).__name__}: {error})") from error
 
 
 def runs(sweep_id):
     """The runs of a sweep so far, in the shape of ``wandb.Api().sweep(...).runs``: a list of ``LocalRun``."""
-    return [LocalRun(**record) for record in Records(open_sweep(sweep_id)[0]).all()]
+    return [LocalRun(**record) for record in open_sweep(sweep_id).records()]
 
 
 def sweep_config(sweep_id):
     """The configuration that a sweep was set up with."""
-    return open_sweep(sweep_id)[1].config
+    return open_sweep(sweep_id).config
 
 
 def latest_sweep():
@@ -93,65 +146,6 @@ def store():
     return Path(os.environ.get("WANDB_DIR", ".")).resolve() / "wandb" / "local-sweeps"
 
 
-def open_sweep(sweep_id):
-    """A sweep's folder and its ``SweepFile``; a ``SweepError`` if there is none of that id that can be run."""
-    name = str(sweep_id).rpartition("/")[2]  # W&B also takes entity/project/id
-    path = store() / name / "sweep.json"
-    if not re.fullmatch(r"[0-9a-f]{8}", name) or not path.is_file():
-        where = os.path.relpath(store())
-        raise SweepError(f"no local sweep {sweep_id!r} in {where}: make one with `sweep`")
-    sweep = _read(path, SweepFile)
-    configuration.read(sweep.config)  # nobody has damaged it if this refuses it
-    return path.parent, sweep
-
-
-def _read(path, model):
-    """A file of the store, as a ``model``. Files are written whole, so one that cannot be was changed since."""
-    try:
-        return validated(model, json.loads(path.read_text("utf-8")), "it")
-    except (OSError, ValueError, RecursionError) as error:
-        what = f"{os.path.relpath(path)} cannot be read ({type(error).__name__}: {error})"
-        advice = (
-            "if it is damaged, delete it: a run is then run again, a sweep has to be set up again"
-        )
-        raise SweepError(f"{what}; {advice}") from error
-
-
-class Records:
-    """What is known of a sweep's runs; their files are read again only when they were written anew."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self._read = {}  # {path: (which file it was, record)}
-
-    def all(self, besides=None):
-        """All records in order, as dicts; but for that of the run of index ``besides``."""
-        left_out = besides is not None and run_file(self.folder, besides)
-        paths = sorted((self.folder / "runs").glob("*.json"))
-        return [record for path in paths if path != left_out and (record := self._current(path))]
-
-    def one(self, path):
-        """The record in a file, None if there is no such file. It may say running though its process is gone."""
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            return None
-        version = (status.st_mtime_ns, status.st_ino)  # each writing makes a new file
-        if self._read.get(path, (None,))[0] != version:
-            self._read[path] = version, vars(_read(path, RunFile))
-        return self._read[path][1]
-
-    def _current(self, path):
-        record = self.one(path)
-        if record and record["state"] == "running":
-            # no lock: another agent has it, or in this folder nobody may write
-            with contextlib.suppress(filelock.Timeout, StorageError), locked(path, timeout=0):
-                record = self.one(path)  # it may have ended since
-                if record["state"] == "running":
-                    return record | {"state": "crashed"}  # nobody holds its lock
-        return record
-
-
 def run_file(folder, index):
     """Where the record of a run is kept."""
     return folder / "runs" / f"{index:05}.json"
@@ -161,6 +155,7 @@ def locked(path, timeout=-1):
     """The lock that belongs to a file of the store, acquired; ``filelock.Timeout`` if another process has it."""
     path = path.with_suffix(".lock")
     try:
+        path.parent.mkdir(exist_ok=True)
         return filelock.FileLock(path).acquire(timeout=timeout)
     except filelock.Timeout:  # an OSError, too
         raise

@@ -1,47 +1,27 @@
-"""Checking what was written by hand: pydantic does it; its refusals become a ``SweepError`` that says what to write."""
+"""What the parts of a sweep configuration are checked by: pydantic, with kinds of its own for numbers."""
 
 import math
 from numbers import Real
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, TypeAdapter, ValidationError
-
-from .errors import SweepError
+from pydantic import BaseModel, ConfigDict, PlainValidator, model_validator
 
 
 class Model(BaseModel):
     """A dict with the keys it names and no others, each of its own kind: ``"3"`` and ``True`` are no numbers."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-    example: ClassVar[str] = ""  # ends every refusal
+    model_config = ConfigDict(strict=True)
 
-
-def validated(model, content, what):
-    """``content``, a dict, as an instance of ``model``, a class of pydantic's.
-
-    Raises
-    ------
-    SweepError
-        Naming ``what`` it is about, the key, and what is wrong with it.
-    """
-    try:
-        return TypeAdapter(model).validate_python(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-    reason = first.get("ctx", {}).get("error", first["msg"])
-    if isinstance(reason, SweepError):  # from a part, which knows better what it is about
-        raise reason
-    key = ".".join(map(str, first["loc"]))
-    if first["type"] == "missing":
-        text = f"{what} needs {key!r}"
-    elif first["type"] == "extra_forbidden":
-        text = f"{what} takes {', '.join(model.model_fields)}; not {key!r}"
-    elif first["type"] == "model_type":
-        text = f"{what} is {content!r}; give a dict"
-    else:
-        given = f"{key} is {first['input']!r}; " if key else ""
-        text = f"{what}: {given}{str(reason).replace('Input should', 'it should')}"
-    raise SweepError(text + getattr(model, "example", ""))
+    @model_validator(mode="before")
+    @classmethod
+    def _has_known_keys(cls, content):
+        known = ", ".join(cls.model_fields)
+        if not isinstance(content, dict):
+            raise ValueError(f"give a dict with {known}")
+        for name in content:
+            if name not in cls.model_fields:
+                raise ValueError(f"there is no {name!r}; there are {known}")
+        return content
 
 
 def is_number(value):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sudoku_sweep.local import SweepError
-from sudoku_sweep.local.distributions import DISTRIBUTIONS, read
+from sudoku_sweep.local.configuration import read
+from sudoku_sweep.local.distributions import DISTRIBUTIONS, Parameter
 
 ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
 
@@ -16,20 +17,20 @@ ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").rea
 @pytest.mark.parametrize("case", ENGINE["quantiles"], ids=lambda case: json.dumps(case["entry"]))
 def test_quantiles_are_those_of_wandb_s_engine(case):
     for u, expected in case["values"]:
-        value = read("p", case["entry"]).quantile(u)
+        value = Parameter(**case["entry"]).quantile(u)
         assert type(value) is type(expected)
         assert value == (pytest.approx(expected, rel=1e-9) if type(value) is float else expected)
 
 
 def test_the_engine_was_asked_about_every_distribution():
-    asked = {type(read("p", case["entry"])) for case in ENGINE["quantiles"]}
-    assert asked == {*DISTRIBUTIONS.values()}
+    asked = {Parameter(**case["entry"]).distribution for case in ENGINE["quantiles"]}
+    assert asked == {*DISTRIBUTIONS}
 
 
 @given(st.floats(0, 1, exclude_max=True))
 def test_every_quantile_is_a_finite_value(u):
     for case in ENGINE["quantiles"]:
-        value = read("p", case["entry"]).quantile(u)
+        value = Parameter(**case["entry"]).quantile(u)
         assert isinstance(value, str) or math.isfinite(value)
 
 
@@ -42,7 +43,7 @@ def test_a_bucket_s_centre_stands_for_the_same_value(u, size):
         {"values": list("abcdefghi")[:size], "probabilities": shares.tolist()},
         {"min": 0.0, "max": 2.0},
     ):
-        distribution = read("p", entry)
+        distribution = Parameter(**entry)
         centre = distribution.bucket_centre(u)
         assert distribution.quantile(centre) == distribution.quantile(u)
         assert distribution.bucket_centre(centre) == pytest.approx(centre)
@@ -51,70 +52,61 @@ def test_a_bucket_s_centre_stands_for_the_same_value(u, size):
 def test_all_values_of_one_bucket_have_one_centre():
     us = (np.arange(1, 1000) / 1000).tolist()
     for entry, n in (({"values": ["x", "y", "z"]}, 3), ({"min": 1, "max": 4}, 4)):
-        assert len(set(map(read("p", entry).bucket_centre, us))) == n
+        assert len(set(map(Parameter(**entry).bucket_centre, us))) == n
 
 
 def test_rounded_probabilities_never_run_over():
     sixths = {"values": list("abcdef"), "probabilities": [1 / 6] * 6}
-    assert read("p", sixths).quantile(np.nextafter(1, 0)) == "f"
+    assert Parameter(**sixths).quantile(np.nextafter(1, 0)) == "f"
 
 
 def test_whole_bounds_of_numpy_are_whole_numbers():
-    assert list(read("p", {"min": np.int64(2), "max": np.int64(4)}).choices()) == [2, 3, 4]
+    assert list(Parameter(min=np.int64(2), max=np.int64(4)).choices()) == [2, 3, 4]
 
 
 @given(st.floats(-5, 5), st.floats(0.01, 9), st.floats(0.01, 3))
 def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
     entry = {"distribution": "q_uniform", "min": low, "max": low + width, "q": q}
-    assert list(read("p", entry).choices()) == np.arange(low, low + width, q).tolist()
+    assert list(Parameter(**entry).choices()) == np.arange(low, low + width, q).tolist()
 
 
 @pytest.mark.parametrize(
     "entry, word",
     [
-        ({}, "give 'value', 'values', or both 'min' and 'max'"),
-        ({"max": 1}, "both 'min' and 'max'"),
-        ({"min": 0, "max": 1.0}, "min 0 and max 1.0; write both with a point"),
-        ({"min": 0.0, "max": 1}, r"\(0\.0, 1\.0\), or both without"),
-        ({"min": 2, "max": 1}, "min 2 is not below max 1"),
-        ({"min": "1e-5", "max": 1e-3}, "min is '1e-5'; give a number .* 1.0e-5"),
-        ({"min": 1, "max": True}, "max is True"),
-        ({"min": 0.0, "max": math.nan}, "max is nan"),
-        ({"values": []}, "at least one value"),
-        ({"values": "abc"}, "values is 'abc'; give a list"),
-        ({"values": [1e-4, "1e-5"]}, "'1e-5' is text, not a number; in YAML"),
-        ({"value": "1E-5"}, "'1E-5' is text"),
-        ({"value": 1, "min": 0}, "constant takes value; not 'min'"),
-        ({"values": [1, 2], "probabilities": [1.0]}, "one probability per value"),
-        ({"values": [1, 2], "probabilities": [1.5, -0.5]}, "probabilities.1 is -0.5"),
-        ({"values": [1, 2], "probabilities": [0.5, 0.6]}, "add up to 1.1, not to 1"),
-        ({"values": [1], "probabilities": "1"}, "probabilities is '1'; it should be a valid list"),
-        ({"distribution": "zipf"}, "no distribution 'zipf'; there are constant"),
-        ({"distribution": "q_constant", "value": 1}, "no distribution 'q_constant'"),
-        ({"distribution": "int_uniform", "min": 0.5, "max": 3}, "min is 0.5; give a whole number"),
-        ({"distribution": "uniform", "min": 0}, "uniform needs 'max'"),
-        (
-            {"distribution": "log_uniform_values", "min": 0, "max": 1},
-            "min is 0; it should be greater than 0",
-        ),
-        (
-            {"distribution": "q_uniform", "min": 0, "max": 1, "q": 0},
-            "q is 0; it should be greater than 0",
-        ),
-        ({"distribution": "normal", "sigma": -1}, "sigma is -1; it should be greater"),
-        ({"distribution": "normal", "mean": 1}, "normal takes mu, sigma; not 'mean'"),
-        (
-            {"distribution": "log_uniform", "min": 16, "max": 1024},
-            "natural logarithms, or log_uniform_values",
-        ),
-        ({"distribution": "log_normal", "mu": 999}, "beyond all numbers"),
-        ({"distribution": "beta", "a": 0}, "a is 0; it should be greater than 0"),
+        (3, " is 3: give a dict with distribution, value, values"),
+        ({}, ": give 'value', 'values', or both 'min' and 'max'"),
+        ({"max": 1}, ": give .*both 'min' and 'max'"),
+        ({"min": 0, "max": 1.0}, ": min 0 and max 1.0; write both with a point"),
+        ({"min": 0.0, "max": 1}, r": .*\(0\.0, 1\.0\), or both without"),
+        ({"min": 2, "max": 1}, ": min 2 is not below max 1"),
+        ({"min": "1e-5", "max": 1e-3}, ".min is '1e-5': give a number .* 1.0e-5"),
+        ({"min": 1, "max": True}, ".max is True: give a number"),
+        ({"min": 0.0, "max": math.nan}, ".max is nan: give a number"),
+        ({"values": []}, ".values is .*at least 1 item"),
+        ({"values": "abc"}, ".values is 'abc': it should be a valid list"),
+        ({"values": [1e-4, "1e-5"]}, ".values.1 is '1e-5': .*not a number; in YAML"),
+        ({"value": "1E-5"}, ".value is '1E-5'"),
+        ({"value": 1, "min": 0}, ": constant takes value, not min, value"),
+        ({"values": [1, 2], "probabilities": [1.0]}, ": give one probability per value"),
+        ({"values": [1, 2], "probabilities": [1.5, -0.5]}, ".probabilities.1 is -0.5"),
+        ({"values": [1, 2], "probabilities": [0.5, 0.6]}, ": .*together they are 1"),
+        ({"values": [1], "probabilities": "1"}, ".probabilities is '1': it should be a valid list"),
+        ({"distribution": "zipf"}, ".distribution is 'zipf': it should be 'constant', 'cat"),
+        ({"distribution": "int_uniform", "min": 0.5, "max": 3}, ": int_uniform .*whole numbers"),
+        ({"distribution": "uniform", "min": 0}, ": uniform takes min, max, not min"),
+        ({"distribution": "log_uniform_values", "min": 0, "max": 1}, ": .*numbers above 0"),
+        ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 0}, ".q is 0: .*greater than 0"),
+        ({"distribution": "normal", "sigma": -1}, ".sigma is -1: it should be greater"),
+        ({"distribution": "normal", "mean": 1}, ": there is no 'mean'; there are distribution"),
+        ({"distribution": "log_uniform", "min": 16, "max": 1024}, ": .*natural logarithms"),
+        ({"distribution": "log_normal", "mu": 999}, ": log_normal has no finite values"),
+        ({"distribution": "beta", "a": 0}, ".a is 0: it should be greater than 0"),
     ],
 )
 def test_an_entry_that_describes_no_distribution_is_refused_by_name(entry, word):
-    with pytest.raises(SweepError, match=rf"parameter speed: .*{word}"):
-        read("speed", entry)
+    with pytest.raises(SweepError, match=rf"^parameters\.speed{word}"):
+        read({"method": "random", "parameters": {"speed": entry}})
 
 
 def test_text_that_is_no_number_is_a_category():
-    assert read("p", {"values": ["adam", "v1e5x"]}).choices() == ["adam", "v1e5x"]
+    assert Parameter(values=["adam", "v1e5x"]).choices() == ["adam", "v1e5x"]

@@ -7,6 +7,7 @@ import pytest
 
 from sudoku_sweep import local, sweeps
 from sudoku_sweep.local import search
+from sudoku_sweep.local.configuration import Metric, read
 
 ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
 
@@ -25,7 +26,8 @@ def test_the_engine_was_asked_about_the_project_s_own_grid():
 
 
 def proposed(config, seed, number):
-    return search.configuration(config, search.propose(config, seed, number, []))
+    sweep = read(config)
+    return search.configuration(sweep, search.propose(sweep, seed, number, []))
 
 
 def test_a_random_draw_depends_on_the_seed_and_its_number_alone():
@@ -49,17 +51,21 @@ BAYES = {
 }
 
 
+def bayes(**changes):
+    return read(BAYES | changes)
+
+
 def record(point, *values, state="finished", summary=None):
     rows = [{"loss": value} for value in values]
     return {"point": point, "state": state, "rows": rows, "summary": summary or {}}
 
 
-def searched(config, loss, n):
+def searched(sweep, loss, n):
     """The records of a sweep whose runs log ``loss(config)`` once."""
     records = []
     for number in range(n):
-        point = search.propose(config, 0, number, records)
-        tried = search.configuration(config, point)
+        point = search.propose(sweep, 0, number, records)
+        tried = search.configuration(sweep, point)
         records.append(record(point, loss(tried)) | {"tried": tried})
     return records
 
@@ -68,65 +74,58 @@ def bowl(config):
     return (config["x"] - 0.3) ** 2 + (config["kind"] == "bad")
 
 
-def test_bayes_closes_in_on_the_minimum():
-    records = searched(BAYES, bowl, 16)
+def test_bayes_closes_in_on_the_minimum_and_depends_on_seed_and_goal():
+    records = searched(bayes(), bowl, 16)
     late = [record["tried"] for record in records[8:]]
     assert np.mean([point["kind"] == "good" for point in late]) > 0.7
     assert min(abs(point["x"] - 0.3) for point in late) < 0.02
-
-
-def test_a_proposal_depends_on_the_seed_the_number_and_the_results():
-    records = searched(BAYES, bowl, 8)
-    again = search.propose(BAYES, 0, 8, records)
-    assert search.propose(BAYES, 0, 8, records) == again
-    assert search.propose(BAYES, 1, 8, records) != again
-    maximized = BAYES | {"metric": {"name": "loss", "goal": "maximize"}}
-    assert search.propose(maximized, 0, 8, records) != again
+    again = search.propose(bayes(), 0, 8, records[:8])
+    assert search.propose(bayes(), 0, 8, records[:8]) == again == records[8]["point"]
+    assert search.propose(bayes(), 1, 8, records[:8]) != again
+    maximized = bayes(metric={"name": "loss", "goal": "maximize"})
+    assert search.propose(maximized, 0, 8, records[:8]) != again
 
 
 @pytest.mark.parametrize("x", [{"min": 0.0, "max": 1.0}, {"values": [1, 2, 3, 4, 5, 6]}])
 def test_bayes_tries_nothing_twice_while_something_is_left(x):
-    config = BAYES | {"parameters": {"x": x}}
-    records = searched(config, lambda point: -point["x"], 6)  # best at the edge
+    sweep = bayes(parameters={"x": x})
+    records = searched(sweep, lambda point: -point["x"], 6)  # best at the edge
     assert len({record["tried"]["x"] for record in records}) == 6
-    assert search.propose(config, 0, 6, records)  # nothing new among six values: a repeat
+    assert search.propose(sweep, 0, 6, records)  # nothing new among six values: a repeat
 
 
 @pytest.mark.parametrize("kind", ["normal", "q_normal", "log_normal"])
 def test_bayes_ends_at_finite_values_where_more_is_always_better(kind):
-    config = BAYES | {"parameters": {name: {"distribution": kind} for name in "xy"}}
-    records = searched(config, lambda point: -np.tanh(point["x"] + point["y"]), 12)
+    sweep = bayes(parameters={name: {"distribution": kind} for name in "xy"})
+    records = searched(sweep, lambda point: -np.tanh(point["x"] + point["y"]), 12)
     assert all(map(math.isfinite, (value for run in records for value in run["tried"].values())))
 
 
-def test_bayes_remembers_more_runs_than_it_fits():
-    config = BAYES | {"parameters": {"x": {"values": list(range(400))}}}
+def test_bayes_remembers_more_runs_than_it_fits_and_fits_the_best():
+    sweep = bayes(parameters={"x": {"values": list(range(400))}})
     records = [record([(x + 0.5) / 400], (x - 200) ** 2) for x in range(170, 341)]
     for number in range(171, 174):
-        point = search.propose(config, 0, number, records)
-        assert search.configuration(config, point)["x"] not in range(170, 341)
+        point = search.propose(sweep, 0, number, records)
+        assert search.configuration(sweep, point)["x"] not in range(170, 341)
         records.append(record(point, 1e4))
-
-
-def test_of_many_runs_the_best_is_among_those_that_are_fitted():
     points = np.random.default_rng(0).random((300, 2)).tolist()
     records = [record(point, bowl({"x": point[0], "kind": ""})) for point in points]
-    assert abs(search.propose(BAYES, 0, 300, records)[0] - 0.3) < 0.1
+    assert abs(search.propose(bayes(), 0, 300, records)[0] - 0.3) < 0.1
 
 
 def test_agents_at_work_at_once_are_sent_to_different_places():
-    config = BAYES | {"parameters": {"x": {"min": 0.0, "max": 1.0}}}
-    records = searched(config, lambda point: (point["x"] - 0.3) ** 2, 6)
+    sweep = bayes(parameters={"x": {"min": 0.0, "max": 1.0}})
+    records = searched(sweep, lambda point: (point["x"] - 0.3) ** 2, 6)
     for number in range(6, 9):
-        records.append(record(search.propose(config, 0, number, records), state="running"))
+        records.append(record(search.propose(sweep, 0, number, records), state="running"))
     places = sorted(record["point"][0] for record in records[6:])
     assert min(np.diff(places)) > 1e-3
 
 
 def test_all_runs_equal_or_failed_is_no_obstacle():
-    searched(BAYES, lambda point: 1.0, 7)
+    searched(bayes(), lambda point: 1.0, 7)
     failed = [record([0.1 * n, 0.25], state="failed") for n in range(6)]
-    assert len(search.propose(BAYES, 0, 6, failed)) == 2
+    assert len(search.propose(bayes(), 0, 6, failed)) == 2
 
 
 @pytest.mark.parametrize(
@@ -147,20 +146,13 @@ def test_objectives_are_the_best_values_and_others_stand_in_for_runs_that_ended_
         record(0, 0.3, 0.2, state="stopped"),
         record(0),
     ]
-    config = {"metric": {"name": "loss", "goal": "maximize"} | impute}
-    assert search.objectives(config, records) == expected
+    metric = Metric(name="loss", goal="maximize", **impute)
+    assert search.objectives(metric, records) == expected
 
 
-@pytest.mark.parametrize(
-    "goal, target, reached",
-    [
-        ("maximize", 0.9, True),
-        ("maximize", 0.95, False),
-        ("minimize", 0.2, True),
-        (None, 0.1, False),
-    ],
-)
-def test_a_target_is_reached_from_the_side_of_the_goal(goal, target, reached):
-    metric = {"name": "loss", "target": target} | ({"goal": goal} if goal else {})
-    assert search.reached_target({"metric": metric}, [record(0, 0.2, 0.9, 0.5)]) is reached
-    assert not search.reached_target({"metric": {"name": "loss"}}, [record(0, 0.2)])
+def test_a_target_is_reached_from_the_side_of_the_goal():
+    cases = {"maximize": {0.9: True, 0.95: False}, "minimize": {0.2: True, 0.1: False}}
+    for goal, targets in cases.items():
+        for target, reached in targets.items():
+            metric = Metric(name="loss", goal=goal, target=target)
+            assert search.reached_target(metric, [record(0, 0.2, 0.9, 0.5)]) is reached

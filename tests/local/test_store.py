@@ -56,7 +56,7 @@ def test_imported_runs_are_not_made_again():
     [
         ({}, 1, "run 2 has another config"),
         ({}, 6, "run 7 has another config"),
-        ({"method": "random", "run_cap": 9}, 0, "only a grid sweep"),
+        ({"method": "random", "run_cap": 9}, 0, "a sweep by random has no grid"),
         ({"run_cap": 0}, 0, "run_cap is 0"),
     ],
 )
@@ -75,11 +75,11 @@ def test_the_latest_sweep_is_found():
 
 
 @pytest.mark.parametrize("name", ["sweep.json", "runs/00002.json"])
-@pytest.mark.parametrize("damage", [b"", b"[]", b"{}", b"[" * 5000, b'{"id": 3}', b"\xff"])
+@pytest.mark.parametrize("damage", [b"", b"[]", b"[" * 5000, b'{"id": 3}', b"\xff"])
 def test_a_damaged_file_is_named(imported, name, damage):
     path = store.store() / imported / name
     path.write_bytes(damage)
-    with pytest.raises(SweepError, match=f"{name} cannot be read .* delete it"):
+    with pytest.raises(SweepError, match=f"{name} cannot be read; if it is damaged, delete it"):
         local.runs(imported)
 
 
@@ -106,33 +106,33 @@ def test_an_intact_file_whose_configuration_is_refused_is_not_called_damaged(imp
     content = json.loads(path.read_text())
     path.write_text(json.dumps(content | {"config": GRID | {"run_cap": -1}}))
     with pytest.raises(SweepError, match="run_cap is -1") as refusal:
-        local.runs(imported)
+        local.agent(imported, function=log_score)
     assert "damaged" not in str(refusal.value) and "delete" not in str(refusal.value)
 
 
 def test_records_are_read_again_only_when_they_were_written_anew(imported, monkeypatch):
     read = []
-    real = store._read
+    real, sweep = store._read, store.open_sweep(imported)
     monkeypatch.setattr(
-        store, "_read", lambda path, model: read.append(path.name) or real(path, model)
+        store, "_read", lambda path, kind: read.append(path.name) or real(path, kind)
     )
-    records = store.Records(store.store() / imported)
     for _ in range(3):
-        assert len(records.all()) == 6
+        assert len(sweep.records()) == 6
     assert sorted(read) == [f"{index:05}.json" for index in range(6)]
-    changed = records.all()[3] | {"state": "failed"}
-    store.save(records.folder, changed)
-    assert records.all(besides=2)[2] == changed and read[6:] == ["00003.json"]
-    store.run_file(records.folder, 3).unlink()
-    assert records.one(store.run_file(records.folder, 3)) is None and len(records.all()) == 5
+    changed = sweep.records()[3] | {"state": "failed"}
+    store.save(sweep.folder, changed)
+    assert sweep.records(besides=2)[2] == changed and read[6:] == ["00003.json"]
+    path = store.run_file(sweep.folder, 3)
+    path.unlink()
+    assert sweep.record(path) is None and len(sweep.records()) == 5
 
 
 def test_a_run_whose_lock_nobody_holds_has_crashed(imported):
-    records = store.Records(store.store() / imported)
-    path = store.run_file(records.folder, 1)
-    store.save(records.folder, records.one(path) | {"state": "running"})
+    sweep = store.open_sweep(imported)
+    path = store.run_file(sweep.folder, 1)
+    store.save(sweep.folder, sweep.record(path) | {"state": "running"})
     assert local.runs(imported)[1].state == "crashed"
-    assert records.one(path)["state"] == "running"
+    assert sweep.record(path)["state"] == "running"
 
 
 def test_a_sweep_is_kept_with_what_repeats_it(monkeypatch, capsys):

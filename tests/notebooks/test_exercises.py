@@ -39,7 +39,7 @@ def logs(score):
         (2, RANDOM | {"method": "grid"}, "a grid needs"),
         (2, RANDOM | {"run_cap": 9}, "after 8 runs"),
         (2, RANDOM | {"metric": {"name": "val_loss", "goal": "maximize"}}, "to be minimized"),
-        (2, {}, "parameters"),
+        (2, {}, "method"),
         (3, choose, "right"),
         (3, lambda runs: max(runs, key=lambda run: run.summary.get("val_accuracy", 0)), "failed"),
         (3, lambda runs: runs[0], "the highest"),
