@@ -22,9 +22,8 @@ from sudoku_sweep.local.configuration import read
 from sudoku_sweep.local.hyperband import Hyperband
 
 METRIC = sweeps.FULL["metric"]["name"]  # what is looked for
-STOPPING = Hyperband(
-    type="hyperband", min_iter=3, strict=False
-)  # by the training loss, logged every epoch
+# by the training loss, logged every epoch
+STOPPING = Hyperband(type="hyperband", min_iter=3, strict=False)
 METHODS = ("grid", "random", "bayes", "random + hyperband")
 
 

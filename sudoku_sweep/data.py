@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from .boards.difficulty import minimize_clues
 from .boards.generator import VERSION, make_boards
@@ -17,7 +18,8 @@ from .boards.symmetry import leaked
 from .errors import BoardError
 from .files import write_atomically
 
-SHIPPED = Path(__file__).with_name("shipped")  # where pip puts data/
+# where `pip install .` puts data/; not there in a checkout
+SHIPPED = Path(__file__).with_name("shipped")
 DATA_DIR = SHIPPED if SHIPPED.is_dir() else Path(__file__).resolve().parent.parent / "data"
 MADE_DIR = DATA_DIR / "made"  # boards that were made on demand
 SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
@@ -33,18 +35,20 @@ def load_split(name):
 
 
 def training_boards(n=None, n_minimal=0):
-    """The first ``n`` training boards (None: the 20,000 shipped), the first ``n_minimal`` without a clue to spare.
+    """The first ``n`` training boards (None: the 20,000 shipped), of which ``n_minimal`` have no clue to spare.
 
     What is not shipped is made on first use, and cached. The shipped boards are the beginning of any larger set.
-    A further board whose grid is a form of a validation or test grid is left out, with a line that says so.
+    A further board that is a validation or test board up to symmetry is left out, with a line that says so.
     """
     boards = load_split("train")
     if n is not None and n > len(boards.quizzes):
         boards = cached(f"boards_n{n}", lambda: make_boards(n, SPLIT_SEEDS["train"]))
-        seen = np.concatenate([leaked(boards, load_split(name)) for name in ("validation", "test")])
-        if len(seen):
-            print(f"{len(seen)} boards left out: other forms of validation or test boards")
-        boards = Boards(*(np.delete(part, seen, axis=0) for part in boards))
+        twins = np.concatenate(
+            [leaked(boards, load_split(name)) for name in ("validation", "test")]
+        )
+        if len(twins):
+            print(f"{len(twins)} boards left out: other forms of validation or test boards")
+        boards = Boards(*(np.delete(part, twins, axis=0) for part in boards))
     boards = boards.first(n)
     if n_minimal > len(boards.quizzes):
         raise BoardError(
@@ -113,13 +117,13 @@ def load_boards(path):
     lines = [line for line, _ in rows]
     parts = []
     for at, name in enumerate(Boards._fields):
-        texts = [texts[at] for _, texts in rows]
-        for line, text in zip(lines, texts, strict=True):
+        column = [texts[at] for _, texts in rows]
+        for line, text in zip(lines, column, strict=True):
             if len(text) != 81:
                 raise BoardError(
                     f"{path.name}, line {line}: {name} has {len(text)} characters; a board has 81"
                 )
-        characters = "".join(texts).encode("latin-1", "replace")
+        characters = "".join(column).encode("latin-1", "replace")  # what is not latin becomes "?"
         # uint8: a character below "0" wraps round to more than 9
         parts.append(np.frombuffer(characters, np.uint8).reshape(-1, 81) - ord("0"))
     boards = Boards(*parts)
@@ -210,14 +214,15 @@ def parse_board(text):
 def augment(quizzes, solutions, generator):
     """New boards from old ones, on the device they are on: uint8 tensors [batch, 81] in and out.
 
-    Two changes that keep the one solution: the nine digits are renamed by a random permutation per board;
-    and a random share of the blanks, uniform between none and all per board, is filled in, which makes the
-    half-solved boards that step-by-step solving passes through.
+    Two changes after which a board still has exactly one solution: the nine digits are renamed by a random
+    permutation per board; and a random share of the blanks, uniform between none and all per board, is filled in,
+    which makes the half-solved boards that step-by-step solving passes through.
     """
     batch, device = len(quizzes), quizzes.device
-    names = torch.rand(batch, 9, generator=generator, device=device).argsort(1).to(torch.uint8) + 1
-    names = torch.cat([names.new_zeros(batch, 1), names], 1)  # [batch, 10]: a blank stays a blank
-    quizzes, solutions = names.gather(1, quizzes.long()), names.gather(1, solutions.long())
+    order = torch.rand(batch, 9, generator=generator, device=device).argsort(1)
+    new_digit = F.pad(order + 1, (1, 0)).to(torch.uint8)  # [batch, 10]: 0 stays 0
+    quizzes = new_digit.gather(1, quizzes.long())
+    solutions = new_digit.gather(1, solutions.long())
     share = torch.rand(batch, 1, generator=generator, device=device)
     reveal = torch.rand(batch, 81, generator=generator, device=device) < share
     return torch.where(reveal, solutions, quizzes), solutions

@@ -69,8 +69,8 @@ class SudokuTransformer(nn.Module):
         ----------
         quizzes : uint8 tensor [batch, 81]
         asked : int64 tensor [batch, n_asked], optional
-            The cells to answer for; all 81 in order if left out. The answers are the same either way: the last
-            pass, whose other cells nobody looks at, is then computed for these alone.
+            The cells to answer for; all 81 in order if left out. Their scores are the same either way; the last
+            pass is computed for them alone, since nothing reads the other cells after it.
 
         Returns
         -------
@@ -80,8 +80,10 @@ class SudokuTransformer(nn.Module):
         state, scores = torch.zeros_like(inputs), []
         for loop in range(self.n_loops):
             last = loop == self.n_loops - 1
+            # Told again what the board is, so that no pass has to remember it.
             state = self.block(state + inputs, asked if last else None)
-            answers = state if last else pick_cells(state, asked)  # [batch, n_asked, width]
+            # [batch, n_asked, width]; the last block has picked them already
+            answers = state if last else pick_cells(state, asked)
             scores.append(self.scores(self.final_norm(answers)))
         return scores
 
@@ -171,9 +173,8 @@ def load_checkpoint(path, device="cpu"):
         model = SudokuTransformer(**saved["shape"])
         model.load_state_dict(saved["weights"])
         metadata = saved["metadata"]
-    except (
-        Exception
-    ) as error:  # on a damaged file torch.load raises this and that, struct.error among it
+    # on a damaged file torch.load raises this and that, struct.error among it
+    except Exception as error:
         raise CheckpointError(
             f"{path} is not a checkpoint of this package, or is damaged ({type(error).__name__}): {advice}"
         ) from error

@@ -13,7 +13,7 @@ from .errors import BoardError
 class Solution:
     """What ``solve`` found; all tensors [board, cell], on the CPU.
 
-    boards : uint8; the filled boards, 0 where a stuck board was left blank
+    boards : uint8; the filled boards, with 0 in what was left blank of a board that broke a rule
     step : int16; the step in which a cell was filled, from 1; 0 for clues and for cells left blank
     confidence : float32; the net's probability of the digit it filled in; 1 for clues, 0 for cells left blank
     solved : bool [board]; full, and by the rules
@@ -91,9 +91,9 @@ def breaks_rules(boards):
 
 def _solve_batch(model, quizzes, threshold):
     boards = quizzes.clone()
-    filled_in = torch.zeros_like(boards, dtype=torch.int16)
+    step_of = torch.zeros_like(boards, dtype=torch.int16)
     confidence = (boards > 0).float()
-    open_boards = torch.arange(len(boards), device=boards.device)
+    open_boards = torch.arange(len(boards), device=boards.device)  # indices
     step = 0
     while True:
         now = boards[open_boards]
@@ -103,13 +103,13 @@ def _solve_batch(model, quizzes, threshold):
         step += 1
         now = boards[open_boards]
         probability, digit = model(now)[-1].softmax(2).max(2)  # both [board, cell]
-        # a broken net is sure of nothing
+        # A broken net is sure of nothing; -1: a filled cell is never chosen.
         probability = probability.nan_to_num(0.0).masked_fill(now > 0, -1)
         fill = probability >= threshold
         surest = F.one_hot(probability.argmax(1), 81).bool()
         fill |= surest & ~fill.any(1, keepdim=True)
         boards[open_boards] = torch.where(fill, (digit + 1).to(torch.uint8), now)
-        filled_in[open_boards] = filled_in[open_boards].masked_fill(fill, step)
+        step_of[open_boards] = step_of[open_boards].masked_fill(fill, step)
         confidence[open_boards] = torch.where(fill, probability, confidence[open_boards])
     solved = (boards > 0).all(1) & ~breaks_rules(boards)
-    return boards, filled_in, confidence, solved
+    return boards, step_of, confidence, solved

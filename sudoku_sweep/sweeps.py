@@ -8,7 +8,7 @@ from .train import Config
 
 PROJECT = "sudoku-llm-hyperparameter-sweep"
 
-FULL = {
+FULL = {  # the grid of 240
     "method": "grid",
     "metric": {"name": "val_accuracy", "goal": "maximize"},
     "parameters": {
@@ -20,7 +20,7 @@ FULL = {
         "batch_size": {"value": 512},
     },
 }
-BUDGET = ("epochs", "batch_size", "steps_per_epoch", "validation_boards")
+BUDGET_NAMES = ("epochs", "batch_size", "steps_per_epoch", "validation_boards")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Preset:
     def budget(self):
         """The fixed values among the parameters that say how long one run trains, and on what it is scored."""
         parameters = self.sweep()["parameters"]
-        return {name: parameters[name]["value"] for name in BUDGET if name in parameters}
+        return {name: parameters[name]["value"] for name in BUDGET_NAMES if name in parameters}
 
 
 PRESETS = {

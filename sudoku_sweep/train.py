@@ -15,9 +15,9 @@ from .model import SudokuTransformer, check_heads
 from .solver import solve
 
 BETAS, WEIGHT_DECAY = (0.9, 0.99), 0.01  # of AdamW
-CLIP = 1.0  # the longest gradient; longer ones are shortened to it
+CLIP = 1.0  # the largest norm of a gradient; larger ones are scaled down to it
 CHUNK = 32  # boards whose loss is computed together on a CPU: what they need stays in its cache
-SHAPE = ("embedding_dim", "attention_dim", "n_heads", "n_loops", "mlp_ratio")
+NET_FIELDS = ("embedding_dim", "attention_dim", "n_heads", "n_loops", "mlp_ratio")
 
 
 class Config(BaseModel, frozen=True, extra="forbid", strict=True):
@@ -29,9 +29,8 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
         A name that is no hyperparameter, or a value that cannot be trained with.
     """
 
-    learning_rate: float = Field(
-        2.5e-3, ge=0, allow_inf_nan=False
-    )  # peak of the one-cycle schedule
+    # peak of the one-cycle schedule
+    learning_rate: float = Field(2.5e-3, ge=0, allow_inf_nan=False)
     # the net, see SudokuTransformer
     embedding_dim: int = Field(20, ge=1, le=1024)
     attention_dim: int = Field(27, ge=1, le=1024)
@@ -42,13 +41,11 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
     epochs: int = Field(50, ge=1, le=1_000_000)
     batch_size: int = Field(512, ge=1, le=1_000_000)
     steps_per_epoch: int | None = Field(None, ge=1, le=1_000_000)
-    validate_every: int = Field(
-        5, ge=1
-    )  # epochs between two validations; the last one always has one
-    validation_boards: int | None = Field(
-        None, ge=1
-    )  # so many of those given score the net; None: all
-    seed: int = Field(0, ge=-(2**63), lt=2**63)  # same seed, same device, same history
+    # epochs between two validations (the last epoch always has one), and on how many of the boards given; None: all
+    validate_every: int = Field(5, ge=1)
+    validation_boards: int | None = Field(None, ge=1)
+    # same seed, same device, same history
+    seed: int = Field(0, ge=-(2**63), lt=2**63)
 
     def __init__(self, **values):
         try:
@@ -70,7 +67,7 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
 
 def _in_words(error):
     """One of pydantic's errors as a sentence that names the hyperparameter, and what to write instead."""
-    if not error["loc"]:
+    if not error["loc"]:  # from _heads_fit, which is about no single field
         return str(error["ctx"]["error"])
     name, value = error["loc"][0], error["input"]
     if error["type"] == "extra_forbidden":
@@ -111,7 +108,7 @@ class Scores:
 
 
 @contextlib.contextmanager
-def memory_for(advice):
+def explain_out_of_memory(advice):
     """Say in plain words that memory has run out, and what to do; PyTorch reports it in several ways.
 
     Raises
@@ -128,7 +125,7 @@ def memory_for(advice):
         raise
 
 
-@memory_for("a smaller batch_size, n_loops or net")
+@explain_out_of_memory("a smaller batch_size, n_loops or net")
 def fit(config, train, validation, *, log=None, device=None):
     """Train one net.
 
@@ -167,10 +164,10 @@ def fit(config, train, validation, *, log=None, device=None):
     result = Result(config, build_model(config))
     model = result.model.to(device)
     quizzes, solutions = to_tensors(train, device)
-    # A GPU would wait for the host in every step if each batch were asked for its number of blanks.
+    # On a GPU, reading each batch's number of blanks would make it wait in every step: one bound for all instead.
     most_blanks = None if device == "cpu" else int((quizzes == 0).sum(1).max())
     generator = torch.Generator(device).manual_seed(config.seed)
-    optimizer = torch.optim.AdamW(
+    optimizer = torch.optim.AdamW(  # the schedule below sets its learning rate
         model.parameters(), betas=BETAS, weight_decay=WEIGHT_DECAY, fused=True
     )
     n_steps = config.epochs * steps_per_epoch(config, len(quizzes))
@@ -180,8 +177,8 @@ def fit(config, train, validation, *, log=None, device=None):
     try:
         for epoch in range(1, config.epochs + 1):
             totals = torch.zeros(3, device=device)  # stays on the device until the epoch is over
-            for batch in epoch_batches(config, quizzes, solutions, generator):
-                totals += training_step(model, optimizer, *batch, most_blanks)
+            for quiz, solution in epoch_batches(config, quizzes, solutions, generator):
+                totals += training_step(model, optimizer, quiz, solution, most_blanks)
                 schedule.step()
             metrics = epoch_metrics(config, epoch, totals, schedule, model, validation)
             result.history.append(metrics)
@@ -205,7 +202,7 @@ def build_model(config):
     """The untrained net of a config; its seed decides the weights, the global random state stays as it was."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(config.seed)
-        return SudokuTransformer(**{name: getattr(config, name) for name in SHAPE})
+        return SudokuTransformer(**{name: getattr(config, name) for name in NET_FIELDS})
 
 
 def to_tensors(boards, device):
@@ -230,14 +227,15 @@ def training_step(model, optimizer, quizzes, solutions, most_blanks=None):
     """One step of AdamW on a batch; returns sums over its blank cells: [loss, right answers, cells].
 
     The loss is the mean over the batch's blank cells and over the passes of the net. Boards are sorted by their
-    number of blanks and taken in chunks, each padded to its own maximum, so that the net answers for few cells
-    that nobody asked about; the gradients are those of the whole batch. With ``most_blanks``, the most that any
-    board can have, the batch is one chunk padded to that, and nothing is read back from the device.
+    number of blanks and taken in chunks. In a chunk the net answers for as many cells of each board as the emptiest
+    board has blanks; where a board has fewer, clues fill up, and count nothing. The chunks' gradients add up to that
+    of the whole batch. With ``most_blanks``, the most that any board can have, the batch is one chunk padded to
+    that, and nothing is read back from the device.
     """
     optimizer.zero_grad(set_to_none=True)
     n_blanks = (quizzes == 0).sum(1)  # [batch]
     if most_blanks is None:
-        order = n_blanks.argsort()
+        order = n_blanks.argsort()  # so the last board of a chunk has most blanks
         chunks = [(rows, int(n_blanks[rows[-1]])) for rows in order.split(CHUNK)]
     else:
         chunks = [(slice(None), most_blanks)]
@@ -252,15 +250,15 @@ def training_step(model, optimizer, quizzes, solutions, most_blanks=None):
 
 
 def blank_cell_sums(model, quizzes, solutions, n_asked):
-    """Loss (averaged over the passes), right answers of the last pass, and number, summed over blank cells."""
+    """Sums over blank cells: loss (averaged over the passes), right answers of the last pass, and their number."""
     blank = quizzes == 0
     # [batch, n_asked]: blanks first
     asked = blank.argsort(dim=1, descending=True, stable=True)[:, :n_asked]
-    weight = blank.gather(1, asked)
+    is_blank = blank.gather(1, asked)
     target = solutions.gather(1, asked).long() - 1
     scores = model(quizzes, asked)
-    right = (scores[-1].argmax(2) == target) & weight
-    return (cell_losses(scores, target) * weight).sum(), right.sum(), weight.sum()
+    right = (scores[-1].argmax(2) == target) & is_blank
+    return (cell_losses(scores, target) * is_blank).sum(), right.sum(), is_blank.sum()
 
 
 def cell_losses(scores, target):

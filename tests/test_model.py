@@ -42,7 +42,7 @@ def test_every_pass_gives_nine_scores_per_cell(quizzes):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 81), st.integers(1, 3), st.sampled_from([1, 2, 3, 6]))
-def test_asking_metadata_some_cells_changes_no_answer(seed, n_asked, n_loops, n_heads):
+def test_asking_about_some_cells_changes_no_answer(seed, n_asked, n_loops, n_heads):
     net = build(n_heads=n_heads, n_loops=n_loops).double()
     generator = torch.Generator().manual_seed(seed)
     quizzes = torch.randint(0, 10, (5, 81), generator=generator, dtype=torch.uint8)

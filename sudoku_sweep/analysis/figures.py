@@ -140,9 +140,8 @@ def plot_main_effects(effects, metric="val_accuracy"):
         axes.margins(x=0.15)
         axes.grid(axis="y", alpha=0.3)
     row[0][0].set_ylabel(_axis_label(metric))
-    figure.tight_layout(
-        rect=(0, 0, 1, 0.92)
-    )  # above it the legend, which would hide a bar elsewhere
+    # above it the legend, which would hide a bar elsewhere
+    figure.tight_layout(rect=(0, 0, 1, 0.92))
     figure.legend(*row[0][0].get_legend_handles_labels(), loc="upper center", ncols=2)
     return row[0]
 

@@ -106,6 +106,8 @@ def _causes(error):
 
 
 def _lost_wandb(error):
-    """Whether a connection is gone, most likely that to wandb's own process: no fault of a configuration."""
-    module = type(error).__module__
-    return isinstance(error, ConnectionError) or module.startswith("wandb.sdk.mailbox")
+    """Whether wandb's background process is gone, which is no fault of a run's configuration."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    in_wandb = any(frame.f_globals.get("__name__", "").startswith("wandb.") for frame in frames)
+    lost = isinstance(error, ConnectionError) and in_wandb  # else it is the reader's own connection
+    return lost or type(error).__module__.startswith("wandb.sdk.mailbox")

@@ -252,6 +252,16 @@ def test_a_run_that_loses_wandb_s_process_fails_alone_and_one_that_met_none_is_r
     assert states(local.runs(sweep_id)) == ["failed", "finished", "finished"]
 
 
+def test_a_connection_that_the_function_itself_loses_is_a_failure_like_others():
+    def loses_its_own():
+        raise ConnectionError("no such host")
+
+    sweep_id = local.sweep(GRID)
+    with pytest.raises(SweepError, match="no such host"):
+        local.agent(sweep_id, function=loses_its_own, count=1)
+    assert local.runs(sweep_id)[0].state == "failed"
+
+
 def test_three_early_failures_end_the_agent_and_all_failed_is_an_error(capsys):
     ring = ValueError("a ring")
     message, ended = fail_with(ring, cause=ring)  # an error that is its own cause is one, too
