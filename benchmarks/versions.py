@@ -64,7 +64,6 @@ def worker(folder, change=""):
 
     with process:
         yield seconds
-        process.stdin.close()
 
 
 def checkout(commit, folder):

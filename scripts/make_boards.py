@@ -15,8 +15,9 @@ from pathlib import Path
 from sudoku_sweep import data
 from sudoku_sweep.boards.generator import make_boards
 from sudoku_sweep.boards.symmetry import leaked
+from sudoku_sweep.cli.flags import positive
 from sudoku_sweep.errors import BoardError
-from sudoku_sweep.files import write_atomically
+from sudoku_sweep.files import StorageError, write_atomically
 
 
 def main(arguments=None):
@@ -24,19 +25,22 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description="Make boards, the shipped ones or others.")
     parser.add_argument("--folder", default=data.DATA_DIR, help="for the shipped files: data/")
     parser.add_argument("--out", metavar="FILE", help="make one file of other boards instead")
-    parser.add_argument("--boards", type=int, default=1000, help="with --out (default 1000)")
-    parser.add_argument("--seed", type=int, default=3, help="with --out (default 3)")
+    parser.add_argument("--boards", type=positive, help="with --out: how many (default 1000)")
+    parser.add_argument("--seed", type=int, help="with --out (default 3)")
     parser.add_argument(
         "--clues",
         type=int,
         nargs=2,
-        default=(30, 60),
         metavar=("FEWEST", "MOST"),
         help="with --out: range of the number of clues aimed at (default 30 60)",
     )
     args = parser.parse_args(arguments)
+    asked = {"n": args.boards, "seed": args.seed, "clues": args.clues and tuple(args.clues)}
+    asked = {name: value for name, value in asked.items() if value is not None}
     if args.out:
-        write(Path(args.out), make_boards(args.boards, args.seed, tuple(args.clues)))
+        write(Path(args.out), make_boards(**{"n": 1000, "seed": 3} | asked))
+    elif asked:
+        parser.error("--boards, --seed and --clues go with --out: the shipped files are fixed")
     else:
         make_shipped_files(Path(args.folder))
 
@@ -67,5 +71,5 @@ def write(path, boards):
 if __name__ == "__main__":
     try:
         main()
-    except BoardError as error:
+    except (BoardError, StorageError) as error:
         sys.exit(f"error: {error}")

@@ -7,9 +7,11 @@ writes ``data/winner.md`` from what ``train --save`` has noted in the checkpoint
 
 import argparse
 import shlex
+import sys
 from pathlib import Path
 
 from sudoku_sweep import data
+from sudoku_sweep.errors import CheckpointError
 from sudoku_sweep.files import write_atomically
 from sudoku_sweep.model import load_checkpoint
 
@@ -43,8 +45,14 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description="Write the card of a net: NAME.md beside NAME.pt.")
     parser.add_argument("checkpoint", metavar="NAME.pt", type=Path)
     path = parser.parse_args(arguments).checkpoint
-    _, metadata = load_checkpoint(path)
-    write_atomically(path.with_suffix(".md"), card_text(path, metadata).encode())
+    try:
+        _, metadata = load_checkpoint(path)
+    except CheckpointError as error:
+        sys.exit(f"error: {error}")
+    card = path.with_suffix(".md")
+    if card.exists() and not card.read_text("utf-8").startswith(f"# {path.name}\n"):
+        sys.exit(f"error: {card} is another file, which the card would replace")
+    write_atomically(card, card_text(path, metadata).encode())
 
 
 def card_text(path, metadata):

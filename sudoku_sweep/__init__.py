@@ -1,4 +1,4 @@
 """Boards, model, training loop and sweeps behind the notebook ``llm_on_sudoku.ipynb``.
 
-Importing this package imports neither wandb nor scikit-learn nor matplotlib.
+Importing it imports nothing: take what you need, ``from sudoku_sweep import train``.
 """

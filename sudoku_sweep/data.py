@@ -160,7 +160,11 @@ def read_columns(path, *names):
             if missing:
                 raise LookupError(f"no {', '.join(sorted(missing))} in its first line")
             for row in reader:
-                if any(row.values()):
+                if None in row:
+                    raise LookupError(
+                        f"line {reader.line_num} has more columns than the first line"
+                    )
+                if any(map(str.strip, row.values())):
                     rows.append((reader.line_num, [row[name].strip() for name in names]))
     except (OSError, UnicodeError, csv.Error, LookupError) as error:
         columns = f"columns {' and '.join(names)}" if names[1:] else f"a column {names[0]}"
@@ -176,8 +180,8 @@ def check_boards(boards, source, lines):
     """
     quizzes, solutions = boards
     twice = np.zeros(solutions.shape, dtype=bool)
-    for board in np.flatnonzero(~obeys_rules(solutions)):
-        twice[board, repeated_cells(solutions[board])] = True
+    broken = ~obeys_rules(solutions)  # [board]
+    twice[broken] = repeated_cells(solutions[broken])
     mistakes = (
         (quizzes > 9, "the quiz needs a digit 0-9 here"),
         ((solutions < 1) | (solutions > 9), "the solution needs a digit 1-9 here"),

@@ -13,6 +13,7 @@ from .errors import CheckpointError, ConfigError
 from .files import write_atomically
 
 N_PLACE = 27  # one-hot row, column and box
+LARGEST = dict(embedding_dim=1024, attention_dim=1024, n_heads=1024, n_loops=1000, mlp_ratio=16)
 
 
 class SudokuTransformer(nn.Module):
@@ -37,14 +38,14 @@ class SudokuTransformer(nn.Module):
     Raises
     ------
     ConfigError
-        ``n_heads`` does not divide ``attention_dim``.
+        A size that no such net has: see ``check_sizes``.
     """
 
     def __init__(self, embedding_dim, attention_dim, n_heads, n_loops=2, mlp_ratio=2):
         super().__init__()
-        check_heads(attention_dim, n_heads)
-        self.shape = dict(embedding_dim=embedding_dim, attention_dim=attention_dim)
-        self.shape |= dict(n_heads=n_heads, n_loops=n_loops, mlp_ratio=mlp_ratio)
+        self.sizes = dict(embedding_dim=embedding_dim, attention_dim=attention_dim)
+        self.sizes |= dict(n_heads=n_heads, n_loops=n_loops, mlp_ratio=mlp_ratio)
+        check_sizes(self.sizes)
         self.n_heads, self.n_loops = n_heads, n_loops
         width = embedding_dim + N_PLACE
         place = [F.one_hot(torch.from_numpy(line.copy()), 9) for line in (ROW, COLUMN, BOX)]
@@ -124,8 +125,14 @@ class SudokuTransformer(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def check_heads(attention_dim, n_heads):
-    """Raise ``ConfigError`` unless the heads can share the attention's width."""
+def check_sizes(sizes):
+    """Raise ``ConfigError`` unless a net can have these sizes, a dict of those in ``LARGEST``: they are whole numbers,
+    not beyond all use, and the heads can share the attention's width.
+    """
+    for name, largest in LARGEST.items():
+        if type(sizes[name]) is not int or not 1 <= sizes[name] <= largest:
+            raise ConfigError(f"{name}={sizes[name]!r}: give a whole number from 1 to {largest:,}")
+    attention_dim, n_heads = sizes["attention_dim"], sizes["n_heads"]
     if attention_dim % n_heads:
         raise ConfigError(
             f"attention_dim={attention_dim} cannot be shared out among n_heads={n_heads}: "
@@ -147,7 +154,7 @@ def save_checkpoint(path, model, metadata):
     """Write the weights, the shape, and ``metadata`` (plain numbers and strings: where the net comes from)."""
     buffer = io.BytesIO()
     weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
-    torch.save({"shape": model.shape, "metadata": metadata, "weights": weights}, buffer)
+    torch.save({"shape": model.sizes, "metadata": metadata, "weights": weights}, buffer)
     write_atomically(path, buffer.getvalue())
 
 
@@ -168,10 +175,9 @@ def load_checkpoint(path, device="cpu"):
         raise CheckpointError(f"no checkpoint {path} ({error}): {advice}") from error
     try:
         saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-        if not all(type(size) is int and 1 <= size <= 1024 for size in saved["shape"].values()):
-            raise ValueError("sizes of no net")
-        model = SudokuTransformer(**saved["shape"])
-        model.load_state_dict(saved["weights"])
+        with torch.device("meta"):  # takes no memory for weights that the file may not have
+            model = SudokuTransformer(**saved["shape"])
+        model.load_state_dict(saved["weights"], assign=True)
         metadata = saved["metadata"]
     # on a damaged file torch.load raises this and that, struct.error among it
     except Exception as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from .boards.rules import UNITS, repeated_cells
+from .boards.rules import repeated_cells
 from .errors import BoardError
 
 
@@ -70,23 +70,14 @@ def _checked_quizzes(quizzes):
     quizzes = quizzes.long()
     if quizzes.min() < 0 or quizzes.max() > 9:
         raise BoardError("a board holds the digits 1-9, and 0 for a blank, nothing else")
-    broken = breaks_rules(quizzes)
-    if broken.any():
-        board = int(broken.int().argmax())
-        cell = repeated_cells(quizzes[board].cpu().numpy())[0]
+    repeated = repeated_cells(quizzes).nonzero()
+    if len(repeated):
+        board, cell = repeated[0].tolist()
         raise BoardError(
             f"board {board} is impossible: the {quizzes[board, cell]} in row {cell // 9 + 1}, column "
             f"{cell % 9 + 1} stands again in the same row, column or box"
         )
     return quizzes.to(torch.uint8)
-
-
-def breaks_rules(boards):
-    """Which boards [board, 81], full or not, hold a digit twice in a row, column or box: bool [board]."""
-    units = torch.as_tensor(UNITS, device=boards.device)
-    held = boards[:, units].long()  # [board, unit, 9]
-    counts = held.new_zeros(*held.shape[:2], 10).scatter_add_(2, held, torch.ones_like(held))
-    return (counts[..., 1:] > 1).flatten(1).any(1)
 
 
 def _solve_batch(model, quizzes, threshold):
@@ -97,7 +88,7 @@ def _solve_batch(model, quizzes, threshold):
     step = 0
     while True:
         now = boards[open_boards]
-        open_boards = open_boards[(now == 0).any(1) & ~breaks_rules(now)]
+        open_boards = open_boards[(now == 0).any(1) & ~repeated_cells(now).any(1)]
         if not len(open_boards):
             break
         step += 1
@@ -105,11 +96,10 @@ def _solve_batch(model, quizzes, threshold):
         probability, digit = model(now)[-1].softmax(2).max(2)  # both [board, cell]
         # A broken net is sure of nothing; -1: a filled cell is never chosen.
         probability = probability.nan_to_num(0.0).masked_fill(now > 0, -1)
-        fill = probability >= threshold
         surest = F.one_hot(probability.argmax(1), 81).bool()
-        fill |= surest & ~fill.any(1, keepdim=True)
+        fill = (probability >= threshold) | surest
         boards[open_boards] = torch.where(fill, (digit + 1).to(torch.uint8), now)
         step_of[open_boards] = step_of[open_boards].masked_fill(fill, step)
         confidence[open_boards] = torch.where(fill, probability, confidence[open_boards])
-    solved = (boards > 0).all(1) & ~breaks_rules(boards)
+    solved = (boards > 0).all(1) & ~repeated_cells(boards).any(1)
     return boards, step_of, confidence, solved

@@ -11,13 +11,12 @@ from torch.nn import functional as F
 
 from .data import augment
 from .errors import BoardError, ConfigError, DivergedError, OutOfMemoryError
-from .model import SudokuTransformer, check_heads
+from .model import LARGEST, SudokuTransformer, check_sizes
 from .solver import solve
 
 BETAS, WEIGHT_DECAY = (0.9, 0.99), 0.01  # of AdamW
 CLIP = 1.0  # the largest norm of a gradient; larger ones are scaled down to it
 CHUNK = 32  # boards whose loss is computed together on a CPU: what they need stays in its cache
-NET_FIELDS = ("embedding_dim", "attention_dim", "n_heads", "n_loops", "mlp_ratio")
 
 
 class Config(BaseModel, frozen=True, extra="forbid", strict=True):
@@ -31,12 +30,12 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
 
     # peak of the one-cycle schedule
     learning_rate: float = Field(2.5e-3, ge=0, allow_inf_nan=False)
-    # the net, see SudokuTransformer
-    embedding_dim: int = Field(20, ge=1, le=1024)
-    attention_dim: int = Field(27, ge=1, le=1024)
-    n_heads: int = Field(3, ge=1)
-    n_loops: int = Field(2, ge=1, le=1000)
-    mlp_ratio: int = Field(2, ge=1, le=16)
+    # the sizes of the net, see SudokuTransformer
+    embedding_dim: int = 20
+    attention_dim: int = 27
+    n_heads: int = 3
+    n_loops: int = 2
+    mlp_ratio: int = 2
     # passes over the training boards, or over steps_per_epoch batches of them
     epochs: int = Field(50, ge=1, le=1_000_000)
     batch_size: int = Field(512, ge=1, le=1_000_000)
@@ -47,7 +46,7 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
     # same seed, same device, same history
     seed: int = Field(0, ge=-(2**63), lt=2**63)
 
-    def __init__(self, **values):
+    def __init__(self, /, **values):
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -60,14 +59,19 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
         return value.item() if getattr(value, "ndim", None) == 0 else value
 
     @model_validator(mode="after")
-    def _heads_fit(self):
-        check_heads(self.attention_dim, self.n_heads)
+    def _net_can_be_built(self):
+        check_sizes(self.sizes)
         return self
+
+    @property
+    def sizes(self):
+        """The part that makes the net: keyword arguments of ``SudokuTransformer``."""
+        return {name: getattr(self, name) for name in LARGEST}
 
 
 def _in_words(error):
     """One of pydantic's errors as a sentence that names the hyperparameter, and what to write instead."""
-    if not error["loc"]:  # from _heads_fit, which is about no single field
+    if not error["loc"]:  # from check_sizes, which names the field itself
         return str(error["ctx"]["error"])
     name, value = error["loc"][0], error["input"]
     if error["type"] == "extra_forbidden":
@@ -108,7 +112,7 @@ class Scores:
 
 
 @contextlib.contextmanager
-def explain_out_of_memory(advice):
+def explain_out_of_memory():
     """Say in plain words that memory has run out, and what to do; PyTorch reports it in several ways.
 
     Raises
@@ -121,11 +125,12 @@ def explain_out_of_memory(advice):
     except (MemoryError, RuntimeError) as error:
         known = isinstance(error, MemoryError | torch.OutOfMemoryError)
         if known or "DefaultCPUAllocator" in str(error):
-            raise OutOfMemoryError(f"not enough memory to train this: choose {advice}") from error
+            advice = "choose a smaller batch_size, n_loops or net"
+            raise OutOfMemoryError(f"not enough memory to train this: {advice}") from error
         raise
 
 
-@explain_out_of_memory("a smaller batch_size, n_loops or net")
+@explain_out_of_memory()
 def fit(config, train, validation, *, log=None, device=None):
     """Train one net.
 
@@ -202,7 +207,7 @@ def build_model(config):
     """The untrained net of a config; its seed decides the weights, the global random state stays as it was."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(config.seed)
-        return SudokuTransformer(**{name: getattr(config, name) for name in NET_FIELDS})
+        return SudokuTransformer(**config.sizes)
 
 
 def to_tensors(boards, device):

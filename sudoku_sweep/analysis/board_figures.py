@@ -53,7 +53,7 @@ def draw_steps(found, at, quiz, solution, n_boards=4):
     filled, step = np.asarray(found.boards[at]), np.asarray(found.step[at])  # [81] each
     shown = np.unique(np.linspace(0, step.max(), n_boards).round().astype(int))
     states = [np.where(step <= last, filled, 0) for last in shown]
-    titles = ["the quiz", *(f"after look {last}" for last in shown[1:])]
+    titles = ["the quiz", *(f"after step {last}" for last in shown[1:])]
     return draw_boards(states, quiz, solution, titles)
 
 

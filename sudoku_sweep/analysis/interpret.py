@@ -53,7 +53,7 @@ def mistakes(boards, answers):
     ----------
     boards : Boards
     answers : array [board, 81]
-        The digits that were filled in, for instance a net's best ones in a single look.
+        The digits that were filled in, for instance a net's best ones in a single step.
 
     Returns
     -------

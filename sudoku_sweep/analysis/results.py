@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from ..files import write_atomically
+from ..files import StorageError, write_atomically
 from . import tables
 
 COLUMNS = ("index", "id", "name", "state", "config", "summary", "seconds", "error")  # in this order
@@ -38,7 +38,7 @@ class Results:
 
 
 def export(path, runs, metadata):
-    """Write runs as plain tables; what was there under the same name is replaced.
+    """Write runs as plain tables; what was there under the same name is replaced. Returns the path of ``NAME.csv``.
 
     Parameters
     ----------
@@ -61,7 +61,8 @@ def export(path, runs, metadata):
     for position, run in enumerate(runs):
         index = getattr(run, "index", position)  # W&B's runs have none, nor the last two of a row
         row = {"index": index, "id": run.id, "name": run.name, "state": run.state}
-        row |= tables.flatten("config", run.config) | tables.flatten("summary", run.summary)
+        for kind, values in (("config", run.config), ("summary", run.summary)):
+            row |= {f"{kind}.{name}": values[name] for name in values.keys()}  # noqa: SIM118  (W&B's)
         last = {name: getattr(run, name, None) for name in ("seconds", "error")}
         rows.append(row | {name: value for name, value in last.items() if value is not None})
         logged += [(index, values) for values in run.scan_history()]
@@ -79,11 +80,14 @@ def export(path, runs, metadata):
     lines = [[index, *_cells(values, names)] for index, values in logged]
     write_atomically(history, _csv([["index", *map(_written, names)], *lines]))
     write_atomically(whole, f"{about}\n".encode())
+    return table
 
 
 def _paths(path):
     """The three files of one name."""
     path = Path(path)
+    if not path.name:
+        raise StorageError(f"{str(path)!r} is no name of a file: give one such as runs.csv")
     stem = path.with_suffix("") if path.suffix == ".csv" else path
     return [stem.with_name(stem.name + ending) for ending in (".csv", "_history.csv", ".json")]
 
@@ -108,7 +112,7 @@ def _written(value):
     """A value as JSON; text as it is, if it is printable and cannot be read as anything else."""
     if isinstance(value, str) and value and value.isprintable() and _read(value) == value:
         return value
-    return json.dumps(value)
+    return json.dumps(value, default=dict)  # what is nested in a summary of W&B's is no dict
 
 
 def _read(cell):
@@ -130,8 +134,9 @@ def load(path):
     table, history, whole = _paths(path)
     try:
         metadata = json.loads(whole.read_text("utf-8"))
-        parameters = metadata.get("sweep", {}).get("parameters", {})
-        runs = [_run(dict(row), parameters) for row in _rows(table)]
+        if not isinstance(metadata["sweep"], dict):
+            raise TypeError(f"sweep is {metadata['sweep']!r}")
+        runs = [_run(dict(row)) for row in _rows(table)]
         if len(runs) != metadata["runs"]:
             raise ValueError(
                 f"{metadata['runs']} runs in {whole.name}, {len(runs)} in {table.name}"
@@ -164,23 +169,15 @@ def _rows(path):
     ]
 
 
-def _run(row, parameters):
-    """A row as a run; what lies below a parameter of the sweep is nested again, as the sweep's agents gave it."""
+def _run(row):
+    """A row as a run."""
     if not isinstance(row["index"], int) or row["index"] < 0:
         raise ValueError(f"index {row['index']!r}: give a whole number of at least 0")
     run = {name: row[name] for name in ("index", "id", "name", "state")}
-    run |= {"config": {}, "summary": {}, "rows": []}
     run |= {name: row.get(name) for name in ("seconds", "error")}
+    run |= {"config": {}, "summary": {}, "rows": []}
     for column, value in row.items():
-        kind, _, name = column.partition(".")
-        if kind == "summary":
-            run["summary"][name] = value
-        elif kind == "config":
-            # a name may hold dots of its own
-            whole = name in parameters or name.partition(".")[0] not in parameters
-            *above, last = [name] if whole else name.split(".")
-            inside = run["config"]
-            for part in above:
-                inside = inside.setdefault(part, {})
-            inside[last] = value
+        kind, dot, name = column.partition(".")
+        if dot:
+            run[kind][name] = value
     return run

@@ -91,8 +91,9 @@ def best_row(frame, metric="val_accuracy", goal="maximize"):
 
 def best_run(runs, metric="val_accuracy", goal="maximize"):
     """The run with the highest (or, to ``minimize``, lowest) score; ``None`` if no run has one."""
+    runs = list(runs)
     row = best_row(runs_frame(runs), metric, goal)
-    return None if row is None else next(run for run in runs if run.id == row["id"])
+    return None if row is None else runs[row.name]
 
 
 def outcomes(frame, metric="val_accuracy"):

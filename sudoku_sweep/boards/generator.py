@@ -3,18 +3,8 @@
 import numpy as np
 
 from ..errors import BoardError
-from .rules import (
-    ALL_DIGITS,
-    BOX,
-    COLUMN,
-    N_DIGITS,
-    NTH_DIGIT,
-    PEERS,
-    ROW,
-    UNITS,
-    UNITS_OF,
-    Boards,
-)
+from . import rules
+from .rules import ALL_DIGITS, N_DIGITS, NTH_DIGIT, PEERS, UNITS, UNITS_OF, Boards
 
 VERSION = 1  # one more whenever other boards come out: what is cached carries it in its name
 CHUNK = 1000
@@ -68,7 +58,9 @@ def _remove_clues(grids, clues, rng):
         others = UNITS[units]  # [board, 3, 9]
         each = board[:, None, None]
         taken = (
-            seen[each, ROW[others]] | seen[each, 9 + COLUMN[others]] | seen[each, 18 + BOX[others]]
+            seen[each, rules.ROW[others]]
+            | seen[each, 9 + rules.COLUMN[others]]
+            | seen[each, 18 + rules.BOX[others]]
         )
         # the cell itself is still filled
         closed = (quizzes[each, others] > 0) | (taken & bit[:, None, None] > 0)

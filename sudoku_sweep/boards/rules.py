@@ -56,10 +56,12 @@ def obeys_rules(grids):
     return good
 
 
-def repeated_cells(board):
-    """The cells of one board [81] whose digit stands again in their row, column or box: a list of indices."""
-    board = np.asarray(board)
-    return np.flatnonzero((board[PEERS] == board[:, None]).any(1) & (board > 0)).tolist()
+def repeated_cells(boards):
+    """Which cells hold a digit that stands again in their row, column or box: bool [board, 81].
+
+    ``boards`` [board, 81], full or not, is an array or a tensor, and so is what comes back.
+    """
+    return (boards[:, PEERS] == boards[..., None]).any(2) & (boards > 0)
 
 
 def taken_digits(boards):
@@ -75,7 +77,7 @@ def count_solutions(board, limit=2, guesses=math.inf):
     Most constrained cell first. Meant for single boards; boards made here are unique by construction. There are boards
     that take hours: None if that many ``guesses`` were too few to tell.
     """
-    if repeated_cells(board):
+    if repeated_cells(np.asarray(board)[None]).any():
         return 0
     board = [int(digit) for digit in board]
     seen, units_of = [0] * 27, UNITS_OF.tolist()

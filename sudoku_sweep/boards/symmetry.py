@@ -33,9 +33,8 @@ def _cycle_kinds(lines):
     # [board, pair, 9]: digit -> digit below it
     step = np.take_along_axis(lines[:, second], inverse, 2)
     power, kind = step, 0
-    for _ in range(
-        3
-    ):  # how many digits are back after 2, 3 and 4 steps tells all cycle types apart
+    # how many digits are back after 2, 3 and 4 steps tells all cycle types apart
+    for _ in range(3):
         power = np.take_along_axis(step, power, 2)
         kind = kind * 10 + (power == np.arange(9)).sum(2)
     return kind.astype(np.uint64)
@@ -50,6 +49,6 @@ def _mix(columns):
     return mixed
 
 
-def leaked(boards, training):
-    """Indices of the boards whose solution is, up to Sudoku's symmetries, a solution in ``training``."""
-    return np.flatnonzero(np.isin(fingerprints(boards.solutions), fingerprints(training.solutions)))
+def leaked(boards, others):
+    """Indices of the boards whose solution is, up to Sudoku's symmetries, a solution in ``others``."""
+    return np.flatnonzero(np.isin(fingerprints(boards.solutions), fingerprints(others.solutions)))

@@ -1,8 +1,5 @@
 """``solve``: boards from a user, solved step by step by a trained net, and checked."""
 
-import csv
-import io
-
 import numpy as np
 
 from .. import data, model, solver
@@ -73,9 +70,11 @@ def _outcome(board, filled, filled_in, confidence, solved):
         2: "the board has several solutions, and none follows from its clues",
         None: "whether it has a solution took too long to find out",
     }
-    wrong = repeated_cells(filled)
+    wrong = np.flatnonzero(repeated_cells(filled[None])[0])
     twice = (
-        f"; now {filled[wrong[0]]} stands twice, at {name_of(wrong[0])} for one" if wrong else ""
+        f"; now {filled[wrong[0]]} stands twice, at {name_of(wrong[0])} for one"
+        if len(wrong)
+        else ""
     )
     return f"not solved: {why[n_solutions]}{twice}"
 
@@ -88,13 +87,11 @@ def solve_file(net, source, target):
     quizzes = data.load_quizzes(source)
     found = solver.solve(net, quizzes, SURE)
     solved = found.solved.numpy()
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["quizzes", "solutions"])
+    lines = ["quizzes,solutions"]
     for quiz, filled, right in zip(quizzes, found.boards.numpy(), solved, strict=True):
         digits = "".join(map(str, filled)) if right else ""
-        writer.writerow(["".join(map(str, quiz)), digits])
-    write_atomically(target, text.getvalue().encode())
+        lines.append(f"{''.join(map(str, quiz))},{digits}")
+    write_atomically(target, ("\n".join(lines) + "\n").encode())
     least = found.confidence.numpy().min(1)  # [board]
     print(f"{target}: {solved.sum()} of {len(solved)} boards solved, by the rules")
     if solved.any():

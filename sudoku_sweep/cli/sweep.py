@@ -69,10 +69,11 @@ def _resume(path):
     """Set up a local grid sweep in which the runs of a file are done already; returns its id."""
     try:
         loaded = results.load(path)
-        runs = [local.LocalRun(**run) for run in loaded.runs]
     except ValueError as error:
         raise SweepError(str(error)) from error
     config = loaded.metadata["sweep"]
+    ended = [run for run in loaded.runs if run["state"] in local.DONE]
+    runs = [local.LocalRun(**run | {"seconds": run["seconds"] or 0.0}) for run in ended]
     sweep_id = local.import_runs(config, runs, project=config.get("project", sweeps.PROJECT))
     print(f"{len(runs)} of them are done already")
     return sweep_id
@@ -137,6 +138,7 @@ def _run_workers(sweep_id, args):
     finally:  # a second Ctrl-C leaves none behind
         for worker in workers:
             worker.kill()
+            worker.wait()
 
 
 def export(args):
@@ -145,8 +147,8 @@ def export(args):
     runs = [run for run in local.runs(sweep_id) if run.state in local.DONE]
     if not runs:
         raise SweepError(f"no run of sweep {sweep_id} has ended yet: there is nothing to write")
-    results.export(args.file, runs, {"sweep": local.sweep_config(sweep_id)})
-    print(f"{args.file}: {len(runs)} runs")
+    table = results.export(args.file, runs, {"sweep": local.sweep_config(sweep_id)})
+    print(f"{table}: {len(runs)} runs")
 
 
 def report(args):
