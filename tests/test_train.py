@@ -8,12 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from sudoku_sweep import data, train
-from sudoku_sweep.errors import (
-    BoardError,
-    ConfigError,
-    DivergedError,
-    OutOfMemoryError,
-)
+from sudoku_sweep.errors import BoardError, ConfigError, DivergedError, OutOfMemoryError
 from sudoku_sweep.train import Config
 
 SMALL = dict(
