@@ -5,13 +5,9 @@ from sudoku_sweep.boards import rules
 
 
 def test_units_are_the_rows_columns_and_boxes_of_a_board():
-    boxes = "000111222" * 3 + "333444555" * 3 + "666777888" * 3
-    for unit in range(9):
-        assert rules.UNITS[unit].tolist() == list(range(9 * unit, 9 * unit + 9))
-        assert rules.UNITS[9 + unit].tolist() == list(range(unit, 81, 9))
-        assert rules.UNITS[18 + unit].tolist() == [
-            cell for cell in range(81) if boxes[cell] == str(unit)
-        ]
+    cells = np.arange(81).reshape(9, 9)
+    boxes = [cells[row : row + 3, at : at + 3].ravel() for row in (0, 3, 6) for at in (0, 3, 6)]
+    assert (np.concatenate([cells, cells.T, boxes]) == rules.UNITS).all()
 
 
 def test_solutions_are_counted_as_an_independent_solver_counts_them(boards):

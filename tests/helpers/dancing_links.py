@@ -3,8 +3,7 @@
 
 def solutions(board, limit=2):
     """Up to ``limit`` solutions of one board, a string of 81 digits with 0 for blanks, as strings."""
-    columns = {}
-    rows = {}
+    columns, rows = {}, {}
     for r in range(9):
         for c in range(9):
             for d in "123456789":
