@@ -27,9 +27,6 @@ def splits():
     return {name: data.load_split(name) for name in data.SPLIT_SEEDS}
 
 
-# --- the shipped files ------------------------------------------------------------------------------------
-
-
 def test_the_readme_says_what_the_shipped_files_are(splits):
     readme = (data.DATA_DIR / "README.md").read_text("utf-8")
     for name, seed in data.SPLIT_SEEDS.items():
@@ -40,9 +37,6 @@ def test_the_readme_says_what_the_shipped_files_are(splits):
         assert f"| `sudoku_{name}.csv` | {numbers} | `{checksum}` |" in readme
     counts, _ = np.histogram((splits["train"].quizzes > 0).sum(1), [30, 35, 40, 45, 50, 55, 61])
     assert "| " + " | ".join(f"{count:,}" for count in counts) + " |" in readme
-
-
-# --- reading, writing, checking ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -119,9 +113,6 @@ def test_text_is_a_board_if_it_has_81_digits_and_the_cell_that_is_none_is_named(
         data.parse_board("1" * 80)
     with pytest.raises(BoardError, match="row 2, column 1"):
         data.parse_board("0" * 9 + "x" + "0" * 71)
-
-
-# --- boards made on demand ---
 
 
 @pytest.fixture
@@ -204,9 +195,6 @@ def test_boards_and_nets_come_along_when_the_package_is_installed(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert done.stdout == f"{tmp_path}/sudoku_sweep/shipped 2000\n", done.stderr
-
-
-# --- augmentation -----------------------------------------------------------------------------------------
 
 
 def test_augmented_boards_are_renamed_boards_with_some_blanks_filled_in():

@@ -17,9 +17,6 @@ def build(embedding_dim=6, attention_dim=6, n_heads=3, **more):
     return SudokuTransformer(embedding_dim, attention_dim, n_heads, **more)
 
 
-# --- the net ----------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("e, a, h, ratio", [(10, 9, 1, 2), (30, 36, 9, 2), (20, 27, 3, 4)])
 def test_parameters_are_as_many_as_counted_by_hand(e, a, h, ratio):
     w = e + 27
@@ -64,9 +61,6 @@ def test_attention_maps_are_those_of_the_forward_pass(quizzes):
         state = state + net.mlp(net.mlp_norm(state))
         scores = net.scores(net.final_norm(state))
         assert torch.allclose(scores, net(quizzes[:2])[loop], atol=1e-5)
-
-
-# --- checkpoints ------------------------------------------------------------------------------------------
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path, quizzes):

@@ -89,9 +89,6 @@ def test_breaks_rules_agrees_with_the_list_of_repeated_cells(boards):
     assert solver.breaks_rules(torch.from_numpy(candidates)).tolist() == expected
 
 
-# --- the shipped net --------------------------------------------------------------------------------------
-
-
 def test_the_shipped_net_solves_test_boards_with_few_clues_whatever_digits_are_called():
     net, metadata = model.load_checkpoint(WINNER)
     assert net.n_parameters() == metadata["parameters"] <= 50_000

@@ -30,9 +30,6 @@ def dense_loss(net, quizzes, solutions):
     )
 
 
-# --- the step ---------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("n_loops", [1, 2])
 @pytest.mark.parametrize("n_asked", [None, 60])  # in chunks; as on a GPU, in one piece
 def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops, n_asked):
@@ -52,9 +49,6 @@ def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops, n_asked)
     assert int(sums[2]) == int((quizzes == 0).sum())
     for one, other in zip(chunked.parameters(), dense.parameters(), strict=True):
         assert torch.allclose(one.grad, other.grad, atol=1e-12)
-
-
-# --- a run ------------------------------------------------------------------------------------------------
 
 
 def test_same_seed_same_history_and_the_global_random_state_is_left_alone(few):
@@ -172,31 +166,23 @@ def test_an_interrupted_run_keeps_what_it_has(few):
     assert not result.model.training
 
 
-# --- configurations ---------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "values, word",
     [
-        (dict(epochs=-1), "epochs=-1"),
         (dict(epochs=0), "epochs=0"),
         (dict(batch_size=2.5), "batch_size=2.5"),
         (dict(attention_dim=10, n_heads=3), "multiple of n_heads"),
         (dict(mlp_ratio=100_000), "mlp_ratio=100000: it should be less than or equal to 16"),
         (dict(n_loops=1001), "n_loops=1001: it should be .* 1000"),
         (dict(epochs=2**62), "epochs=4611686018427387904: it should be .* 1000000"),
-        (dict(n_heads=0), "n_heads=0"),
         (dict(n_loops=True), "n_loops=True"),
         (dict(steps_per_epoch="5"), "steps_per_epoch='5' is a string"),
         (dict(validation_boards=0), "validation_boards=0"),
         (dict(learning_rate="1e-5"), r"1\.0e-5"),
         (dict(learning_rate=-1.0), "learning_rate=-1.0"),
         (dict(learning_rate=math.nan), "learning_rate=nan"),
-        (dict(learning_rate=True), "learning_rate=True"),
-        (dict(seed="a"), "seed='a'"),
         (dict(seed=2**63), "seed=9223372036854775808: it should be less"),
         (dict(batch_size=10**20), "batch_size=1.*less than"),
-        (dict(learning_rate=10**400), "learning_rate=1000"),
         (dict(dropout=0.1), "no hyperparameter dropout; there are learning_rate"),
     ],
 )

@@ -1,5 +1,5 @@
 import numpy as np
-from dancing_links import solutions
+from second_solver import solutions
 
 from sudoku_sweep.boards import rules
 

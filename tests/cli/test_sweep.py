@@ -32,9 +32,6 @@ def folder(in_tmp_path, tmp_path):
     return tmp_path
 
 
-# --- setting up ---
-
-
 def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(capsys):
     config = yaml.safe_load(SWEEP_YAML.read_text("utf-8"))
     assert {key: config[key] for key in sweeps.FULL} == sweeps.FULL
@@ -56,9 +53,6 @@ def test_a_file_that_is_no_sweep_is_refused(folder, capsys):
         assert main(["sweep", "wrong.yaml"]) == 2
         assert capsys.readouterr().err.startswith("error: ")
     assert not list(folder.glob("wandb/*"))
-
-
-# --- training ---
 
 
 @pytest.mark.slow
@@ -139,9 +133,6 @@ def test_workers_share_a_sweep_and_what_it_found_is_exported_and_resumed(capfd):
     assert set(frame["config.mlp_ratio"]) == {2}  # defaults are recorded, too
     assert frame["summary.device"].str.contains("1 thread(s), torch", regex=False).all()
     assert (frame["summary.commit"].fillna("") == commit()).all()  # empty outside of a checkout
-
-
-# --- results ---
 
 
 @pytest.mark.parametrize("goal", [{"goal": "minimize"}, {}])

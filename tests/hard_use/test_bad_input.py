@@ -66,9 +66,6 @@ def damaged(draw, content):
     return content
 
 
-# --- boards ---
-
-
 @st.composite
 def board_texts(draw):
     """A quiz as text with some characters changed, or a text of about that length."""
@@ -102,8 +99,6 @@ def test_files_of_boards(content):
         assert quizzes.shape[1] == 81 and quizzes.max() <= 9
 
 
-# --- checkpoints ---
-
 SAVED = io.BytesIO()
 torch.save({"shape": NET.shape, "metadata": {"seed": 0}, "weights": NET.state_dict()}, SAVED)
 
@@ -127,8 +122,6 @@ def test_checkpoints(content):
     if loaded is not None:
         solver.solve(loaded[0], FEW.quizzes[:1])
 
-
-# --- flags ---
 
 letters = st.characters(exclude_characters="\0/", exclude_categories=["Cs"])  # paths stay inside
 values = st.text(letters, max_size=8) | st.sampled_from(
