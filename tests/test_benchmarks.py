@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import cost, growth, measure, plain
+from benchmarks import cost, measure, plain
 from sudoku_sweep import train
 
 
@@ -19,12 +19,6 @@ def test_contenders_are_measured_by_turns_and_compared_in_pairs():
 def test_operations_are_counted_with_those_of_autograd():
     one, other = torch.ones(2, 3), torch.ones(3, 5, requires_grad=True)
     assert measure.flops(lambda: (one @ other).sum().backward()) == 2 * (2 * 2 * 3 * 5)
-
-
-def test_an_exponent_is_the_slope_on_logarithmic_axes():
-    sizes = np.array([1, 2, 4, 8])
-    assert growth.exponent(sizes, 3.0 * sizes**2) == pytest.approx(2)
-    assert growth.exponent(sizes, [7, 7, 7, 7]) == pytest.approx(0)
 
 
 def test_memory_is_that_of_the_call_alone():

@@ -1,7 +1,4 @@
-import contextlib
 import hashlib
-import io
-import multiprocessing
 import os
 import re
 import subprocess
@@ -142,19 +139,11 @@ def test_boards_cached_by_another_version_of_the_generator_are_not_used(made_dir
     assert (new.quizzes != old.quizzes).any()
 
 
-def ask_for_boards(folder):
-    said = io.StringIO()
-    data.MADE_DIR = folder
-    with contextlib.redirect_stdout(said):
-        boards = data.cached("some", lambda: generator.make_boards(300, seed=4))
-    return int(boards.quizzes.sum()), said.getvalue()
-
-
-def test_two_processes_may_ask_for_the_same_boards_at_once(tmp_path):
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        answers = pool.map(ask_for_boards, [tmp_path] * 4, chunksize=1)
-    assert len(set(answers)) == 1 and answers[0][1] == ""
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".sha256"]
+def test_nobody_finds_cached_boards_without_their_checksum(made_dir, monkeypatch):
+    written = []
+    monkeypatch.setattr(data, "write_atomically", lambda path, _: written.append(path.suffix))
+    data.cached("some", lambda: generator.make_boards(2, seed=4))
+    assert written == [".sha256", ".csv"]
 
 
 def test_more_training_boards_begin_with_the_shipped_ones(splits, made_dir, monkeypatch, capsys):

@@ -15,7 +15,6 @@ import nbformat
 import pytest
 import wandb
 import yaml
-from pandas.testing import assert_frame_equal
 from signed_in import wandb_command
 from snippets import run_blocks
 from tiny_sweep import GRID, log_score
@@ -206,26 +205,6 @@ def test_sweep_yaml_runs_from_the_command_line_and_trains_as_the_notebook_does(s
     assert {run.state for run in runs} == {"finished"}
     boards = data.load_split("train"), data.load_split("validation").first(4)
     assert values(runs[1].rows) == train.fit(trained[1], *boards).history
-
-
-@pytest.mark.slow
-def test_tables_read_through_the_api_are_those_of_the_local_runs(server):
-    with mock.patch.dict(os.environ, WANDB_MODE="offline"):
-        wandb.teardown()
-        local_id = local.sweep(GRID)
-        local.agent(local_id, function=log_score)
-        here = local.runs(local_id)
-    wandb.teardown()
-    sweep_id = wandb.sweep(GRID, project="p")
-    wandb.agent(sweep_id, function=log_score, count=6)
-    there = wandb.Api().sweep(f"p/{sweep_id}").runs
-
-    for table in (tables.runs_frame, lambda runs: tables.history_frame(runs, "score")):
-        frame, same = (table(runs).drop(columns=["id", "name"]) for runs in (there, here))
-        assert len(frame) >= 6
-        assert_frame_equal(frame, same, check_like=True)
-    best, same = (tables.best_run(runs, "score") for runs in (list(there), here))
-    assert best.config == same.config == {"a": 3, "b": 1.5, "fixed": "x"}
 
 
 def test_the_snippets_that_need_an_account_run_with_one(server, capsys):

@@ -21,7 +21,6 @@ COMMANDS = ("train", "sweep", "agent", "export", "report", "solve")
         ("train --minimal 30 --boards 20", "30 of 20 training boards minimal"),
         ("report ../../x", "no local sweep"),
         ("report", "no local sweep in wandb/local-sweeps yet"),
-        ("agent", "no local sweep in wandb/local-sweeps yet"),
         ("agent 00000000 --workers 2", "no local sweep '00000000'"),
         ("sweep nowhere.yaml", "nowhere.yaml"),
         ("sweep nowhere.yaml --preset quick", "give one of"),
