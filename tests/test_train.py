@@ -131,8 +131,11 @@ def test_no_boards_are_refused(few):
 def test_a_learning_rate_of_ten_is_survived_and_an_absurd_one_is_a_clear_error(few):
     result = train.fit(Config(**SMALL | dict(learning_rate=10.0)), few, few)
     assert np.isfinite([row["train_loss"] for row in result.history]).all()
-    for n_steps in (1, 2):  # after one step, only the scores are no number
-        absurd = dict(epochs=1, steps_per_epoch=n_steps, learning_rate=1e30)
+    for n in (
+        1,
+        2,
+    ):  # after one step, only the scores are no number; of two epochs, the first has none
+        absurd = dict(epochs=n, steps_per_epoch=n, learning_rate=1e30)
         with pytest.raises(DivergedError, match=r"epoch 1: a learning_rate of 1e\+30 is too high"):
             train.fit(Config(**SMALL | absurd), few, few)
 
@@ -175,6 +178,7 @@ def test_an_interrupted_run_keeps_what_it_has(few):
         (dict(mlp_ratio=100_000), "mlp_ratio=100000: it should be less than or equal to 16"),
         (dict(n_loops=1001), "n_loops=1001: it should be .* 1000"),
         (dict(epochs=2**62), "epochs=4611686018427387904: it should be .* 1000000"),
+        (dict(n_heads=0), "n_heads=0"),
         (dict(n_loops=True), "n_loops=True"),
         (dict(steps_per_epoch="5"), "steps_per_epoch='5' is a string"),
         (dict(validation_boards=0), "validation_boards=0"),
