@@ -9,18 +9,8 @@ import pytest
 from sudoku_sweep import data, local, sweeps, train
 from sudoku_sweep.analysis import figures, results, tables
 
-ODD = [
-    "1",
-    "true",
-    "NaN",
-    "",
-    " a,'b\"\n",
-    "page\x0ctwo\r\u2028\x85",
-    "\ud800",
-    "[1",
-    "1e5",
-    "null",
-]
+ODD = ["1", "true", "NaN", "", "[1", "1e5", "null"]
+ODD += [" a,'b\"\n", "page\x0ctwo\r\u2028\x85", "\ud800"]
 PARAMETERS = {"parameters": {"max": {"values": [1, 2]}, "min": {"value": 0.1}}}
 NAMES = {"a": PARAMETERS, "b": {"value": 0}, "b.c": {"values": [None, True]}}
 SWEEP = {"method": "grid", "parameters": NAMES}

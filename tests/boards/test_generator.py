@@ -1,7 +1,7 @@
 import hashlib
 
 import pytest
-from dancing_links import solutions
+from second_solver import solutions
 
 from sudoku_sweep import data
 from sudoku_sweep.boards import generator

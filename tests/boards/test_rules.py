@@ -1,17 +1,14 @@
 import numpy as np
-from dancing_links import solutions
+import torch
+from second_solver import solutions
 
 from sudoku_sweep.boards import rules
 
 
 def test_units_are_the_rows_columns_and_boxes_of_a_board():
-    boxes = "000111222" * 3 + "333444555" * 3 + "666777888" * 3
-    for unit in range(9):
-        assert rules.UNITS[unit].tolist() == list(range(9 * unit, 9 * unit + 9))
-        assert rules.UNITS[9 + unit].tolist() == list(range(unit, 81, 9))
-        assert rules.UNITS[18 + unit].tolist() == [
-            cell for cell in range(81) if boxes[cell] == str(unit)
-        ]
+    cells = np.arange(81).reshape(9, 9)
+    boxes = [cells[row : row + 3, at : at + 3].ravel() for row in (0, 3, 6) for at in (0, 3, 6)]
+    assert (np.concatenate([cells, cells.T, boxes]) == rules.UNITS).all()
 
 
 def test_solutions_are_counted_as_an_independent_solver_counts_them(boards):
@@ -33,7 +30,21 @@ def test_solutions_of_special_boards(boards, impossible):
 def test_a_grid_obeys_the_rules_or_repeats_a_digit(boards):
     swapped = boards.solutions.copy()
     swapped[:, [0, 40]] = swapped[:, [40, 0]]  # fine where both cells hold the same digit
-    repeats = [bool(rules.repeated_cells(grid)) for grid in swapped]
+    repeats = rules.repeated_cells(swapped).any(1).tolist()
     assert rules.obeys_rules(boards.solutions).all() and 0 < sum(repeats) < len(repeats)
     assert rules.obeys_rules(swapped).tolist() == [not repeated for repeated in repeats]
     assert not rules.obeys_rules(np.full((1, 81), 200, np.uint8)).any()
+
+
+def test_repeated_cells_are_those_that_a_look_at_the_units_finds(boards):
+    rng = np.random.default_rng(0)
+    changes = rng.random((50, 81)) < 0.05
+    changed = np.where(changes, rng.integers(0, 10, (50, 81)), boards.quizzes[:50])
+    expected = np.zeros((50, 81), bool)
+    for board, digits in enumerate(changed):
+        for unit in rules.UNITS:
+            for cell in unit:
+                again = (digits[unit] == digits[cell]).sum() > 1
+                expected[board, cell] |= digits[cell] > 0 and again
+    assert expected.any() and (rules.repeated_cells(changed) == expected).all()
+    assert (rules.repeated_cells(torch.from_numpy(changed)).numpy() == expected).all()

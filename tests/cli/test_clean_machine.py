@@ -12,14 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SWEEP = """\
 method: grid
 name: für alle
-metric: {name: val_accuracy, goal: maximize}
-parameters:
-  learning_rate: {values: [0.001, 0.003]}
-  embedding_dim: {value: 6}
-  attention_dim: {value: 6}
-  epochs: {value: 1}
-  steps_per_epoch: {value: 2}
-  batch_size: {value: 8}
+parameters: {epochs: {value: 1}, learning_rate: {values: [0.001, 0.003]}}
 """
 BOARD = "530070000600195000098000060800060003400803001700020006060000280000419005000080079"
 STEPS = [

@@ -21,7 +21,6 @@ COMMANDS = ("train", "sweep", "agent", "export", "report", "solve")
         ("train --minimal 30 --boards 20", "30 of 20 training boards minimal"),
         ("report ../../x", "no local sweep"),
         ("report", "no local sweep in wandb/local-sweeps yet"),
-        ("agent", "no local sweep in wandb/local-sweeps yet"),
         ("agent 00000000 --workers 2", "no local sweep '00000000'"),
         ("sweep nowhere.yaml", "nowhere.yaml"),
         ("sweep nowhere.yaml --preset quick", "give one of"),
@@ -34,25 +33,23 @@ def test_what_cannot_be_done_is_one_line_and_status_2(arguments, word, capsys, i
     assert word in error and error.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["train", "--threads", "0"], ["agent", "--count", "-3"]])
+@pytest.mark.parametrize("arguments", ["train --threads 0", "agent --count -3"])
 def test_numbers_below_one_are_refused(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 2 and "at least 1" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments.split())
+    assert "at least 1" in capsys.readouterr().err
 
 
-def test_help_names_every_command_and_each_explains_its_flags(capsys):
-    for arguments in ([], *([command] for command in COMMANDS)):
-        with pytest.raises(SystemExit) as stop:
-            main([*arguments, "--help"])
-        assert stop.value.code == 0
-        helped = capsys.readouterr().out
-        assert "None" not in helped.replace("default None", "")
-        assert arguments or all(f"\n    {command} " in helped for command in COMMANDS)
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_names_every_command_and_each_explains_its_flags(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*command.split(), "--help"])
+    helped = capsys.readouterr().out
+    assert "None" not in helped.replace("default None", "")
+    assert command or all(f"\n    {name} " in helped for name in COMMANDS)
 
 
 def test_output_that_nobody_reads_any_more_is_no_error(in_tmp_path):
-    for command in ("sweep --preset quick", "train --epochs 1 --boards 64 --validation-boards 4"):
-        line = f"{sys.executable} -m sudoku_sweep {command} | true"
-        done = subprocess.run(line, shell=True, capture_output=True, text=True)
-        assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+    line = f"{sys.executable} -m sudoku_sweep sweep --preset quick | true"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr

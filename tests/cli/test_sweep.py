@@ -1,5 +1,4 @@
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -33,9 +32,6 @@ def folder(in_tmp_path, tmp_path):
     return tmp_path
 
 
-# --- setting up ---
-
-
 def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(capsys):
     config = yaml.safe_load(SWEEP_YAML.read_text("utf-8"))
     assert {key: config[key] for key in sweeps.FULL} == sweeps.FULL
@@ -57,9 +53,6 @@ def test_a_file_that_is_no_sweep_is_refused(folder, capsys):
         assert main(["sweep", "wrong.yaml"]) == 2
         assert capsys.readouterr().err.startswith("error: ")
     assert not list(folder.glob("wandb/*"))
-
-
-# --- training ---
 
 
 @pytest.mark.slow
@@ -88,10 +81,8 @@ class Worker:
 
 
 class StubbornWorker(Worker):
-    """Goes on when the user presses Ctrl-C, and makes them press it again."""
-
     def wait(self):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt  # the user has to press Ctrl-C again
 
 
 workers = []
@@ -99,13 +90,10 @@ workers = []
 
 @pytest.mark.parametrize(
     ("visible", "used"),
-    [(None, ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3)],
+    [("", ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3)],
 )
 def test_workers_take_turns_on_the_gpus_that_are_theirs(monkeypatch, visible, used):
-    if visible is None:
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    else:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert main(["sweep", "small.yaml"]) == 0
     workers.clear()
@@ -124,59 +112,42 @@ def test_a_second_interrupt_leaves_no_worker_behind(monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_workers_share_a_sweep_and_report_shows_it():
-    def command(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "sudoku_sweep", *arguments], capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+def test_workers_share_a_sweep_and_what_it_found_is_exported_and_resumed(capfd):
+    small = "--boards 64 --validation-boards 4"
+    for line in (
+        "sweep small.yaml",
+        f"agent --count 1 {small}",
+        "export one.csv",
+        "sweep --resume one.csv",
+        f"agent --workers 2 {small}",
+        "export all.csv",
+        "report",
+    ):
+        assert main(line.split()) == 0
+    out = capfd.readouterr().out
+    assert "1 of them are done already" in out and out.count(" finished |") == 4
+    assert "4 runs, by val_accuracy" in out
+    frame = results.load("all.csv").frame
+    assert frame["state"].tolist() == ["finished"] * 4
+    assert frame["config.learning_rate"].tolist() == [1e-3, 2e-3, 3e-3, 4e-3]
+    assert set(frame["config.mlp_ratio"]) == {2}  # defaults are recorded, too
+    assert frame["summary.device"].str.contains("1 thread(s), torch", regex=False).all()
+    assert (frame["summary.commit"].fillna("") == commit()).all()  # empty outside of a checkout
 
-    assert "4 runs" in command("sweep", "small.yaml")
-    small = ("--boards", "64", "--validation-boards", "4")
-    command("agent", "--count", "1", *small)
-    out = command("agent", "--workers", "2", *small)
-    assert out.count(" finished |") == 3
-    runs = local.runs(local.latest_sweep())
-    assert [run.state for run in runs] == ["finished"] * 4
-    assert {run.config["learning_rate"] for run in runs} == {1e-3, 2e-3, 3e-3, 4e-3}
-    assert {run.config["mlp_ratio"] for run in runs} == {2}  # defaults are recorded, too
-    assert "4 runs, by val_accuracy" in command("report")
 
-
-# --- results ---
-
-
-def test_report_prints_the_leaderboard_of_the_latest_sweep(capsys):
+@pytest.mark.parametrize("goal", [{"goal": "minimize"}, {}])
+def test_report_prints_the_leaderboard_of_the_latest_sweep_best_first(capsys, goal):
     def log_accuracy():
         with wandb.init() as run:
             run.log({"val_accuracy": run.config.a / 10})
 
-    for metric in ({"name": "val_accuracy", "goal": "minimize"}, {"name": "val_accuracy"}):
-        parameters = {"a": {"values": [3, 7]}}
-        sweep_id = local.sweep({"method": "grid", "metric": metric, "parameters": parameters})
-        assert main(["report"]) == 0
-        assert "no runs yet" in capsys.readouterr().out
-        local.agent(sweep_id, function=log_accuracy)
-        capsys.readouterr()
-        assert main(["report"]) == 0
-        lines = capsys.readouterr().out.splitlines()
-        assert sweep_id in lines[0] and "2 runs" in lines[0]
-        assert "run-1" in lines[2] and "run-2" in lines[3]  # the sweep asked for the lowest
-
-
-@pytest.mark.slow
-def test_a_sweep_is_exported_and_resumed(folder, capsys):
-    small = ["--validation-boards", "4", "--boards", "16"]
-    (folder / "two.yaml").write_text(
-        "method: grid\nmetric: {name: val_accuracy, goal: maximize}\nparameters:\n"
-        "  n_heads: {values: [1, 3]}\n  epochs: {value: 1}\n  batch_size: {value: 8}\n"
-    )
-    assert main(["sweep", "two.yaml"]) == main(["agent", "--count", "1", *small]) == 0
-    assert main(["export", "two.csv"]) == main(["sweep", "--resume", "two.csv"]) == 0
-    assert main(["agent", *small]) == main(["export", "two.csv"]) == 0
-    assert "two.csv: 2 runs" in capsys.readouterr().out
-    frame = results.load("two.csv").frame
-    assert frame["config.n_heads"].tolist() == [1, 3]
-    assert frame["summary.device"].str.contains("1 thread(s), torch", regex=False).all()
-    assert (frame["summary.commit"].fillna("") == commit()).all()  # empty outside of a checkout
+    config = {"method": "grid", "parameters": {"a": {"values": [3, 7]}}}
+    sweep_id = local.sweep(config | {"metric": {"name": "val_accuracy"} | goal})
+    assert main(["report"]) == 0
+    assert "no runs yet" in capsys.readouterr().out
+    local.agent(sweep_id, function=log_accuracy)
+    capsys.readouterr()
+    assert main(["report"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sweep_id in lines[0] and "2 runs" in lines[0]
+    assert "run-1" in lines[2] and "run-2" in lines[3]

@@ -5,26 +5,16 @@ from sudoku_sweep.cli import train
 from sudoku_sweep.cli.main import main
 from sudoku_sweep.model import load_checkpoint
 
-TINY = [
-    "--embedding-dim",
-    "6",
-    "--attention-dim",
-    "6",
-    "--epochs",
-    "1",
-    "--batch-size",
-    "32",
-    "--steps-per-epoch",
-    "2",
-]
+SHORT = ["--epochs=1", "--batch-size=32", "--steps-per-epoch=2", "--boards=100"]
+TINY = [*SHORT, "--embedding-dim=6", "--attention-dim=6"]
 
 
 @pytest.mark.slow
 def test_train_saves_a_net_that_says_how_it_was_made(tmp_path, capsys):
     path = tmp_path / "new folder" / "net.pt"
-    assert main(["train", *TINY, "--boards", "100", "--test", "--save", str(path)]) == 0
+    assert main(["train", *TINY, "--test", "--save", str(path)]) == 0
     net, metadata = load_checkpoint(path)
-    assert net.shape["n_heads"] == 3 and metadata["config"]["embedding_dim"] == 6
+    assert net.sizes["n_heads"] == 3 and metadata["config"]["embedding_dim"] == 6
     assert metadata["steps"] == 2 and metadata["training_boards"] == 100
     assert set(metadata["scores"]) == {"validation", "test"}
     assert "validation: " in capsys.readouterr().out
@@ -35,10 +25,10 @@ def test_the_final_preset_trains_and_is_scored_on_minimal_boards_too(tmp_path, m
     monkeypatch.setattr(train, "N_MINIMAL", 8)
     monkeypatch.setattr(data, "MADE_DIR", tmp_path)
     path = tmp_path / "net.pt"
-    few = "--epochs 1 --batch-size 32 --steps-per-epoch 2 --boards 100 --minimal 4"
-    assert main(["train", "--preset", "final", *few.split(), "--save", str(path)]) == 0
+    final = ["--preset", "final", "--minimal", "4"]
+    assert main(["train", *SHORT, *final, "--save", str(path)]) == 0
     net, metadata = load_checkpoint(path)
-    assert net.shape["n_loops"] == train.FINAL["n_loops"] and metadata["minimal"] == 4
+    assert net.sizes["n_loops"] == train.FINAL["n_loops"] and metadata["minimal"] == 4
     kinds = ["validation, minimal: singles do", "validation, minimal: more is needed"]
     assert list(metadata["scores"]) == ["validation", *kinds]
     assert sum(metadata["scores"][kind]["boards"] for kind in kinds) == 8
@@ -46,5 +36,5 @@ def test_the_final_preset_trains_and_is_scored_on_minimal_boards_too(tmp_path, m
 
 @pytest.mark.slow
 def test_train_logs_a_run_when_asked_to(in_tmp_path, tmp_path):
-    assert main(["train", "--wandb", "--boards=64", "--validation-boards=4", *TINY]) == 0
+    assert main(["train", *TINY, "--wandb", "--validation-boards=4"]) == 0
     assert len(list(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))) == 1

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from unittest import mock
@@ -39,29 +38,19 @@ def offline(tmp_path, monkeypatch):
     """Offline in a folder of the test's own, without a key, and with all that wandb has to say."""
     monkeypatch.chdir(tmp_path)
     wandb.teardown()
-    for name in ("HOME", "WANDB_DIR", "WANDB_CONFIG_DIR"):
-        monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("WANDB_SILENT", "false")
+    home = dict.fromkeys(("HOME", "WANDB_DIR", "WANDB_CONFIG_DIR"), str(tmp_path))
+    home |= {"NETRC": str(tmp_path / "netrc"), "WANDB_SILENT": "false"}
     monkeypatch.setattr(wandb.errors.term, "_printed_messages", set())  # some come once per process
-    with mock.patch.dict(os.environ):  # wandb.sweep leaves WANDB_PROJECT behind
+    with mock.patch.dict(os.environ, home):  # wandb.sweep leaves WANDB_PROJECT behind
         yield tmp_path
         wandb.teardown()
 
 
 @pytest.fixture
-def talkative(server, monkeypatch):
+def talkative(server):
     """A server, and all that wandb has to say about it to a reader of the notebook."""
-    monkeypatch.setenv("WANDB_SILENT", "false")
-    for name, value in ONLINE.items():
-        monkeypatch.setenv(name, value)
+    os.environ |= ONLINE | {"WANDB_SILENT": "false"}  # put back by ``server``
     return server
-
-
-def wandb_command(*args):
-    """``wandb ...`` in this process: what it printed in ``output``, and its ``exit_code``."""
-    wandb.teardown()
-    return CliRunner().invoke(cli, args)
 
 
 def log_once(*metrics, **settings):
@@ -115,43 +104,34 @@ def test_sweeps_agents_and_the_api_need_a_key_even_offline(offline):
 
 
 def test_the_defaults_are_what_the_guide_says(offline):
-    """90 seconds for `init`, no limit for `finish`, and a server that is not api.wandb.ai; and so is the help."""
+    """90 seconds for `init`, no limit for `finish`, and a server that is not api.wandb.ai."""
     defaults = wandb.Settings()
     assert (defaults.init_timeout, defaults.finish_timeout) == (90, 0)
     assert "wandb.ai" not in defaults.base_url
-    known = {name: option.help for option in cli.commands["sweep"].params for name in option.opts}
-    for option, meaning in (
+
+
+@pytest.mark.parametrize(
+    "option, meaning",
+    [
         ("--stop", "Let active runs finish"),
         ("--cancel", "Kill active runs"),
         ("--pause", "Temporarily stop starting"),
         ("--resume", "Resume a paused sweep"),
-    ):
-        assert meaning in known[option]
+    ],
+)
+def test_a_sweep_is_ended_as_the_guide_says(option, meaning):
+    (text,) = (flag.help for flag in cli.commands["sweep"].params if option in flag.opts)
+    assert meaning in text
 
 
-def test_finish_waits_for_a_server_that_is_gone_and_ends_when_it_is_back(server):
-    run = wandb.init(project="p")
-    run.log({"score": 1})
-    finish = threading.Thread(target=run.finish)
-    server.stop()
-    finish.start()
-    finish.join(2)
-    server.start()
-    assert finish.is_alive()
-    finish.join(60)
-    assert server.runs[run.id].state == "finished"
-    assert [row["score"] for row in server.runs[run.id].rows] == [1]
-
-
-def test_a_finish_that_took_too_long_raises_only_when_asked_to(server):
-    for raises in (False, True):
-        limits = wandb.Settings(finish_timeout=0.5, finish_timeout_raises=raises)
-        run = wandb.init(project="p", settings=limits)
-        server.fail("file_stream")
-        complaint = pytest.raises(TimeoutError, match="Timed out finishing run")
-        with complaint if raises else contextlib.nullcontext():
-            run.finish()
-        server.heal()
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_finish_that_took_too_long_raises_only_when_asked_to(server, raises):
+    limits = wandb.Settings(finish_timeout=0.5, finish_timeout_raises=raises)
+    run = wandb.init(project="p", settings=limits)
+    server.fail("file_stream")
+    complaint = pytest.raises(TimeoutError, match="Timed out finishing run")
+    with complaint if raises else contextlib.nullcontext():
+        run.finish()
 
 
 def log_net(run):
@@ -176,10 +156,6 @@ def test_an_artifact_that_is_refused_is_noticed_by_wait_alone_which_needs_a_serv
 # --- sweeps and agents ---
 
 
-def points(*values):
-    return {"method": "grid", "parameters": {"a": {"values": list(values)}}}
-
-
 def fails_at(*values):
     """A training function that fails where ``a`` is one of some values."""
 
@@ -192,22 +168,27 @@ def fails_at(*values):
     return train
 
 
-def runs_of(server, config, function, **arguments):
-    """The runs of an agent, as they arrived."""
-    before = set(server.runs)
-    assert wandb.agent(wandb.sweep(config, project="p"), function=function, **arguments) is None
-    return [run for run_id, run in server.runs.items() if run_id not in before]
+def points(*values):
+    return {"method": "grid", "parameters": {"a": {"values": list(values)}}}
+
+
+def run_sweep(config, function, **arguments):
+    """Run a sweep on the server; returns what ``wandb.Api`` calls it."""
+    sweep_id = wandb.sweep(config, project="p")
+    assert wandb.agent(sweep_id, function=function, **arguments) is None
+    return f"p/{sweep_id}"
+
+
+def runs_of(server, *sweep, **arguments):
+    """The runs of a sweep, as they arrived."""
+    sweep_id = run_sweep(*sweep, **arguments).removeprefix("p/")
+    return [run for run in server.runs.values() if run.sweep == sweep_id]
 
 
 def test_the_agent_starts_at_most_one_run_per_five_seconds(server, monkeypatch):
     monkeypatch.setattr(pyagent.Agent, "HEARTBEAT_SLEEP_SECONDS", AGENT_SECONDS)
     starts = []
-
-    def train():
-        starts.append(time.monotonic())
-        log_score()
-
-    assert len(runs_of(server, GRID, train, count=2)) == 2
+    run_sweep(points(1, 2), lambda: starts.append(time.monotonic()), count=2)
     assert starts[1] - starts[0] > 4.5
     assert 240 * AGENT_SECONDS == 20 * 60
 
@@ -236,10 +217,11 @@ def test_a_run_that_the_server_stops_ends_by_a_plain_exception_and_the_agent_goe
 
     def train():
         with wandb.init() as run:
-            if run.config.a == 1:
-                server.stop_run(run.id)
+            if run.config.a == 2:
+                return
+            server.runs[run.id].stopped = True
             try:
-                for _ in range(600 if run.config.a == 1 else 1):
+                for _ in range(600):
                     time.sleep(0.05)
             except Exception as error:  # as a reader might write it: without `raise` it would go on
                 caught.append(error)
@@ -300,9 +282,8 @@ def test_runs_side_by_side_keep_their_own_rows_and_are_not_the_global_run(server
     assert wandb.run is None
     with pytest.raises(wandb.Error, match=r"must call wandb.init\(\) before wandb.log"):
         wandb.log({"score": 1})
-    for score in (1, 2):
-        for factor, run in zip((1, 10), runs, strict=True):
-            run.log({"score": factor * score})
+    for run, score in zip(runs * 2, (1, 10, 2, 20), strict=True):
+        run.log({"score": score})
     for run in runs:
         run.finish()
     scores = [[row["score"] for row in server.runs[run.id].rows] for run in runs]
@@ -325,15 +306,8 @@ def test_an_offline_run_is_one_file_that_leet_reads_and_its_summary_is_empty_in_
 # --- reading results ---
 
 
-def sweep_path(config, function, **arguments):
-    """Run a sweep; returns what ``wandb.Api`` calls it."""
-    sweep_id = wandb.sweep(config, project="p")
-    wandb.agent(sweep_id, function=function, **arguments)
-    return f"p/{sweep_id}"
-
-
 def test_max_over_summaries_picks_failed_runs_and_breaks_on_the_text_nan(server):
-    path = sweep_path(points(1, 2), fails_at(2), count=2)
+    path = run_sweep(points(1, 2), fails_at(2), count=2)
 
     def score(run):
         return run.summary.get("score", 0)
@@ -348,7 +322,7 @@ def test_max_over_summaries_picks_failed_runs_and_breaks_on_the_text_nan(server)
 
 
 def test_flush_reaches_runs_and_not_sweeps_for_which_a_new_api_object_is_needed(server):
-    path = sweep_path(points(1, 2), fails_at(), count=1)
+    path = run_sweep(points(1, 2), fails_at(), count=1)
     (run,) = server.runs.values()
     api, run_path = wandb.Api(), f"{ENTITY}/p/{run.id}"
     assert api.run(run_path).summary["score"] == 1 and len(api.sweep(path).runs) == 1
@@ -383,7 +357,7 @@ def test_a_boolean_reinit_is_deprecated_and_finish_previous_is_not(offline, caps
 
 
 def test_what_older_tutorials_write_is_gone_or_has_no_effect_or_still_works(offline, capsys):
-    refusal = wandb_command("sync", "--sync-all")
+    refusal = CliRunner().invoke(cli, ["sync", "--sync-all"])
     assert refusal.exit_code == 1 and "`--sync-all` has been removed" in refusal.output
     log_once(anonymous="allow")
     assert "The anonymous setting has no effect and will be removed" in capsys.readouterr().err

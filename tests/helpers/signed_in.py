@@ -77,13 +77,9 @@ def wandb_command(*args, environment=os.environ):
     """Run ``wandb ...`` in a shell's way; returns what it printed."""
     python = Path(sys.executable)  # also the `python` of a sweep's program
     path = f"{python.parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        [python, "-m", "wandb", *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        env=dict(environment) | {"PATH": path, "WANDB_SILENT": "false"},
-    )
+    environment = dict(environment) | {"PATH": path, "WANDB_SILENT": "false"}
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [python, "-m", "wandb", *args]
+    done = subprocess.run(command, timeout=120, env=environment, **pipes)
     assert done.returncode == 0, done.stdout
     return done.stdout

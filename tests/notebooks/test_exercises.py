@@ -33,7 +33,6 @@ def logs(score):
         (1, (36, 24), "right"),
         (1, (24, 24), "a grid multiplies"),
         (1, (36, 36), "has to divide"),
-        (1, 36, "give a pair"),
         (1, None, "in the place of None"),
         (2, RANDOM, "right"),
         (2, RANDOM | {"method": "grid"}, "a grid needs"),

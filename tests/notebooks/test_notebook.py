@@ -79,9 +79,6 @@ def test_the_pictures_in_readme_and_guide_are_the_notebooks():
     assert files and all(file.read_bytes() in pictures for file in files)
 
 
-# --- snippets ---
-
-
 @pytest.fixture
 def reader(in_tmp_path):
     return namespace()
