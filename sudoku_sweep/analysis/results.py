@@ -134,7 +134,7 @@ def load(path):
     table, history, whole = _paths(path)
     try:
         metadata = json.loads(whole.read_text("utf-8"))
-        if not isinstance(metadata["sweep"], dict):
+        if not isinstance(metadata.get("sweep", {}), dict):
             raise TypeError(f"sweep is {metadata['sweep']!r}")
         runs = [_run(dict(row)) for row in _rows(table)]
         if len(runs) != metadata["runs"]:

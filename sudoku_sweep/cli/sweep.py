@@ -71,7 +71,7 @@ def _resume(path):
         loaded = results.load(path)
     except ValueError as error:
         raise SweepError(str(error)) from error
-    config = loaded.metadata["sweep"]
+    config = loaded.metadata.get("sweep", {})
     ended = [run for run in loaded.runs if run["state"] in local.DONE]
     runs = [local.LocalRun(**run | {"seconds": run["seconds"] or 0.0}) for run in ended]
     sweep_id = local.import_runs(config, runs, project=config.get("project", sweeps.PROJECT))
@@ -138,6 +138,7 @@ def _run_workers(sweep_id, args):
     finally:  # a second Ctrl-C leaves none behind
         for worker in workers:
             worker.kill()
+        for worker in workers:
             worker.wait()
 
 

@@ -47,7 +47,7 @@ def test_what_is_exported_comes_back_as_it_was(runs):
 
 def test_other_programs_can_read_the_tables(runs):
     frame = pd.read_csv("two.csv")
-    assert list(frame)[:5] == ["index", "id", "name", "state", "config.a.max"]
+    assert list(frame)[:5] == ["index", "id", "name", "state", "config.a"]
     assert list(frame)[-2:] == ["seconds", "error"] and frame["seconds"][0] == 1.25
     assert pd.read_csv("two_history.csv")["epoch"].tolist() == [1, 2]
     assert Path("two.csv").read_bytes().count(b"\n") == 3  # no row has more than one line

@@ -100,7 +100,7 @@ def test_files_of_boards(content):
 
 
 SAVED = io.BytesIO()
-torch.save({"shape": NET.shape, "metadata": {"seed": 0}, "weights": NET.state_dict()}, SAVED)
+torch.save({"shape": NET.sizes, "metadata": {"seed": 0}, "weights": NET.state_dict()}, SAVED)
 
 
 @st.composite
