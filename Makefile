@@ -62,7 +62,7 @@ bench: $(VENV)/ready
 golden:
 	$(PYTHON) -m venv build/golden
 	build/golden/bin/python -m pip install --quiet --disable-pip-version-check "sweeps==0.3.0" "numpy<2"
-	PYTHONPATH=. build/golden/bin/python -W ignore tests/local/golden/make.py
+	PYTHONPATH=. build/golden/bin/python -W ignore scripts/ask_wandb_engine.py
 
 # What breaks with today's newest releases, instead of those that the project was tested with?
 drift:

@@ -1,11 +1,12 @@
-"""Write ``wandb_engine.json``: what W&B's own engine (``sweeps`` on PyPI) does, for the tests to hold against.
+"""Write ``tests/local/golden/wandb_engine.json``: what W&B's own engine (``sweeps`` on PyPI) does.
+
+The tests of ``sudoku_sweep.local`` hold against it.
 
 That engine needs numpy below 2, so it lives in an environment of its own: ``make golden``.
 """
 
 import json
 import random
-import sys
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -128,7 +129,7 @@ def bayes(surface, parameters, seed):
 
 
 def main():
-    """Ask the engine everything, and write it beside this file."""
+    """Ask the engine everything, and write down what it says."""
     warnings.simplefilter("ignore")  # scikit-learn's, about length scales at their bounds
     rng = random.Random(0)
     content = {
@@ -147,8 +148,8 @@ def main():
             for name, (surface, parameters) in SURFACES.items()
         },
     }
-    path = Path(sys.argv[0]).with_name("wandb_engine.json")
-    path.write_text(json.dumps(content) + "\n")
+    golden = Path(__file__).parent.parent / "tests" / "local" / "golden"
+    (golden / "wandb_engine.json").write_text(json.dumps(content) + "\n")
 
 
 if __name__ == "__main__":
