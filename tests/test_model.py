@@ -82,8 +82,11 @@ def test_what_is_no_checkpoint_is_refused_and_runs_nothing(tmp_path, monkeypatch
     net = build()
     model.save_checkpoint("net.pt", net, {})
     good = Path("net.pt").read_bytes()
-    shape = net.sizes | {"n_heads": 5}
-    for content in (shape, [1, 2], {"shape": shape, "metadata": {}, "weights": net.state_dict()}):
+    whole = {"shape": net.sizes, "metadata": {}, "weights": net.state_dict()}
+    wrong_shapes = [
+        whole | {"shape": net.sizes | odd} for odd in ({"n_heads": 5}, {"n_loops": 10**9})
+    ]
+    for content in ([1, 2], {"shape": net.sizes, "metadata": {}}, *wrong_shapes):
         torch.save(content, "net.pt")
         with pytest.raises(CheckpointError, match=r"net\.pt"):
             model.load_checkpoint("net.pt")
