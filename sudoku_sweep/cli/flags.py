@@ -17,17 +17,12 @@ def positive(text):
 
 def add_machine_flags(command):
     """The flags of commands that train."""
-    command.add_argument(
-        "--boards",
-        type=positive,
-        help="train on so many boards (default: the 20,000 shipped; more are made on demand)",
-    )
-    command.add_argument(
-        "--device", choices=("cpu", "cuda"), help="default: the GPU if there is one"
-    )
-    command.add_argument(
-        "--threads", type=positive, default=1, help="CPU threads; more rarely help (default 1)"
-    )
+    flag = command.add_argument
+    boards = "train on so many boards (default: the 20,000 shipped; more are made on demand)"
+    flag("--boards", type=positive, help=boards)
+    flag("--device", choices=("cpu", "cuda"), help="default: the GPU if there is one")
+    threads = "CPU threads; more rarely help (default 1)"
+    flag("--threads", type=positive, default=1, help=threads)
 
 
 def chosen_device(args):

@@ -14,11 +14,11 @@ SURE = 0.999  # more steps than with the 0.99 of `solver.solve`, and more of the
 
 def add_commands(add):
     """Add ``solve`` to the command line."""
-    command = add("solve", solve)
-    command.add_argument("board", nargs="?", help="81 digits, 0 or . for a blank")
-    command.add_argument("--file", metavar="IN.csv", help="a file with a column quizzes")
-    command.add_argument("--out", metavar="OUT.csv", help="with --file: where the solutions go")
-    command.add_argument("--net", default=WINNER, help="default: data/winner.pt")
+    flag = add("solve", solve).add_argument
+    flag("board", nargs="?", help="81 digits, 0 or . for a blank")
+    flag("--file", metavar="IN.csv", help="a file with a column quizzes")
+    flag("--out", metavar="OUT.csv", help="with --file: where the solutions go")
+    flag("--net", default=WINNER, help="default: data/winner.pt")
 
 
 def name_of(cell):

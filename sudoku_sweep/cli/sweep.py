@@ -17,39 +17,29 @@ from .train import fit_logged
 
 def add_commands(add):
     """Add the four commands to the command line."""
-    command = add("sweep", set_up_sweep)
-    command.add_argument("file", nargs="?", help="a sweep configuration, such as sweep.yaml")
-    command.add_argument(
-        "--preset",
-        choices=sweeps.PRESETS,
-        help="how much of the notebook's sweep (default: SUDOKU_PRESET, else quick)",
-    )
-    command.add_argument(
-        "--resume", metavar="NAME.csv", help="a sweep from `export`, with its runs done already"
-    )
+    sweep_id = "the id that `sweep`, or the notebook, printed (default: the latest sweep)"
+
+    flag = add("sweep", set_up_sweep).add_argument
+    flag("file", nargs="?", help="a sweep configuration, such as sweep.yaml")
+    preset = "how much of the notebook's sweep (default: SUDOKU_PRESET, else quick)"
+    flag("--preset", choices=sweeps.PRESETS, help=preset)
+    flag("--resume", metavar="NAME.csv", help="a sweep from `export`, with its runs done already")
 
     command = add("agent", run_agent)
-    command.add_argument("sweep", nargs="?", help="the id that `sweep` printed")
-    command.add_argument(
-        "--workers",
-        type=positive,
-        default=1,
-        help="processes that share the work: one per core, or several per GPU (default 1)",
-    )
-    command.add_argument("--count", type=positive, help="at most so many runs per worker")
-    command.add_argument(
-        "--validation-boards",
-        type=positive,
-        help="score runs on so many, where the sweep does not say (default: all 2,000)",
-    )
+    flag = command.add_argument
+    flag("sweep", nargs="?", help=sweep_id)
+    workers = "processes that share the work: one per core, or several per GPU (default 1)"
+    flag("--workers", type=positive, default=1, help=workers)
+    flag("--count", type=positive, help="at most so many runs per worker")
+    scored = "score runs on so many, where the sweep does not say (default: all 2,000)"
+    flag("--validation-boards", type=positive, help=scored)
     add_machine_flags(command)
 
-    command = add("export", export)
-    command.add_argument("file", metavar="NAME.csv")
-    command.add_argument("sweep", nargs="?", help="the id that `sweep`, or the notebook, printed")
+    flag = add("export", export).add_argument
+    flag("file", metavar="NAME.csv")
+    flag("sweep", nargs="?", help=sweep_id)
 
-    command = add("report", report)
-    command.add_argument("sweep", nargs="?", help="the id that `sweep`, or the notebook, printed")
+    add("report", report).add_argument("sweep", nargs="?", help=sweep_id)
 
 
 def set_up_sweep(args):

@@ -34,30 +34,17 @@ N_MINIMAL = 500  # boards of a split that are made minimal to see how a net does
 def add_commands(add):
     """Add ``train`` to the command line: a flag for every hyperparameter, and some for the rest."""
     command = add("train", train_net)
+    flag = command.add_argument
     for name, field in train.Config.model_fields.items():
-        command.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=float if field.annotation is float else int,
-            help=f"default {field.default}",
-        )
-    command.add_argument(
-        "--preset", choices=["final"], help="start from the settings of data/winner.pt"
-    )
-    command.add_argument(
-        "--minimal",
-        type=positive,
-        metavar="N",
-        help="take so many of the training boards without a clue to spare; made on first use",
-    )
-    command.add_argument(
-        "--wandb",
-        action="store_true",
-        help="log a W&B run; started by `wandb agent`, take the settings from there, too",
-    )
-    command.add_argument(
-        "--test", action="store_true", help="score on the test boards, too: once, at the very end"
-    )
-    command.add_argument("--save", metavar="FILE.pt", help="write the net here")
+        kind = float if field.annotation is float else int
+        flag(f"--{name.replace('_', '-')}", type=kind, help=f"default {field.default}")
+    flag("--preset", choices=["final"], help="start from the settings of data/winner.pt")
+    minimal = "so many of the training boards have no clue to spare; made on first use"
+    flag("--minimal", type=positive, metavar="N", help=minimal)
+    logged = "log a W&B run; started by `wandb agent`, take the settings from there, too"
+    flag("--wandb", action="store_true", help=logged)
+    flag("--test", action="store_true", help="score on the test boards, too: once, at the end")
+    flag("--save", metavar="FILE.pt", help="write the net here")
     add_machine_flags(command)
 
 
