@@ -42,11 +42,20 @@ def test_the_readme_says_what_the_shipped_files_are(splits):
         lambda text: text,
         lambda text: text.replace("\n", "\r\n"),
         lambda text: text.rstrip("\n"),
-        lambda text: text.replace("\n", "\n\n"),
+        lambda text: text.replace("\n", "\n , \n\n"),
+        lambda text: "\ufeff" + text.replace("\n", " \n"),
         lambda text: "id," + text.replace("\n", "\n7,").removesuffix("7,"),
         lambda text: re.sub("(.*),(.*)\n", r"\2,\1\n", text),
     ],
-    ids=["as written", "CR LF", "no last newline", "blank lines", "one more column", "swapped"],
+    ids=[
+        "as written",
+        "CR LF",
+        "no last newline",
+        "blank lines",
+        "byte order mark, spaces",
+        "one more column",
+        "swapped",
+    ],
 )
 def test_written_boards_are_read_back_in_other_dialects_of_csv_too(tmp_path, made, dialect):
     path = tmp_path / "boards.csv"

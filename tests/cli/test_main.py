@@ -17,6 +17,7 @@ COMMANDS = ("train", "sweep", "agent", "export", "report", "solve")
         ("train --epochs -1", "epochs=-1"),
         ("train --save net.md", "ends in .pt"),
         ("train --save .", "ends in .pt"),
+        ("train --save /proc/net.pt", "cannot write net.pt in /proc"),
         ("train --device cuda", "no GPU"),
         ("train --minimal 30 --boards 20", "30 of 20 training boards minimal"),
         ("report ../../x", "no local sweep"),

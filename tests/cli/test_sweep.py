@@ -71,6 +71,7 @@ class Worker:
 
     def __init__(self, command, env):
         self.gpus, self.killed = env.get("CUDA_VISIBLE_DEVICES"), False
+        self.command, self.threads = command, env["OMP_NUM_THREADS"]
         workers.append(self)
 
     def wait(self):
@@ -82,7 +83,8 @@ class Worker:
 
 class StubbornWorker(Worker):
     def wait(self):
-        raise KeyboardInterrupt  # the user has to press Ctrl-C again
+        if not self.killed:
+            raise KeyboardInterrupt  # the user has to press Ctrl-C again
 
 
 workers = []
@@ -98,8 +100,10 @@ def test_workers_take_turns_on_the_gpus_that_are_theirs(monkeypatch, visible, us
     assert main(["sweep", "small.yaml"]) == 0
     workers.clear()
     monkeypatch.setattr(subprocess, "Popen", Worker)
-    assert main(["agent", "--workers", "3"]) == 0
+    assert main(["agent", "--workers", "3", "--count", "2", "--boards", "64"]) == 0
     assert [worker.gpus for worker in workers] == used
+    for worker in workers:
+        assert {"--count=2", "--boards=64"} <= set(worker.command) and worker.threads == "1"
 
 
 def test_a_second_interrupt_leaves_no_worker_behind(monkeypatch, capsys):
