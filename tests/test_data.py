@@ -43,7 +43,7 @@ def test_the_readme_says_what_the_shipped_files_are(splits):
         lambda text: text.replace("\n", "\r\n"),
         lambda text: text.rstrip("\n"),
         lambda text: text.replace("\n", "\n , \n\n"),
-        lambda text: "\ufeff" + text.replace("\n", " \n"),
+        lambda text: "\ufeff" + re.sub("([0-9])\n", r"\1 \n", text),
         lambda text: "id," + text.replace("\n", "\n7,").removesuffix("7,"),
         lambda text: re.sub("(.*),(.*)\n", r"\2,\1\n", text),
     ],
