@@ -1,12 +1,12 @@
 import contextlib
 import math
+import multiprocessing
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -64,11 +64,12 @@ def kill_wandb():
 def exits(monkeypatch):
     """The exit codes with which runs are finished."""
     codes, real = [], wandb.Run._finish
-    monkeypatch.setattr(
-        wandb.Run,
-        "_finish",
-        lambda run, exit_code=None: (codes.append(exit_code), real(run, exit_code)),
-    )
+
+    def finish(run, exit_code=None):
+        codes.append(exit_code)
+        real(run, exit_code)
+
+    monkeypatch.setattr(wandb.Run, "_finish", finish)
     return codes
 
 
@@ -233,10 +234,6 @@ RING = ValueError("a ring")
 RING.__cause__ = RING  # an error that is its own cause is one, too
 
 
-def refuse(*_):
-    raise ConnectionError("nobody there")
-
-
 @pytest.mark.parametrize(
     "error, wandb_starts, state",
     [
@@ -248,16 +245,13 @@ def refuse(*_):
 def test_three_early_failures_end_the_agent_and_all_failed_is_an_error(
     monkeypatch, capsys, error, wandb_starts, state
 ):
-    def fail():
-        with wandb.init():
-            raise error
-
+    fail = mock.Mock(side_effect=error)
     if not wandb_starts:
-        monkeypatch.setattr("wandb.sdk.lib.service.service_process.start", refuse)
+        monkeypatch.setattr("wandb.sdk.lib.service.service_process.start", fail)
     sweep_id = local.sweep(GRID)
     message = f"^all 3 runs failed; the last one: {type(error).__name__}: {error}$"
     with pytest.raises(SweepError, match=message):
-        local.agent(sweep_id, function=fail)
+        local.agent(sweep_id, function=fail if wandb_starts else log_score)
     assert states(local.runs(sweep_id)) == [state] * 3
     assert "stopping: 3 failed runs in 60 seconds" in capsys.readouterr().out
 
@@ -374,22 +368,17 @@ def test_code_that_catches_every_exception_swallows_the_stop_as_with_wandb():
 
 
 def test_agents_compare_runs_with_those_of_other_agents_that_still_go_on():
-    worse = """import sys, wandb
-from sudoku_sweep import local
-def train():
-    with wandb.init() as run:
-        for epoch in (1, 2, 3):
-            run.log({"score": epoch})
-local.agent(sys.argv[1], train, count=1)"""
     best_third = {"type": "hyperband", "min_iter": 2, "eta": 3}
     sweep_id = local.sweep(GRID | {"early_terminate": best_third})
+    worse = {"sweep_id": sweep_id, "function": log_score, "count": 1}
+    other = multiprocessing.get_context("spawn").Process(target=local.agent, kwargs=worse)
 
     def waits_for_a_worse_one():
         with wandb.init() as run:
-            for epoch in (1, 2):
-                run.log({"score": 10 * epoch})
-            subprocess.run([sys.executable, "-c", worse, sweep_id], check=True, timeout=100)
-            run.log({"score": 30})
+            for score in (10, 20):
+                run.log({"score": score})
+            other.start()
+            other.join(100)
 
     assert states(ran(waits_for_a_worse_one, sweep_id, count=1)) == ["finished", "stopped"]
 
@@ -415,16 +404,15 @@ def test_only_the_metric_counts_for_early_stopping_and_ended_runs_are_read_once(
 
 def test_a_random_sweep_ends_at_its_run_cap_and_nested_parameters_arrive_nested():
     model = {"parameters": {"width": {"min": 1, "max": 3}, "rate": {"min": 0.0, "max": 1.0}}}
-    seen, config = [], {"method": "random", "run_cap": 3, "parameters": {"model": model}}
+    config = {"method": "random", "run_cap": 3, "parameters": {"model": model}}
 
     def look():
         with wandb.init() as run:
-            seen.append({"model": dict(run.config.model)})
+            run.log({"seen": dict(run.config.model)})
 
-    sweep_id = local.sweep(config)
-    assert len(ran(look, sweep_id, count=2)) == 2
-    assert [run.config for run in ran(look, sweep_id)] == seen and len(seen) == 3
-    assert len({config["model"]["rate"] for config in seen}) == 3
+    runs = ran(look, config)
+    assert [run.config["model"] for run in runs] == [run.rows[0]["seen"] for run in runs]
+    assert len({run.config["model"]["rate"] for run in runs}) == 3
 
 
 def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again(monkeypatch):

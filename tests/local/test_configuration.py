@@ -68,15 +68,6 @@ def test_a_sweep_is_as_long_as_whatever_ends_it_first():
             local.n_runs(GRID, count=wrong)
 
 
-def test_nested_parameters_are_flattened_and_back():
-    nested = {"b": {"value": 2}, "a": {"value": 3}, "c": {"parameters": {"d": {"value": 4}}}}
-    sweep = configuration.read(
-        {"method": "grid", "parameters": {"z": {"value": 1}, "m": {"parameters": nested}}}
-    )
-    assert list(sweep.parameters) == [("m", "a"), ("m", "b"), ("m", "c", "d"), ("z",)]
-    assert list(sweep.grid) == [{"m": {"a": 3, "b": 2, "c": {"d": 4}}, "z": 1}]
-
-
 RANDOM = {"method": "random", "run_cap": 2, "parameters": {"a": {"min": 1, "max": 9}}}
 HYPERBAND = {"type": "hyperband", "min_iter": 1}
 ODDS = {"values": [1, 2], "probabilities": [0.5, 0.5]}  # no grid, as in W&B's engine
@@ -84,6 +75,10 @@ ODDS = {"values": [1, 2], "probabilities": [0.5, 0.5]}  # no grid, as in W&B's e
 
 def of(entry):
     return GRID | {"parameters": {"a": entry}}
+
+
+def stopped_by(**rules):
+    return GRID | {"early_terminate": {"type": "hyperband"} | rules}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +101,16 @@ def of(entry):
         (RANDOM | {"early_terminate": HYPERBAND}, ".*early_terminate needs a metric"),
         (RANDOM | {"method": "bayes"}, ".*method bayes needs a metric"),
         (of({"value": 1}) | {"method": "bayes"}, ".*nothing to search"),
+        (stopped_by(max_iter=9), "early_terminate: give either min_iter, or both max_iter and s"),
+        (stopped_by(min_iter=1, max_iter=27), "early_terminate: give either min_iter"),
+        (stopped_by(min_iter=0), "early_terminate.min_iter is 0: it should be greater"),
+        (stopped_by(min_iter=1.5), "early_terminate.min_iter is 1.5"),
+        (
+            stopped_by(min_iter=1, eta=1),
+            "early_terminate.eta is 1: .* greater than or equal to 1.1",
+        ),
+        (stopped_by(min_iter=1, strict="yes"), "early_terminate.strict is 'yes'"),
+        (stopped_by(max_iter=2, s=3, eta=3), ".*: max_iter is too small for a band"),
     ],
 )
 def test_a_sweep_that_cannot_be_run_is_refused_and_nothing_is_written(
