@@ -384,10 +384,8 @@ def test_agents_compare_runs_with_those_of_other_agents_that_still_go_on():
 
 
 def test_only_the_metric_counts_for_early_stopping_and_ended_runs_are_read_once(monkeypatch):
-    read, real = [], store._read
-    monkeypatch.setattr(
-        store, "_read", lambda path, kind: read.append(path.name) or real(path, kind)
-    )
+    read = mock.Mock(side_effect=store._read)
+    monkeypatch.setattr(store, "_read", read)
 
     def train():
         with wandb.init() as run:
@@ -396,7 +394,8 @@ def test_only_the_metric_counts_for_early_stopping_and_ended_runs_are_read_once(
                 run.log({"score": epoch - run.config.a if epoch > 17 else 0})
 
     assert states(ran(train, STOPPABLE, count=4)) == ["finished"] * 4  # equals up to the last band
-    assert all(read.count(f"{index:05}.json") <= 3 for index in range(4))
+    names = [call.args[0].name for call in read.call_args_list]
+    assert all(names.count(f"{index:05}.json") <= 3 for index in range(4))
 
 
 # --- random search and bayes ------------------------------------------------------------------------------
@@ -425,15 +424,14 @@ def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again
         with wandb.init() as run:
             seen.append(run.config.x)
             run.log({"loss": (run.config.x - 0.8) ** 2})
-            if len(seen) == 6:
+            if len(seen) == 10:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         local.agent(sweep_id, function=bowl, count=10)
     sweep = store.open_sweep(sweep_id)
-    record = sweep.records()[0]
-    store.save(sweep.folder, record | {"rows": [{"loss": -1}]})  # learned by another agent since
-    local.agent(sweep_id, function=bowl, count=1)
-    store.save(sweep.folder, record)
-    assert seen[5] == seen[6] == ran(bowl, sweep_id, count=4)[5].config["x"]
+    learned = sweep.records()[0] | {"rows": [{"loss": -1}]}  # by another agent since
+    store.save(sweep.folder, learned)
+    runs = ran(bowl, sweep_id, count=1)
+    assert seen[9] == seen[10] == runs[9].config["x"]
     assert len(set(seen)) == 10 and np.abs(np.array(seen[5:]) - 0.8).min() < 0.01

@@ -37,8 +37,8 @@ def test_every_quantile_is_a_finite_value(u):
 @pytest.mark.parametrize(
     "entry, centres",
     [
-        ({"values": ["x", "y", "z"]}, [1 / 6, 1 / 2, 5 / 6]),
-        ({"min": 1, "max": 4}, [1 / 8, 3 / 8, 5 / 8, 7 / 8]),
+        ({"values": ["x", "v1e5", "1e5x"]}, [1 / 6, 1 / 2, 5 / 6]),  # text that is no number
+        ({"min": np.int64(1), "max": np.int64(3)}, [1 / 6, 1 / 2, 5 / 6]),
         ({"values": ["x", "y"], "probabilities": [0.25, 0.75]}, [1 / 8, 5 / 8]),
     ],
 )
@@ -53,10 +53,6 @@ def test_rounded_probabilities_never_run_over():
     assert Parameter(**sixths).quantile(np.nextafter(1, 0)) == "f"
 
 
-def test_whole_bounds_of_numpy_are_whole_numbers():
-    assert list(Parameter(min=np.int64(2), max=np.int64(4)).choices()) == [2, 3, 4]
-
-
 @given(st.floats(-5, 5), st.floats(0.01, 9), st.floats(0.01, 3))
 def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
     entry = {"distribution": "q_uniform", "min": low, "max": low + width, "q": q}
@@ -69,7 +65,6 @@ def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
         (3, " is 3: give a dict with distribution, value, values"),
         ({}, ": give 'value', 'values', or both 'min' and 'max'"),
         ({"min": 0, "max": 1.0}, ": min 0 and max 1.0; write both with a point"),
-        ({"min": 0.0, "max": 1}, r": .*\(0\.0, 1\.0\), or both without"),
         ({"min": 2, "max": 1}, ": min 2 is not below max 1"),
         ({"min": "1e-5", "max": 1e-3}, ".min is '1e-5': give a number .* 1.0e-5"),
         ({"min": 1, "max": True}, ".max is True: give a number"),
@@ -95,7 +90,3 @@ def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
 def test_an_entry_that_describes_no_distribution_is_refused_by_name(entry, word):
     with pytest.raises(SweepError, match=rf"^parameters\.speed{word}"):
         read({"method": "random", "parameters": {"speed": entry}})
-
-
-def test_text_that_is_no_number_is_a_category():
-    assert Parameter(values=["adam", "v1e5x"]).choices() == ["adam", "v1e5x"]

@@ -1,8 +1,6 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from sudoku_sweep.local.hyperband import Hyperband
 
 ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
@@ -21,19 +19,6 @@ def test_runs_are_stopped_that_wandb_s_engine_stops():
         assert stopped == case["stopped"], case["rules"]
         n_running, n_stopped = n_running + len(case["running"]), n_stopped + len(stopped)
     assert 0.2 * n_running < n_stopped < 0.8 * n_running  # the engine was asked something
-
-
-@pytest.mark.parametrize(
-    "rules, bands",
-    [
-        ({"min_iter": 3}, [3, 9, 27]),
-        ({"min_iter": 2, "eta": 2}, [2, 4, 8, 16, 32]),
-        ({"max_iter": 27, "s": 2}, [3, 9]),
-        ({"max_iter": 27, "s": 5}, [1, 3, 9]),
-    ],
-)
-def test_bands_are_counts_of_loggings(rules, bands):
-    assert Hyperband(type="hyperband", **rules).bands(40) == bands
 
 
 def test_the_only_run_is_never_stopped_and_the_reason_names_the_numbers():
