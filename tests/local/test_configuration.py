@@ -1,6 +1,4 @@
-import contextlib
 import datetime
-import io
 import json
 import re
 
@@ -18,24 +16,15 @@ from sudoku_sweep.local.hyperband import Hyperband
 HUGE = {"a": {"min": 1, "max": 10**9}, "b": {"min": 0, "max": 10**9}, "c": {"values": [1, 2]}}
 
 
-def grid_of(parameters):
-    return local.grid({"method": "grid", "parameters": parameters})
-
-
-def test_a_grid_is_a_sequence_in_w_and_b_s_order():
-    grid = grid_of({"b": {"values": [2, 1]}, "a": {"values": [7, 8]}, "c": {"value": 0}})
-    points = [{"a": a, "b": b, "c": 0} for a in (7, 8) for b in (2, 1)]
-    assert list(grid) == points and len(grid) == 4 and grid[-1] == points[-1]
-    assert grid[1:3] == points[1:3] and points[2] in grid and {"a": 9} not in grid
-    with pytest.raises(IndexError):
-        grid[4]
-
-
-def test_a_huge_grid_is_never_listed():
-    grid = grid_of(HUGE)
+def test_a_grid_is_a_sequence_and_a_huge_one_is_never_listed():
+    grid = local.grid({"method": "grid", "parameters": HUGE})
+    first, second = {"a": 1, "b": 0, "c": 1}, {"a": 1, "b": 0, "c": 2}
     assert len(grid) == grid.size == 2 * 10**9 * (10**9 + 1)
     assert grid[2 * (10**9 + 1) * 10**8 + 5] == {"a": 10**8 + 1, "b": 2, "c": 2}
     assert grid[-1] == {"a": 10**9, "b": 10**9, "c": 2}
+    assert grid[:2] == [first, second] and second in grid
+    with pytest.raises(IndexError):
+        grid[grid.size]
 
 
 @pytest.mark.parametrize("method, bounds", [("grid", {}), ("random", {"run_cap": 3})])
@@ -68,22 +57,17 @@ def test_a_sweep_is_as_long_as_whatever_ends_it_first():
             local.n_runs(GRID, count=wrong)
 
 
-def test_nested_parameters_are_flattened_and_back():
-    nested = {"b": {"value": 2}, "a": {"value": 3}, "c": {"parameters": {"d": {"value": 4}}}}
-    sweep = configuration.read(
-        {"method": "grid", "parameters": {"z": {"value": 1}, "m": {"parameters": nested}}}
-    )
-    assert list(sweep.parameters) == [("m", "a"), ("m", "b"), ("m", "c", "d"), ("z",)]
-    assert list(sweep.grid) == [{"m": {"a": 3, "b": 2, "c": {"d": 4}}, "z": 1}]
-
-
 RANDOM = {"method": "random", "run_cap": 2, "parameters": {"a": {"min": 1, "max": 9}}}
-PROBABILITIES = {"values": [1, 2], "probabilities": [0.5, 0.5]}  # no grid, as in W&B's engine
 HYPERBAND = {"type": "hyperband", "min_iter": 1}
+ODDS = {"values": [1, 2], "probabilities": [0.5, 0.5]}  # no grid, as in W&B's engine
 
 
-def nested(entry):
-    return GRID | {"parameters": {"a": {"parameters": {"b": entry}}}}
+def of(entry):
+    return GRID | {"parameters": {"a": entry}}
+
+
+def stopped_by(**rules):
+    return GRID | {"early_terminate": {"type": "hyperband"} | rules}
 
 
 @pytest.mark.parametrize(
@@ -91,24 +75,31 @@ def nested(entry):
     [
         (None, "a sweep configuration is None: give a dict with method, parameters"),
         ({"method": "grid"}, "parameters: Field required"),
-        ({"parameters": {"a": {"value": 1}}}, "method: Field required"),
         (GRID | {"method": "hill-climbing"}, "method is 'hill.*'grid', 'random' or 'bayes'"),
         (GRID | {"parameters": {}}, "parameters: .*at least 1 item"),
-        (GRID | {"parameters": {"a": {"parameters": {"b": {"value": 1}}, "min": 1}}}, ".*beside"),
-        (GRID | {"parameters": {"a": {"min": 0.0, "max": 1.0}}}, ".* for a; .*method: random"),
-        (GRID | {"parameters": {"a": PROBABILITIES}}, ".* for a; .*method: random"),
-        (nested({"max": 1}), r"parameters\.a\.parameters\.b: give"),
+        (of({"parameters": {"b": {"value": 1}}, "min": 1}), ".*beside"),
+        (of({"min": 0.0, "max": 1.0}), ".* for a; .*method: random"),
+        (of(ODDS), ".* for a; .*method: random"),
+        (of({"parameters": {"b": {"max": 1}}}), r"parameters\.a\.parameters\.b: give"),
         (GRID | {"run_cap": 0}, "run_cap is 0"),
         (GRID | {"early_stop": {}}, "a sweep .*: there is no 'early_stop'; there are method"),
         (GRID | {"name": datetime.date(2026, 10, 1)}, "name is datetime.*a valid string"),
         (GRID | {"metric": "score"}, "metric is 'score': give a dict with name, goal"),
-        (GRID | {"metric": None}, "metric is None"),
         (GRID | {"metric": {"name": "a", "goal": "max"}}, "metric.goal .*'minimize' or 'maximize'"),
-        (GRID | {"metric": {"name": "a", "direction": "up"}}, "metric: there is no 'direction'"),
         (GRID | {"metric": {"name": "a", "target": "high"}}, "metric.target is 'high': give a num"),
         (RANDOM | {"early_terminate": HYPERBAND}, ".*early_terminate needs a metric"),
         (RANDOM | {"method": "bayes"}, ".*method bayes needs a metric"),
-        (GRID | {"method": "bayes", "parameters": {"a": {"value": 1}}}, ".*nothing to search"),
+        (of({"value": 1}) | {"method": "bayes"}, ".*nothing to search"),
+        (stopped_by(max_iter=9), "early_terminate: give either min_iter, or both max_iter and s"),
+        (stopped_by(min_iter=1, max_iter=27), "early_terminate: give either min_iter"),
+        (stopped_by(min_iter=0), "early_terminate.min_iter is 0: it should be greater"),
+        (stopped_by(min_iter=1.5), "early_terminate.min_iter is 1.5"),
+        (
+            stopped_by(min_iter=1, eta=1),
+            "early_terminate.eta is 1: .* greater than or equal to 1.1",
+        ),
+        (stopped_by(min_iter=1, strict="yes"), "early_terminate.strict is 'yes'"),
+        (stopped_by(max_iter=2, s=3, eta=3), ".*: max_iter is too small for a band"),
     ],
 )
 def test_a_sweep_that_cannot_be_run_is_refused_and_nothing_is_written(
@@ -130,35 +121,31 @@ anything = st.recursive(
 numbers = st.integers(-3, 40) | st.sampled_from([0.0, 0.5, 1.0, 1e-5, "1e-5", 10**400]) | scalars
 
 
-def some_of(model, kind, /, **others):
-    """Dicts with some keys of a model."""
-    kinds = dict.fromkeys(model.model_fields, kind) | others
-    return st.fixed_dictionaries({}, optional=kinds)
+def some_of(model, kind, needed=(), /, **others):
+    """Dicts with some keys of a model, and whatever stands there or should not."""
+    kinds = {name: others.get(name, kind) | anything for name in model.model_fields}
+    required = {name: kinds.pop(name) for name in needed}
+    return st.fixed_dictionaries(required, optional=kinds)
 
 
 entries = some_of(
     Parameter,
     numbers,
-    distribution=st.sampled_from([*DISTRIBUTIONS]) | scalars,
-    values=st.lists(scalars, max_size=4) | anything,
-    probabilities=st.lists(st.sampled_from([0, 0.25, 0.5, 1.0]), max_size=4) | anything,
-    parameters=anything,
+    distribution=st.sampled_from([*DISTRIBUTIONS]),
+    values=st.lists(scalars, max_size=4),
+    probabilities=st.lists(st.sampled_from([0, 0.25, 0.5, 1.0]), max_size=4),
 )
 ends = st.fixed_dictionaries({"min": numbers, "max": numbers})
-rules = some_of(Hyperband, numbers | anything, type=st.just("hyperband"))
-words = st.sampled_from(["score", "maximize", "best", 1])
-methods = st.sampled_from(["grid", "random", "bayes"])
 names = st.sampled_from(["a", "b.c"]) | st.text(max_size=4)
-parameters = st.dictionaries(names, entries | ends | anything, max_size=4) | anything
-optional = {
-    "metric": some_of(configuration.Metric, words) | anything,
-    "run_cap": st.integers(-1, 5) | anything,
-    "early_terminate": rules | anything,
-    "name": scalars,
-    "colour": anything,
-}
-required = {"method": methods | scalars, "parameters": parameters}
-configs = st.fixed_dictionaries(required, optional=optional)
+configs = some_of(
+    configuration.SweepConfiguration,
+    scalars,
+    ("method", "parameters"),
+    method=st.sampled_from(["grid", "random", "bayes"]),
+    parameters=st.dictionaries(names, entries | ends | anything, max_size=4),
+    metric=some_of(configuration.Metric, st.sampled_from(["score", "maximize", "best", 1])),
+    early_terminate=some_of(Hyperband, numbers, type=st.just("hyperband")),
+)
 NAMED = "parameters|method|metric|early_terminate|a sweep configuration"
 
 
@@ -168,16 +155,13 @@ NAMED = "parameters|method|metric|early_terminate|a sweep configuration"
 def test_any_configuration_is_taken_or_refused_in_words_that_name_the_place(in_tmp_path, config):
     try:
         size = local.n_runs(config)
-        with contextlib.redirect_stdout(io.StringIO()):
-            local.sweep(config)
+        local.sweep(config)
     except SweepError as refusal:
         assert re.search(NAMED, str(refusal)) and "Traceback" not in str(refusal)
         return
     sweep = configuration.read(config)
-    done = {"state": "finished", "rows": [], "summary": {"score": 0.25}}
-    done["point"] = [0.5] * len(sweep.searched)
     for number in range(min(size or 3, 3)):
-        point = search.propose(sweep, 7, number, [done] if sweep.method == "bayes" else [])
+        point = search.propose(sweep, 7, number, [])
         values = search.configuration(sweep, point)
         assert json.dumps(values) and yaml.safe_dump(values)
     assert len(local.configurations(config)) <= configuration.MANY

@@ -34,34 +34,23 @@ def test_every_quantile_is_a_finite_value(u):
         assert isinstance(value, str) or math.isfinite(value)
 
 
-@given(u=st.floats(0, 1, exclude_max=True), size=st.integers(1, 9))
-def test_a_bucket_s_centre_stands_for_the_same_value(u, size):
-    shares = np.arange(1, size + 1) / np.arange(1, size + 1).sum()
-    for entry in (
-        {"values": list(range(size))},
-        {"min": -3, "max": size},
-        {"values": list("abcdefghi")[:size], "probabilities": shares.tolist()},
-        {"min": 0.0, "max": 2.0},
-    ):
-        distribution = Parameter(**entry)
-        centre = distribution.bucket_centre(u)
-        assert distribution.quantile(centre) == distribution.quantile(u)
-        assert distribution.bucket_centre(centre) == pytest.approx(centre)
-
-
-def test_all_values_of_one_bucket_have_one_centre():
+@pytest.mark.parametrize(
+    "entry, centres",
+    [
+        ({"values": ["x", "v1e5", "1e5x"]}, [1 / 6, 1 / 2, 5 / 6]),  # text that is no number
+        ({"min": np.int64(1), "max": np.int64(3)}, [1 / 6, 1 / 2, 5 / 6]),
+        ({"values": ["x", "y"], "probabilities": [0.25, 0.75]}, [1 / 8, 5 / 8]),
+    ],
+)
+def test_all_quantiles_of_one_value_have_one_centre(entry, centres):
     us = (np.arange(1, 1000) / 1000).tolist()
-    for entry, n in (({"values": ["x", "y", "z"]}, 3), ({"min": 1, "max": 4}, 4)):
-        assert len(set(map(Parameter(**entry).bucket_centre, us))) == n
+    found = set(map(Parameter(**entry).bucket_centre, us))
+    assert sorted(found) == pytest.approx(centres)
 
 
 def test_rounded_probabilities_never_run_over():
     sixths = {"values": list("abcdef"), "probabilities": [1 / 6] * 6}
     assert Parameter(**sixths).quantile(np.nextafter(1, 0)) == "f"
-
-
-def test_whole_bounds_of_numpy_are_whole_numbers():
-    assert list(Parameter(min=np.int64(2), max=np.int64(4)).choices()) == [2, 3, 4]
 
 
 @given(st.floats(-5, 5), st.floats(0.01, 9), st.floats(0.01, 3))
@@ -75,9 +64,7 @@ def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
     [
         (3, " is 3: give a dict with distribution, value, values"),
         ({}, ": give 'value', 'values', or both 'min' and 'max'"),
-        ({"max": 1}, ": give .*both 'min' and 'max'"),
         ({"min": 0, "max": 1.0}, ": min 0 and max 1.0; write both with a point"),
-        ({"min": 0.0, "max": 1}, r": .*\(0\.0, 1\.0\), or both without"),
         ({"min": 2, "max": 1}, ": min 2 is not below max 1"),
         ({"min": "1e-5", "max": 1e-3}, ".min is '1e-5': give a number .* 1.0e-5"),
         ({"min": 1, "max": True}, ".max is True: give a number"),
@@ -90,23 +77,16 @@ def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
         ({"values": [1, 2], "probabilities": [1.0]}, ": give one probability per value"),
         ({"values": [1, 2], "probabilities": [1.5, -0.5]}, ".probabilities.1 is -0.5"),
         ({"values": [1, 2], "probabilities": [0.5, 0.6]}, ": .*together they are 1"),
-        ({"values": [1], "probabilities": "1"}, ".probabilities is '1': it should be a valid list"),
         ({"distribution": "zipf"}, ".distribution is 'zipf': it should be 'constant', 'cat"),
         ({"distribution": "int_uniform", "min": 0.5, "max": 3}, ": int_uniform .*whole numbers"),
         ({"distribution": "uniform", "min": 0}, ": uniform takes min, max, not min"),
         ({"distribution": "log_uniform_values", "min": 0, "max": 1}, ": .*numbers above 0"),
         ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 0}, ".q is 0: .*greater than 0"),
         ({"distribution": "normal", "sigma": -1}, ".sigma is -1: it should be greater"),
-        ({"distribution": "normal", "mean": 1}, ": there is no 'mean'; there are distribution"),
         ({"distribution": "log_uniform", "min": 16, "max": 1024}, ": .*natural logarithms"),
-        ({"distribution": "log_normal", "mu": 999}, ": log_normal has no finite values"),
         ({"distribution": "beta", "a": 0}, ".a is 0: it should be greater than 0"),
     ],
 )
 def test_an_entry_that_describes_no_distribution_is_refused_by_name(entry, word):
     with pytest.raises(SweepError, match=rf"^parameters\.speed{word}"):
         read({"method": "random", "parameters": {"speed": entry}})
-
-
-def test_text_that_is_no_number_is_a_category():
-    assert Parameter(values=["adam", "v1e5x"]).choices() == ["adam", "v1e5x"]
