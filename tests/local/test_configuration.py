@@ -84,6 +84,7 @@ def stopped_by(**rules):
         (GRID | {"run_cap": 0}, "run_cap is 0"),
         (GRID | {"early_stop": {}}, "a sweep .*: there is no 'early_stop'; there are method"),
         (GRID | {"name": datetime.date(2026, 10, 1)}, "name is datetime.*a valid string"),
+        (GRID | {"metric": None}, "metric is None"),
         (GRID | {"metric": "score"}, "metric is 'score': give a dict with name, goal"),
         (GRID | {"metric": {"name": "a", "goal": "max"}}, "metric.goal .*'minimize' or 'maximize'"),
         (GRID | {"metric": {"name": "a", "target": "high"}}, "metric.target is 'high': give a num"),
@@ -93,7 +94,6 @@ def stopped_by(**rules):
         (stopped_by(max_iter=9), "early_terminate: give either min_iter, or both max_iter and s"),
         (stopped_by(min_iter=1, max_iter=27), "early_terminate: give either min_iter"),
         (stopped_by(min_iter=0), "early_terminate.min_iter is 0: it should be greater"),
-        (stopped_by(min_iter=1.5), "early_terminate.min_iter is 1.5"),
         (
             stopped_by(min_iter=1, eta=1),
             "early_terminate.eta is 1: .* greater than or equal to 1.1",

@@ -69,6 +69,7 @@ def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
         ({"min": "1e-5", "max": 1e-3}, ".min is '1e-5': give a number .* 1.0e-5"),
         ({"min": 1, "max": True}, ".max is True: give a number"),
         ({"min": 0.0, "max": math.nan}, ".max is nan: give a number"),
+        ({"min": 0.0, "max": 10**400}, ".max is 1000.*: give a number"),
         ({"values": []}, ".values is .*at least 1 item"),
         ({"values": "abc"}, ".values is 'abc': it should be a valid list"),
         ({"values": [1e-4, "1e-5"]}, ".values.1 is '1e-5': .*not a number; in YAML"),
