@@ -58,15 +58,7 @@ def test_presets_are_chosen_by_argument_then_environment_and_quick_is_the_defaul
         sweeps.choose_preset("fast")
 
 
-@pytest.mark.parametrize(
-    "n, seconds, words",
-    [
-        (6, 15, "6 runs x 15 s"),
-        (240, 45, "3.0 h"),
-        (240, 10, "40 min"),
-        (5, 2, "10 s"),
-        (None, 10, "never ends"),
-    ],
-)
-def test_the_cost_line_is_in_units_that_one_can_picture(n, seconds, words):
-    assert words in sweeps.cost_line(n, seconds)
+def test_the_cost_line_is_in_units_that_one_can_picture():
+    assert "5 runs x 2 s" in sweeps.cost_line(5, 2) and "about 10 s" in sweeps.cost_line(5, 2)
+    assert "40 min" in sweeps.cost_line(240, 10) and "3.0 h" in sweeps.cost_line(240, 45)
+    assert "never ends" in sweeps.cost_line(None, 10)
