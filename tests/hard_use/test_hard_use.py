@@ -98,14 +98,15 @@ def test_agents_that_are_killed_lose_no_finished_run_and_finish_every_configurat
     rng = random.Random(0)
     sweep_id, kept, kills = local.sweep(grid(120)), {}, 0
     agents = [start(local.agent, sweep_id, log_a) for _ in range(6)]
-    while kills < 50:
-        time.sleep(rng.uniform(0.02, 0.6))
+    while kills < 50 and len(kept) < 120:
+        time.sleep(rng.uniform(0.02, 0.3))
         at = rng.randrange(len(agents))
         kills += kill(agents[at])
         agents[at] = start(local.agent, sweep_id, log_a)
         now = ended(sweep_id)  # reads every file of the sweep
         assert all(now[index].id == run_id for index, run_id in kept.items()), "a run was lost"
         kept = {index: run.id for index, run in now.items()}
+    assert kills >= 20  # on a fast machine the sweep may end before the fiftieth
     for agent in agents:
         agent.join()
     local.agent(sweep_id, log_a)  # what was being run when the last agent was killed
