@@ -7,5 +7,5 @@ from .agents import agent, import_runs, sweep
 from .backend import choose_backend
 from .configuration import configurations, grid, n_runs
 from .errors import SweepError
-from .recording import StoppedEarly
+from .stopping import StoppedEarly
 from .store import DONE, LocalRun, latest_sweep, runs, sweep_config

@@ -9,6 +9,7 @@ import itertools
 import math
 import os
 import secrets
+import threading
 import time
 from dataclasses import asdict
 
@@ -19,13 +20,18 @@ from ..files import write_atomically
 from . import search
 from .configuration import grid, n_runs, read
 from .errors import SweepError
-from .recording import session
+from .in_process import session
+from .program import is_named
 from .run import run_one
 from .store import DONE, locked, open_sweep, run_file, save, store, to_json
 
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
 # Whoever holds a lock for longer is running that configuration; ``runs`` takes much less.
 LOCK_SECONDS = 0.1
+
+_at_work = (
+    threading.Lock()
+)  # wandb has one set of settings in a process, so there is one agent at a time
 
 
 def sweep(sweep, entity=None, project=None, prior_runs=None):
@@ -96,47 +102,68 @@ def agent(
     forward_signals=False,
     term_timeout=None,
     max_consecutive_failed_runs=None,
+    retry_failed=False,
 ):
     """Run configurations of a sweep one after the other, as ``wandb.agent`` does.
 
     ``function`` takes no arguments and calls ``wandb.init()``, whose ``run.config`` is then the configuration.
-    A run that fails (``sys.exit()`` included) is recorded with its error, and the sweep goes on. Three
-    failures in the first minute end it, like W&B's agent; that agent's other limits are not copied. With
-    ``early_terminate``, ``run.log`` raises ``StoppedEarly`` in a run that is to be stopped.
+    Without one, the sweep's ``program`` or ``command`` is started for each run. ``wandb.init`` ignores ``id``,
+    ``project`` and ``entity`` in both, as in a sweep of W&B's. What wandb writes about the run is kept.
+
+    A run that fails is recorded with its error, and the sweep goes on. Three failures in the first minute end it,
+    like W&B's agent; that agent's other limits are not copied. With ``early_terminate``, ``run.log`` raises
+    ``StoppedEarly`` in a run that is to be stopped; a program is ended by SIGTERM.
 
     Before and after, wandb is shut down, so that it reads its settings anew: runs opened outside the agent with
-    ``reinit="create_new"`` must be finished before. Unlike W&B's server, nothing here keeps ``function`` from
-    filing a run under another project.
+    ``reinit="create_new"`` must be finished before.
 
     Parameters
     ----------
     sweep_id : str
         From ``sweep``; a sweep that was interrupted goes on.
-    function : callable
+    function : callable, optional
     entity, project, forward_signals, term_timeout : optional
-        Without effect, for the sake of the same signature: there is no account, and no child process.
+        Without effect, for the sake of the same signature.
     count : int, optional
         At most so many runs now; default: until the sweep is done. Other methods than grid need it, or a
         ``run_cap``.
     max_consecutive_failed_runs : int, optional
         Stop after so many failures in a row.
+    retry_failed : bool, optional
+        Run configurations again whose run has failed. Default: they are left out.
 
     Raises
     ------
     SweepError
-        No such sweep, no function, a sweep without an end, every run of this call failed, or the first one
-        that finished had not logged the sweep's metric.
+        No such sweep, nothing to run, a sweep without an end, another agent at work in this process, every run of
+        this call failed, or the first one that finished had not logged the sweep's metric.
     """
     sweep = open_sweep(sweep_id)
-    if not callable(function):
-        raise SweepError("give agent(sweep_id, function=...) the function that trains one run")
+    if not (callable(function) or (function is None and is_named(sweep.plan))):
+        raise SweepError(
+            f"sweep {sweep.id} names no program: give agent(sweep_id, function=...) the function that trains one run"
+        )
     if wandb.run is not None and not wandb.run.disabled:
         raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
     if n_runs(sweep.config, count) is None:
         raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
+    if not _at_work.acquire(blocking=False):
+        raise SweepError(
+            "an agent is at work in this process already: start the next one in another"
+        )
+    try:
+        _work(sweep, function, count, max_consecutive_failed_runs or math.inf, retry_failed)
+    finally:
+        _at_work.release()
+
+
+def _work(sweep, function, count, most_in_a_row, retry_failed):
     start, failures, checked = time.monotonic(), [], False
+    again = _failed(sweep) if retry_failed else ()
+    if not retry_failed:
+        _tell_failed(sweep)
     # closing: lets go of the last lock at once
-    with session(), contextlib.closing(_claims(sweep)) as claims:
+    with session(), contextlib.closing(_claims(sweep, again)) as claims:
         for record in itertools.islice(claims, count):
             failures.append(run_one(sweep, record, function))
             print(_progress_line(sweep, record), flush=True)
@@ -144,14 +171,27 @@ def agent(
                 _check_logged(sweep.plan.metric.name, record)
                 checked = True
             early = time.monotonic() - start < EARLY_SECONDS
-            if reason := _why_stop(failures, early, max_consecutive_failed_runs or math.inf):
+            if reason := _why_stop(failures, early, most_in_a_row):
                 print(f"stopping: {reason}")
                 break
     if not failures:
-        print(f"nothing left to run in sweep {sweep.id}; failed runs are not repeated")
+        print(f"nothing left to run in sweep {sweep.id}")
     elif all(failures):
         message = f"all {len(failures)} runs failed; the last one: {record['error']}"
         raise SweepError(message) from failures[-1]
+    elif any(failures):
+        _tell_failed(sweep)
+
+
+def _failed(sweep):
+    """The ids of the runs that have failed so far."""
+    return {record["id"] for record in sweep.records() if record["state"] == "failed"}
+
+
+def _tell_failed(sweep):
+    if failed := len(_failed(sweep)):
+        advice = "retry_failed=True (in a terminal: --retry-failed) runs them again"
+        print(f"left out: {failed} that failed; {advice}")
 
 
 def _why_stop(failures, early, most_in_a_row):
@@ -192,8 +232,11 @@ def _short(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _claims(sweep):
-    """Yield records of configurations that nobody ran or runs, each locked until the next one is asked for."""
+def _claims(sweep, again):
+    """Yield records of configurations to be run, each locked until the next one is asked for.
+
+    That is those that nobody ran or runs, and those whose last run is one of the ids ``again``.
+    """
     folder, size = sweep.folder, sweep.plan.n_runs
     for index in itertools.count() if size is None else range(size):
         if not (folder / "sweep.json").exists():
@@ -201,7 +244,7 @@ def _claims(sweep):
         path = run_file(folder, index)
         with contextlib.suppress(filelock.Timeout), locked(path, timeout=LOCK_SECONDS):
             before = sweep.record(path)
-            if before and before["state"] in DONE:
+            if before and before["state"] in DONE and before["id"] not in again:
                 continue
             # One agent at a time, so that each knows what the others try.
             with locked(folder / "sweep.json"):

@@ -1,0 +1,98 @@
+"""One run of a sweep that trains by calling a function, in this process."""
+
+import contextlib
+import os
+import sys
+import traceback
+
+import wandb
+from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError
+
+from .stopping import StoppedEarly, watching
+
+
+@contextlib.contextmanager
+def session():
+    """A while in which wandb's settings and hooks may be changed. Before and after, they are what they were."""
+    shut_down()
+    hooks = sys.exit, sys.excepthook  # wandb replaces them in each run, and never puts them back
+    try:
+        yield
+    finally:
+        shut_down()
+        sys.exit, sys.excepthook = hooks
+
+
+def shut_down():
+    """End wandb's background process, dead or alive; the next use of wandb starts a new one."""
+    with contextlib.suppress(Exception):  # that of a process which is gone already
+        wandb.teardown()
+    wandb.run = None  # a run that was left open cannot be finished any more
+
+
+def run(function, environment, stopper):
+    """Call ``function``, in which ``wandb.init()`` opens the run that an environment describes.
+
+    A run that it leaves open is closed. What it raises is printed, unless wandb has done so, and goes on.
+    """
+    settings = wandb.Settings()
+    settings.update_from_env_vars(environment)
+    # or wandb warns in each run that the environment, which is for child processes, has changed
+    wandb.setup(settings)._settings_environ = None
+    printed = []
+    try:
+        with _set_for_now(environment), contextlib.chdir("."):
+            with watching(environment["WANDB_RUN_ID"], stopper, printed):
+                function()
+            wandb.finish()
+    except BaseException as error:
+        asked_for = isinstance(error, StoppedEarly) or is_good_exit(error)
+        wandb.finish(exit_code=0 if asked_for else 1)
+        if not asked_for and not is_interrupt(error):
+            if error not in printed:
+                traceback.print_exc()
+            shut_down()  # wandb's background process may be what failed: the next run gets a new one
+        raise
+
+
+@contextlib.contextmanager
+def _set_for_now(environment):
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def is_good_exit(error):
+    """Whether it is ``sys.exit()`` or ``sys.exit(0)``: an end, and no failure."""
+    return isinstance(error, SystemExit) and not error.code
+
+
+def is_interrupt(error):
+    """Whether it is a Ctrl-C, or came from one."""
+    return any(isinstance(cause, KeyboardInterrupt) for cause in causes(error))
+
+
+def causes(error):
+    """An error, what it came from, and so on; only once each, for ``raise error from error`` makes a ring."""
+    found = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def lost_wandb(error):
+    """Whether wandb's background process is gone, which is no fault of a run's configuration."""
+    if isinstance(error, HandleAbandonedError | MailboxClosedError):
+        return True
+    # of another ConnectionError, the reader's own code may be the cause
+    frames = traceback.walk_tb(error.__traceback__)
+    names = [frame.f_globals.get("__name__", "") for frame, _ in frames]
+    return isinstance(error, ConnectionError) and any(name.startswith("wandb.") for name in names)
