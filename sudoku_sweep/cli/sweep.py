@@ -31,6 +31,7 @@ def add_commands(add):
     workers = "processes that share the work: one per core, or several per GPU (default 1)"
     flag("--workers", type=positive, default=1, help=workers)
     flag("--count", type=positive, help="at most so many runs per worker")
+    flag("--retry-failed", action="store_true", help="run those again that failed")
     scored = "score runs on so many, where the sweep does not say (default: all 2,000)"
     flag("--validation-boards", type=positive, help=scored)
     add_machine_flags(command)
@@ -49,10 +50,30 @@ def set_up_sweep(args):
     if args.resume:
         sweep_id = _resume(args.resume)
     else:
-        config = _read_sweep(args.file) if args.file else sweeps.choose_preset(args.preset).sweep()
-        sweeps.check_trainable(local.configurations(config))
-        sweep_id = local.sweep(config, project=config.get("project", sweeps.PROJECT))
+        preset = {"project": sweeps.PROJECT} | sweeps.choose_preset(args.preset).sweep()
+        config = _read_sweep(args.file) if args.file else preset
+        if _trains_sudoku(config):
+            sweeps.check_trainable(local.configurations(config))
+        sweep_id = local.sweep(config)
     print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
+
+
+def _trains_sudoku(config):
+    """Whether a sweep is for the Sudoku net, which is trained in this process; if not, it names its program.
+
+    Raises
+    ------
+    SweepError
+        It is neither: nothing else is taken for a sweep of the Sudoku net because its parameters are called alike.
+    """
+    if local.names_program(config):
+        return False
+    if config.get("project") != sweeps.PROJECT:
+        raise SweepError(
+            "the sweep names no program: add `program: your_script.py`, or run it in Python with "
+            f"local.agent(id, function=...). For the Sudoku net, add `project: {sweeps.PROJECT}`"
+        )
+    return True
 
 
 def _resume(path):
@@ -78,29 +99,31 @@ def _read_sweep(path):
 
 
 def run_agent(args):
-    """Train the runs of a local sweep that are still to do, the latest one's unless an id is given."""
-    sweep_id = args.sweep or local.latest_sweep()
-    local.sweep_config(sweep_id)  # refuses an unknown id before any worker starts
+    """Run what is still to do of a local sweep, the latest one's unless an id is given."""
+    sweep = local.open_sweep(args.sweep or local.latest_sweep())  # refused before any worker starts
+    sudoku = _trains_sudoku(sweep.config | {"project": sweep.project})
+    if not sudoku and (args.boards or args.device or args.validation_boards):
+        raise SweepError(
+            "--boards, --device, --validation-boards: not for a sweep with a program of its own"
+        )
     os.environ.setdefault("WANDB_SILENT", "true")  # else a dozen lines per run
     try:
         if args.workers > 1:
-            return _run_workers(sweep_id, args)
-        _train_runs(sweep_id, args)
+            return _run_workers(sweep.id, args)
+        function = _training(args) if sudoku else None
+        local.agent(sweep.id, function, count=args.count, retry_failed=args.retry_failed)
     except KeyboardInterrupt:
-        print(f"Go on with: python -m sudoku_sweep agent {sweep_id}", file=sys.stderr)
+        print(f"Go on with: python -m sudoku_sweep agent {sweep.id}", file=sys.stderr)
         raise
     return 0
 
 
-def _train_runs(sweep_id, args):
+def _training(args):
+    """The training function of the Sudoku net's sweeps."""
     device = chosen_device(args)
     boards, validation = data.training_boards(args.boards), data.load_split("validation")
     config = train.Config(validation_boards=args.validation_boards)
-
-    def train_run():
-        fit_logged(config, boards, validation, device)
-
-    local.agent(sweep_id, function=train_run, count=args.count)
+    return lambda: fit_logged(config, boards, validation, device)
 
 
 def _run_workers(sweep_id, args):
@@ -109,6 +132,7 @@ def _run_workers(sweep_id, args):
     for name in ("count", "boards", "validation_boards", "device", "threads"):
         if getattr(args, name) is not None:
             command.append(f"--{name.replace('_', '-')}={getattr(args, name)}")
+    command += ["--retry-failed"] * args.retry_failed
     # the job's own share of the machine, if somebody has set one
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = visible.split(",") if visible else list(map(str, range(torch.cuda.device_count())))

@@ -7,5 +7,6 @@ from .agents import agent, import_runs, sweep
 from .backend import choose_backend
 from .configuration import configurations, grid, n_runs
 from .errors import SweepError
+from .program import names_program
 from .stopping import StoppedEarly
-from .store import DONE, LocalRun, latest_sweep, runs, sweep_config
+from .store import DONE, LocalRun, latest_sweep, open_sweep, runs, sweep_config

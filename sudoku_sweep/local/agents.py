@@ -21,7 +21,7 @@ from . import search
 from .configuration import grid, n_runs, read
 from .errors import SweepError
 from .in_process import session
-from .program import is_named
+from .program import names_program
 from .run import run_one
 from .store import DONE, locked, open_sweep, run_file, save, store, to_json
 
@@ -139,7 +139,7 @@ def agent(
         this call failed, or the first one that finished had not logged the sweep's metric.
     """
     sweep = open_sweep(sweep_id)
-    if not (callable(function) or (function is None and is_named(sweep.plan))):
+    if not (callable(function) or (function is None and names_program(sweep.config))):
         raise SweepError(
             f"sweep {sweep.id} names no program: give agent(sweep_id, function=...) the function that trains one run"
         )

@@ -13,14 +13,22 @@ from .stopping import StoppedEarly, watching
 
 @contextlib.contextmanager
 def session():
-    """A while in which wandb's settings and hooks may be changed. Before and after, they are what they were."""
+    """A while in which wandb's settings, its environment and its hooks may be changed: they are put back."""
     shut_down()
-    hooks = sys.exit, sys.excepthook  # wandb replaces them in each run, and never puts them back
+    hooks = sys.exit, sys.excepthook  # wandb replaces them in each run
+    before = _wandb_environment()
     try:
         yield
     finally:
         shut_down()
         sys.exit, sys.excepthook = hooks
+        for name in _wandb_environment():
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _wandb_environment():
+    return {name: value for name, value in os.environ.items() if name.startswith("WANDB_")}
 
 
 def shut_down():
@@ -35,15 +43,16 @@ def run(function, environment, stopper):
 
     A run that it leaves open is closed. What it raises is printed, unless wandb has done so, and goes on.
     """
+    os.environ.update(environment)  # for child processes
     settings = wandb.Settings()
     settings.update_from_env_vars(environment)
-    # or wandb warns in each run that the environment, which is for child processes, has changed
+    # or wandb warns in each run that the environment has changed
     wandb.setup(settings)._settings_environ = None
     printed = []
     try:
-        with _set_for_now(environment), contextlib.chdir("."):
-            with watching(environment["WANDB_RUN_ID"], stopper, printed):
-                function()
+        # "." is put back, too: each run starts in the same folder
+        with contextlib.chdir("."), watching(environment["WANDB_RUN_ID"], stopper, printed):
+            function()
             wandb.finish()
     except BaseException as error:
         asked_for = isinstance(error, StoppedEarly) or is_good_exit(error)
@@ -53,20 +62,6 @@ def run(function, environment, stopper):
                 traceback.print_exc()
             shut_down()  # wandb's background process may be what failed: the next run gets a new one
         raise
-
-
-@contextlib.contextmanager
-def _set_for_now(environment):
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def is_good_exit(error):

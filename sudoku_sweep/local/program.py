@@ -1,6 +1,5 @@
 """One run of a sweep that names a program: a child process, started as ``wandb agent`` starts it."""
 
-import collections
 import json
 import os
 import signal
@@ -11,6 +10,7 @@ from pathlib import Path
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from . import wandb_file
+from .configuration import read
 from .errors import SweepError
 from .store import run_file
 
@@ -19,9 +19,10 @@ KILL_SECONDS = 30  # how long a process that was told to end may take for it, as
 SHOWN_LINES = 20  # of the output of a program that failed
 
 
-def is_named(plan):
+def names_program(config):
     """Whether a sweep configuration says what is to be run: a ``program``, or a ``command`` that needs none."""
-    return bool(plan.program) or bool(plan.command and "${program}" not in plan.command)
+    sweep = read(config)
+    return bool(sweep.program) or bool(sweep.command and "${program}" not in sweep.command)
 
 
 def command_line(plan, config, json_file):
@@ -74,9 +75,10 @@ def run(sweep, record, environment, stopper):
             raise SweepError(f"cannot start {' '.join(words)!r}: {error.strerror}") from error
         status = _wait(child, record["id"], stopper, Path(environment["WANDB_DIR"]))
     if status:
-        _show_end(log)
-        how = f"exit status {status}" if status > 0 else f"signal {signal.Signals(-status).name}"
-        raise SweepError(f"{' '.join(words)} ended with {how}")
+        how = f"exit status {status}" if status > 0 else signal.Signals(-status).name
+        lines = ["no output", *log.read_text("utf-8", errors="replace").splitlines()]
+        print(*lines[-SHOWN_LINES:], f"(all of it: {os.path.relpath(log)})", sep="\n", file=sys.stderr)
+        raise SweepError(f"{how}, {lines[-1]}")
 
 
 def _wait(child, run_id, stopper, folder):
@@ -102,9 +104,3 @@ def _wait(child, run_id, stopper, folder):
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         raise
-
-
-def _show_end(log):
-    with open(log, encoding="utf-8", errors="replace") as output:
-        lines = collections.deque(output, SHOWN_LINES)
-    print(f"the last lines of {os.path.relpath(log)}:", *lines, sep="\n  ", end="", file=sys.stderr)

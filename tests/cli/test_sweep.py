@@ -12,17 +12,18 @@ from sudoku_sweep.cli.main import main
 from sudoku_sweep.cli.train import commit
 
 SWEEP_YAML = Path(__file__).resolve().parents[2] / "sweep.yaml"
-SMALL = """
+SMALL = f"""
+project: {sweeps.PROJECT}
 method: grid
-metric: {name: val_accuracy, goal: maximize}
+metric: {{name: val_accuracy, goal: maximize}}
 parameters:
-  learning_rate: {values: [1.0e-3, 2.0e-3, 3.0e-3, 4.0e-3]}
-  embedding_dim: {value: 6}
-  attention_dim: {value: 6}
-  n_heads: {value: 3}
-  epochs: {value: 1}
-  batch_size: {value: 32}
-  steps_per_epoch: {value: 1}
+  learning_rate: {{values: [1.0e-3, 2.0e-3, 3.0e-3, 4.0e-3]}}
+  embedding_dim: {{value: 6}}
+  attention_dim: {{value: 6}}
+  n_heads: {{value: 3}}
+  epochs: {{value: 1}}
+  batch_size: {{value: 32}}
+  steps_per_epoch: {{value: 1}}
 """
 
 

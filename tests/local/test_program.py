@@ -1,0 +1,126 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from sudoku_sweep import local
+from sudoku_sweep.local import SweepError
+
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
+METRIC = {"name": "loss", "goal": "minimize"}
+TRAIN = """
+import wandb
+with wandb.init(config={"width": 8}) as run:
+    for epoch in range(3):
+        run.log({"loss": run.config.lr / (epoch + 1)}, step=10 * epoch)
+"""
+
+
+def sweep(text, parameters, **more):
+    """The id of a sweep by a program with this text."""
+    Path("train.py").write_text(text)
+    config = {"program": "train.py", "method": "grid", "metric": METRIC, "parameters": parameters}
+    return local.sweep(config | more)
+
+
+def test_each_run_is_a_child_process_whose_run_has_the_configuration_and_is_recorded():
+    sweep_id = sweep(TRAIN, {"lr": {"values": [0.5, 0.25]}}, project="mine")
+    local.agent(sweep_id)
+    runs = local.runs(sweep_id)
+    assert [(run.state, run.config) for run in runs] == [
+        ("finished", {"lr": lr, "width": 8}) for lr in (0.5, 0.25)
+    ]
+    rows = [{"_step": step, "loss": loss} for step, loss in ((0, 0.5), (10, 0.25), (20, 0.5 / 3))]
+    assert runs[0].rows == rows and runs[0].summary["loss"] == 0.5 / 3
+    assert "WANDB_RUN_ID" not in os.environ
+
+
+def test_a_program_can_read_its_configuration_from_a_file():
+    text = 'import json, sys\nprint(json.load(open(sys.argv[1]))["lr"] + 1)\nexit(1)'
+    command = ["${env}", "${interpreter}", "${program}", "${args_json_file}"]
+    sweep_id = sweep(text, {"lr": {"values": [1.5]}}, command=command)
+    with pytest.raises(SweepError, match=r"exit status 1, 2\.5"):
+        local.agent(sweep_id)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("print('hello')\nraise ValueError('too hot')", "exit status 1, ValueError: too hot"),
+        ("import os\nos.kill(os.getpid(), 9)", "SIGKILL, no output"),
+        ("print('done')", "it opened no W&B run in this folder: call wandb.init() in it"),
+        (f"{TRAIN}run.finish()\nexit(3)", "exit status 3, no output"),
+        ("import wandb\nwandb.init().finish(exit_code=2)", "was finished with exit code 2"),
+    ],
+)
+def test_the_output_of_a_program_that_fails_is_shown_and_the_sweep_goes_on(capfd, text, error):
+    fails = textwrap.indent(text, "    ")
+    text = f"import sys\nif sys.argv[1] == '--lr=2':\n{fails}\n    exit()\n{TRAIN}"
+    sweep_id = sweep(text, {"lr": {"values": [1, 2, 3]}})
+    local.agent(sweep_id)
+    runs = local.runs(sweep_id)
+    assert [run.state for run in runs] == ["finished", "failed", "finished"]
+    assert error in runs[1].error
+    shown = capfd.readouterr()
+    assert ("hello\n" in shown.err) == ("hello" in text) and error in shown.out
+
+
+def test_what_cannot_be_started_is_refused():
+    with pytest.raises(SweepError, match=r"cannot start 'nowhere train\.py': No such file"):
+        local.agent(sweep("", {"lr": {"value": 1}}, command=["nowhere", "${program}"]))
+    for command in (None, ["python", "${program}"]):
+        config = {"method": "grid", "parameters": {"lr": {"value": 1}}, "command": command}
+        with pytest.raises(SweepError, match="names no program: give agent"):
+            local.agent(local.sweep({name: one for name, one in config.items() if one}))
+
+
+@pytest.mark.slow
+def test_hopeless_programs_are_ended_as_wandb_s_agent_does_it(tmp_path):
+    text = """
+import time, wandb
+with wandb.init() as run:
+    for epoch in range(100 if run.config.lr > 1 else 4):
+        run.log({"loss": run.config.lr / (epoch + 1)})
+        time.sleep(0.5)
+"""
+    stop = {"early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 3}}
+    sweep_id = sweep(text, {"lr": {"values": [1, 3, 0.5]}}, **stop)
+    start = time.monotonic()
+    local.agent(sweep_id)
+    runs = local.runs(sweep_id)
+    assert [run.state for run in runs] == ["finished", "stopped", "finished"]
+    assert 2 <= len(runs[1].rows) < 30 and time.monotonic() - start < 40
+    assert "loss after logging it" in runs[1].error and runs[1].summary["loss"] < 3
+
+
+@pytest.mark.slow
+def test_an_interrupt_reaches_the_program_once_and_the_run_is_run_again(tmp_path):
+    text = """
+import time, wandb
+with wandb.init() as run:
+    run.log({"loss": 1})
+    open("started", "w").close()
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        with open("interrupted", "a") as file:
+            file.write("x")
+        raise
+"""
+    sweep_id = sweep(text, {"lr": {"values": [1, 3]}})
+    code = f"from sudoku_sweep import local; local.agent({sweep_id!r})"
+    agent = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    while not Path("started").exists():
+        time.sleep(0.1)
+    os.killpg(agent.pid, signal.SIGINT)  # as a terminal does it
+    agent.wait(60)
+    assert Path("interrupted").read_text() == "x"
+    assert [run.state for run in local.runs(sweep_id)] == ["killed"]
+    Path("train.py").write_text(TRAIN)
+    local.agent(sweep_id)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 2
