@@ -1,0 +1,217 @@
+import math
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import wandb
+
+from sudoku_sweep import local
+from sudoku_sweep.analysis import tables
+from sudoku_sweep.local import SweepError, wandb_file
+
+pytestmark = pytest.mark.usefixtures("in_tmp_path")
+SWEEP = {
+    "method": "grid",
+    "metric": {"name": "score", "goal": "maximize"},
+    "parameters": {"a": {"values": [1, 2]}},
+}
+
+
+def ran(function, **more):
+    """The runs of a new sweep after one call of ``agent``."""
+    sweep_id = local.sweep(SWEEP | more, project="mine")
+    local.agent(sweep_id, function)
+    return local.runs(sweep_id)
+
+
+@pytest.mark.parametrize("last", [{"step": 20}, {"commit": False}])
+def test_the_best_run_is_the_one_whose_last_row_is_best_however_it_was_logged(last):
+    def train():
+        with wandb.init() as run:
+            first, second = [(0.2, 0.9), (0.5, 0.6)][run.config.a - 1]
+            run.log({"score": first}, step=10)
+            run.log({"score": second}, **last)
+
+    runs = ran(train)
+    assert [run.summary["score"] for run in runs] == [0.9, 0.6]
+    assert tables.best_run(runs, "score").config["a"] == 1
+
+
+def log_in_child():
+    with wandb.init() as run:
+        run.log({"score": run.config.a})
+
+
+def log_inherited(run, a):
+    run.log({"score": a})  # wandb keeps no config in a fork
+
+
+def spawned():
+    child = multiprocessing.get_context("spawn").Process(target=log_in_child)
+    child.start()
+    child.join()
+
+
+def started():
+    code = "import wandb; run = wandb.init(); run.log({'score': run.config.a}); run.finish()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def forked():
+    with wandb.init() as run:
+        child = multiprocessing.get_context("fork").Process(
+            target=log_inherited, args=(run, run.config.a)
+        )
+        child.start()
+        child.join()
+
+
+@pytest.mark.parametrize("train", [spawned, started, forked])
+def test_what_a_child_process_logs_is_recorded(train):
+    runs = ran(train)
+    assert [(run.state, run.config, run.summary["score"]) for run in runs] == [
+        ("finished", {"a": 1}, 1),
+        ("finished", {"a": 2}, 2),
+    ]
+
+
+def test_the_sweep_decides_about_id_project_and_entity_as_with_wandb_s_agent():
+    seen = []
+
+    def train():
+        with wandb.init(id="my-id", project="elsewhere", entity="somebody") as run:
+            seen.append((run.id, run.project, run.entity))
+            run.log({"score": 1})
+
+    runs = ran(train)
+    assert seen == [(run.id, "mine", "") for run in runs]
+
+
+def test_the_exit_code_decides_about_a_run_and_a_good_exit_is_none_that_failed():
+    ends = iter(
+        [lambda run: run.finish(exit_code=1), lambda run: sys.exit(), lambda run: sys.exit(0)]
+    )
+
+    def train():
+        with wandb.init() as run:
+            run.log({"score": 1})
+            next(ends)(run)
+
+    runs = ran(train, parameters={"a": {"values": [1, 2, 3]}})
+    assert [run.state for run in runs] == ["failed", "finished", "finished"]
+    assert runs[0].error == "its W&B run was finished with exit code 1"
+
+
+def test_of_several_runs_in_one_call_the_last_one_is_recorded():
+    def folds():
+        for fold in (1, 2, 3):
+            with wandb.init(config={"fold": fold}) as run:
+                run.log({"score": 10 * fold + run.config.a})
+
+    runs = ran(folds)
+    assert [run.config for run in runs] == [{"a": 1, "fold": 3}, {"a": 2, "fold": 3}]
+    assert [[row["score"] for row in run.rows] for run in runs] == [[31], [32]]
+
+
+def test_a_run_with_a_folder_of_its_own_is_found_below_the_current_one():
+    def train():
+        with wandb.init(dir=Path("logs").absolute()) as run:
+            run.log({"score": 1})
+
+    Path("logs").mkdir()
+    assert [run.summary["score"] for run in ran(train)] == [1, 1]
+
+
+def test_not_a_number_stays_one():
+    def train():
+        with wandb.init() as run:
+            run.log({"score": 1, "gap": math.nan})
+
+    (run,) = ran(train, parameters={"a": {"value": math.nan}, "b": {"value": {"c": math.nan}}})
+    assert math.isnan(run.config["a"]) and math.isnan(run.config["b"]["c"])
+    assert math.isnan(run.rows[0]["gap"]) and math.isnan(run.summary["gap"])
+
+
+def test_a_second_agent_in_the_same_process_is_refused_at_once():
+    refusals = []
+
+    def start_another():
+        try:
+            local.agent(local.sweep(SWEEP), log_in_child)
+        except SweepError as error:
+            refusals.append(str(error))
+
+    def train():
+        start_another()
+        thread = threading.Thread(target=start_another)
+        thread.start()
+        thread.join()
+        log_in_child()
+
+    assert [run.state for run in ran(train)] == ["finished"] * 2
+    assert len(refusals) == 4 and all("an agent is at work" in text for text in refusals)
+    assert len(ran(log_in_child)) == 2  # it is free again
+
+
+def test_after_the_agent_all_is_as_before(monkeypatch):
+    monkeypatch.setenv("WANDB_DIR", ".")
+    Path("elsewhere").mkdir()
+
+    def train():
+        os.chdir("elsewhere")
+        os.environ["WANDB_NOTES"] = "mine"
+        log_in_child()
+
+    def state():
+        environment = {name: os.environ[name] for name in os.environ if name.startswith("WANDB")}
+        return sys.exit, sys.excepthook, os.getcwd(), environment, wandb.Run.log, wandb.Run.__exit__
+
+    before = state()
+    assert len(ran(train)) == 2
+    assert state() == before
+
+
+def test_failed_runs_are_run_again_when_asked_for_and_never_in_silence(capsys):
+    healthy = []
+
+    def train():
+        with wandb.init() as run:
+            if run.config.a == 2 and not healthy:
+                raise NameError("typo")
+            run.log({"score": 1})
+
+    sweep_id = local.sweep(SWEEP)
+    local.agent(sweep_id, train)
+    told = "left out: 1 that failed; retry_failed=True (in a terminal: --retry-failed)"
+    assert capsys.readouterr().out.count(told) == 1
+    healthy.append(True)
+    local.agent(sweep_id, train)
+    out = capsys.readouterr().out
+    assert out.count(told) == 1 and "nothing left to run" in out
+    local.agent(sweep_id, train, retry_failed=True)
+    assert "run 2/2 finished" in capsys.readouterr().out
+    local.agent(sweep_id, train, retry_failed=True)
+    assert "that failed" not in capsys.readouterr().out
+    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 2
+
+
+def test_of_a_file_that_ends_anywhere_what_is_whole_is_read(tmp_path):
+    def train():
+        with wandb.init(config={"words": ["x" * 100] * 700}) as run:  # longer than two blocks
+            for step in range(3):
+                run.log({"score": step})
+
+    (run, _) = ran(train)
+    content = wandb_file.find(tmp_path, run.id).read_bytes()
+    n_rows = []
+    for length in (*range(0, 200), *range(len(content) - 2000, len(content) + 1)):
+        (tmp_path / "cut").write_bytes(content[:length])
+        written = wandb_file.read(tmp_path / "cut")
+        n_rows.append(len(written.rows))
+        assert written.exit_code is None or length == len(content)
+    assert sorted(set(n_rows)) == [0, 1, 2, 3] and n_rows == sorted(n_rows)
+    assert len(written.config["words"]) == 700 and written.exit_code == 0
