@@ -17,7 +17,7 @@ import wandb
 
 from ..files import write_atomically
 from . import search
-from .configuration import grid, n_runs, read
+from .configuration import grid, n_runs, read, remarks
 from .errors import SweepError
 from .recording import session
 from .run import run_one
@@ -57,6 +57,8 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
     write_atomically(folder / "sweep.json", to_json(content))
     length = f"{plan.n_runs:,} runs" if plan.n_runs else "no limit"
     print(f"Local sweep {sweep_id}: {plan.method}, {length}, kept in {os.path.relpath(folder)}")
+    for line in remarks(plan):
+        print(f"note: {line}")
     return sweep_id
 
 
