@@ -40,7 +40,11 @@ GRIDS = [
         "steps": {"distribution": "q_uniform", "min": 0, "max": 1, "q": 0.25},
         "n": {"min": 3, "max": 5},
     },
-    {"twice": {"values": [1, 1.0, 2, "1", True, 2]}, "b": {"values": [None, [1, 2]]}},
+    {
+        "twice": {"values": [1, 1.0, 2, "1", True, 2]},
+        "b": {"values": [None, [1, 2]]},
+        "dicts": {"values": [{"x": 1, "y": {"u": 1, "v": 2}}, {"y": {"v": 2, "u": 1}, "x": 1}]},
+    },
 ]
 ENDS = {"min": 0.5, "max": 4.0}
 BELL = {"mu": 0.7, "sigma": 0.4}
@@ -49,7 +53,7 @@ ENTRIES = [
     {"values": [10, 20, 30]},
     {"values": ["a", "b", "c"], "probabilities": [0.2, 0.5, 0.3]},
     {"min": 3, "max": 8},
-    {"min": -1.0, "max": 3.0},
+    *({"min": low, "max": high} for low, high in ((-1.0, 3.0), (1, 2.5), (0.0, 1))),
     {"distribution": "uniform", "min": 0, "max": 1},
     *({"distribution": kind, **ENDS} for kind in ("log_uniform", "inv_log_uniform")),
     *({"distribution": f"{kind}log_uniform_values", **ENDS} for kind in ("", "inv_")),
@@ -60,6 +64,7 @@ ENTRIES = [
     ),
     *({"distribution": f"{kind}normal", **BELL} for kind in ("", "log_")),
     *({"distribution": f"q_{kind}normal", **BELL, "q": 0.25} for kind in ("", "log_")),
+    *({"distribution": f"{kind}log_normal", "sigma": 200} for kind in ("", "q_")),
     *({"distribution": kind} for kind in ("normal", "log_normal", "q_normal", "q_log_normal")),
     {"distribution": "beta", "a": 2, "b": 5},
     {"distribution": "q_beta", "a": 2, "b": 5, "q": 0.1},
@@ -76,6 +81,8 @@ RULES = [
     {"max_iter": 27, "s": 3, "eta": 3, "strict": True},
     {"max_iter": 20, "s": 9, "eta": 2, "strict": False},
     {"max_iter": 10, "s": 2, "eta": 2.5},
+    {"min_iter": 2, "s": 1},
+    {"min_iter": 5, "max_iter": 27, "s": 2},
 ]
 
 

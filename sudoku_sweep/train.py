@@ -77,7 +77,8 @@ def _in_words(error):
     if error["type"] == "extra_forbidden":
         return f"no hyperparameter {name}; there are {', '.join(Config.model_fields)}"
     if isinstance(value, str):
-        return f"{name}={value!r} is a string, not a number; in YAML write 1.0e-5, because 1e-5 is read as text"
+        advice = "write it without quotes in Python, and 1.0e-5 in YAML, which reads 1e-5 as text"
+        return f"{name}={value!r} is text, not a number; {advice}"
     return f"{name}={value!r}: {error['msg'].replace('Input should', 'it should')}"
 
 

@@ -22,6 +22,11 @@ RATE = {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}
             {"attention_dim": {"values": [9, 10]}, "n_heads": {"values": [3]}},
             "1 of 2 configurations cannot be trained: .* multiple of n_heads",
         ),
+        (
+            "grid",
+            {"learning_rate": {"values": [1e-3, "1e-5"]}},
+            "1 of 2 .*='1e-5' is text, .* without quotes in Python, and 1.0e-5 in YAML",
+        ),
         ("grid", {"dropout": {"value": 0.1}}, "no hyperparameter dropout"),
         ("random", {"epochs": {"min": 0, "max": 5}}, "cannot be trained: epochs=0"),
         ("random", {"learning_rate": RATE | {"min": -1.0, "distribution": "uniform"}}, "=-1.0"),

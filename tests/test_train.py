@@ -180,7 +180,7 @@ def test_an_interrupted_run_keeps_what_it_has(few):
         (dict(epochs=2**62), "epochs=4611686018427387904: it should be .* 1000000"),
         (dict(n_heads=0), "n_heads=0"),
         (dict(n_loops=True), "n_loops=True"),
-        (dict(steps_per_epoch="5"), "steps_per_epoch='5' is a string"),
+        (dict(steps_per_epoch="5"), "steps_per_epoch='5' is text"),
         (dict(validation_boards=0), "validation_boards=0"),
         (dict(learning_rate="1e-5"), r"1\.0e-5"),
         (dict(learning_rate=-1.0), "learning_rate=-1.0"),

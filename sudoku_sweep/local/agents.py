@@ -18,7 +18,7 @@ import wandb
 
 from ..files import write_atomically
 from . import search
-from .configuration import grid, n_runs, read
+from .configuration import grid, n_runs, read, remarks
 from .errors import SweepError
 from .in_process import session
 from .program import names_program
@@ -63,6 +63,8 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
     write_atomically(folder / "sweep.json", to_json(content))
     length = f"{plan.n_runs:,} runs" if plan.n_runs else "no limit"
     print(f"Local sweep {sweep_id}: {plan.method}, {length}, kept in {os.path.relpath(folder)}")
+    for line in remarks(plan):
+        print(f"note: {line}")
     return sweep_id
 
 

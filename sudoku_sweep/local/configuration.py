@@ -2,16 +2,19 @@
 
 import math
 import random
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from .distributions import LazySequence, Parameter
 from .errors import SweepError
 from .hyperband import Hyperband
-from .validation import Model, Number
+from .validation import Json, Model, Number, Whole, as_json
 
 MANY = 100_000  # configurations that are checked before a sweep starts
+NUMBER_AS_TEXT = re.compile(r'"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+"')  # in JSON
+LARGE_EXPONENT = 25  # of e, which gives 7e10: whoever writes more means a value
 
 
 def flatten(parameters, above=()):
@@ -57,6 +60,7 @@ class Metric(Model):
     goal: Literal["minimize", "maximize"] = "minimize"
     target: Number = None
     impute: Literal["worst", "best", "latest"] = "worst"
+    impute_while_running: Json = None  # for W&B's server: here a run counts when it has ended
 
 
 class SweepConfiguration(Model):
@@ -68,14 +72,17 @@ class SweepConfiguration(Model):
     method: Literal["grid", "random", "bayes"]
     parameters: Annotated[dict[str, Parameter], Field(min_length=1), AfterValidator(flatten)]
     metric: Metric = None
-    run_cap: int = Field(None, ge=1)
+    run_cap: Whole = Field(None, ge=1)
     early_terminate: Hyperband = None
-    name: str = ""
-    description: str = ""
+    name: str | None = ""
+    description: str | None = ""
     project: str = "uncategorized"
-    entity: Any = None  # this and the rest: for `wandb sweep`
-    program: Any = None
-    command: Any = None
+    entity: Json = None  # this and the rest: for `wandb sweep`
+    program: Json = None
+    command: Json = None
+    controller: dict[Literal["type"], Literal["local", "cloud"]] = None
+    apiVersion: Json = None  # noqa: N815  (W&B's name)
+    kind: Json = None
 
     @model_validator(mode="after")
     def _fits_together(self):
@@ -125,6 +132,22 @@ def read(config):
     given = "" if isinstance(first["input"], dict) else f" is {first['input']!r}"
     reason = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
     raise SweepError(f"{place}{given}: {reason}")
+
+
+def remarks(sweep):
+    """Yield a line on what is taken as it is written, as W&B does, though something else may be meant."""
+    named = [(".".join(path), one) for path, one in sweep.parameters.items()]
+    texts = {name: NUMBER_AS_TEXT.search(as_json(one.values or one.value)) for name, one in named}
+    if any(texts.values()):
+        listed = ", ".join(f"{name} {found.group()}" for name, found in texts.items() if found)
+        advice = "for a number write 1.0e-5 in YAML, 1e-5 without quotes in Python"
+        yield f"runs get text, not a number, for {listed}; {advice}"
+    for name, one in named:
+        exponents = one.distribution.endswith("log_uniform") and one.min >= 0
+        if exponents and (one.max <= 1 or one.max > LARGE_EXPONENT or 0 < one.min < 0.1):
+            what = f"{name} goes from {one.quantile(0):.4g} to {one.quantile(1):.4g}"
+            advice = f"for {one.min:g} to {one.max:g} write {one.distribution}_values"
+            yield f"{what}, for its min and max are exponents of e; {advice}"
 
 
 def grid(config):

@@ -6,18 +6,17 @@ Source: docs.wandb.ai, "Sweep configuration options"; held against W&B's own eng
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Field, model_validator
 
-from .validation import Model, Number
+from .validation import Json, Model, Number, as_json, whole
 
 TINY = 1e-12  # instead of quantile 0, which is minus infinity for a normal distribution
-NUMBER_AS_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
+LARGEST = 700  # exponent of e: from 710 on W&B's engine draws infinity, which no training can use
 
 
 def _uniform(p, u):
@@ -53,7 +52,7 @@ DISTRIBUTIONS = {  # which arguments each takes, and the quantile function of a 
     "inv_log_uniform": (ENDS, lambda p, u: math.exp(-_uniform(p, 1 - u))),
     "inv_log_uniform_values": (ENDS, _log_uniform_values),  # as W&B's engine has it
     "normal": (("mu", "sigma"), _normal),
-    "log_normal": (("mu", "sigma"), lambda p, u: math.exp(_normal(p, u))),
+    "log_normal": (("mu", "sigma"), lambda p, u: math.exp(min(_normal(p, u), LARGEST))),
     "beta": (("a", "b"), _beta),
 }
 for _kind in ("uniform", "log_uniform", "log_uniform_values", "normal", "log_normal", "beta"):
@@ -61,13 +60,6 @@ for _kind in ("uniform", "log_uniform", "log_uniform_values", "normal", "log_nor
     DISTRIBUTIONS[f"q_{_kind}"] = ((*_takes, "q"), _quantile)  # rounded to multiples of q
 
 
-def _value(value):
-    if isinstance(value, str) and NUMBER_AS_TEXT.fullmatch(value):
-        raise ValueError(f"{value!r} is text, not a number; in YAML, write a point, as in 1.0e-5")
-    return value
-
-
-Value = Annotated[Any, PlainValidator(_value)]
 Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
 
@@ -76,8 +68,8 @@ class Parameter(Model):
     """One parameter: where its values come from. Or, with ``parameters``, several that are nested in it."""
 
     distribution: Literal[*DISTRIBUTIONS] = None
-    value: Value = None
-    values: list[Value] = Field(None, min_length=1, strict=False)  # a tuple will do
+    value: Json = None
+    values: list[Json] = Field(None, min_length=1, strict=False)  # a tuple will do
     probabilities: list[NotNegative] = None
     min: Number = None
     max: Number = None
@@ -110,11 +102,8 @@ class Parameter(Model):
             return "categorical_w_probabilities" if "probabilities" in given else "categorical"
         if not {"min", "max"} <= given:
             raise ValueError("give 'value', 'values', or both 'min' and 'max'")
-        whole = [isinstance(end, Integral) for end in (self.min, self.max)]
-        if any(whole) and not all(whole):
-            ends = f"min {self.min} and max {self.max}"
-            raise ValueError(f"{ends}; write both with a point (0.0, 1.0), or both without")
-        return "int_uniform" if all(whole) else "uniform"
+        both_whole = isinstance(self.min, Integral) and isinstance(self.max, Integral)
+        return "int_uniform" if both_whole else "uniform"
 
     def _check_values(self):
         kind = self.distribution
@@ -167,7 +156,7 @@ class Parameter(Model):
     def choices(self):
         """The values in a grid, each once, in order: a sequence. None for what a grid cannot list, as in W&B's."""
         if self.distribution == "categorical":
-            return list({repr(as_wandb_compares(value)): value for value in self.values}.values())
+            return list({as_json(whole(value)): value for value in self.values}.values())
         if self.distribution == "q_uniform":  # without the upper end
             step = (self.min + self.q) - self.min  # what np.arange gives, number by number
             size = math.ceil((self.max - self.min) / self.q)
@@ -179,11 +168,6 @@ class Parameter(Model):
         if self.min is not None:
             return [self.quantile(0), self.quantile(1)]
         return self.listed or []
-
-
-def as_wandb_compares(value):
-    """W&B takes 3 and 3.0 for the same value of a grid."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class LazySequence(Sequence):

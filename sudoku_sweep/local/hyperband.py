@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .validation import Model, Number
+from .validation import Model, Number, Whole
 
-Count = Annotated[int, Field(ge=1, le=10**9)]  # beyond all use
+Count = Annotated[Whole, Field(ge=1, le=10**9)]  # beyond all use
 
 
 class Hyperband(Model):
@@ -28,9 +28,9 @@ class Hyperband(Model):
 
     @model_validator(mode="after")
     def _has_bands(self):
-        given = {"min_iter", "max_iter", "s"} & self.model_fields_set
-        if given not in ({"min_iter"}, {"max_iter", "s"}):
-            raise ValueError("give either min_iter, or both max_iter and s")
+        # as in W&B's engine, max_iter with s goes before min_iter, and s means nothing beside min_iter
+        if not (self.s if self.max_iter else self.min_iter):
+            raise ValueError("give min_iter alone, or max_iter and s")
         if self.max_iter and not self.bands(self.max_iter):
             raise ValueError("max_iter is too small for a band; raise it or lower eta")
         return self

@@ -59,9 +59,9 @@ def logged(name, rows):
 
 
 def losses(metric, record):
-    """All values of the metric that a run has shown, its summary's included, turned so that less is better."""
+    """All values of the metric that a run has shown, its summary's first, turned so that less is better."""
     sign = -1 if metric.goal == "maximize" else 1
-    return [sign * value for value in logged(metric.name, [*record["rows"], record["summary"]])]
+    return [sign * value for value in logged(metric.name, [record["summary"], *record["rows"]])]
 
 
 def objectives(metric, records):

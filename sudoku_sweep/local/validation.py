@@ -1,10 +1,13 @@
 """What the parts of a sweep configuration are checked by: pydantic, with kinds of its own for numbers."""
 
+import json
 import math
 from numbers import Real
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
+
+LAUNCH = ("job", "image_uri", "scheduler", "metrics")
 
 
 class Model(BaseModel):
@@ -20,7 +23,8 @@ class Model(BaseModel):
             raise ValueError(f"give a dict with {known}")
         for name in content:
             if name not in cls.model_fields:
-                raise ValueError(f"there is no {name!r}; there are {known}")
+                where = " here, only on W&B's server (Launch)" if name in LAUNCH else ""
+                raise ValueError(f"there is no {name!r}{where}; there are {known}")
         return content
 
 
@@ -39,3 +43,27 @@ def _number(value):
 
 
 Number = Annotated[Any, PlainValidator(_number)]  # Python's or numpy's, kept as it is
+
+
+def whole(value):
+    """W&B takes 3.0 for the whole number 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(whole)]
+
+
+def as_json(value):
+    """A value as JSON, the same for dicts that differ only in the order of their keys; numbers may be numpy's."""
+    return json.dumps(value, sort_keys=True, default=lambda number: number.item())
+
+
+def _json(value):
+    try:
+        as_json(value)
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError("no JSON; give a class by its name, a date in quotes") from None
+    return value
+
+
+Json = Annotated[Any, PlainValidator(_json)]  # what can be kept in a file

@@ -82,6 +82,15 @@ def stopped_by(**rules):
         (of(ODDS), ".* for a; .*method: random"),
         (of({"parameters": {"b": {"max": 1}}}), r"parameters\.a\.parameters\.b: give"),
         (GRID | {"run_cap": 0}, "run_cap is 0"),
+        (GRID | {"run_cap": 5.5}, "run_cap is 5.5: it should be a valid integer"),
+        (
+            GRID | {"controller": {"type": "mine"}},
+            "controller.type is 'mine': .*'local' or 'cloud'",
+        ),
+        *(
+            (GRID | {name: []}, f"a sweep .*: there is no '{name}' here, only on W&B's server")
+            for name in ("job", "image_uri", "scheduler", "metrics")
+        ),
         (GRID | {"early_stop": {}}, "a sweep .*: there is no 'early_stop'; there are method"),
         (GRID | {"name": datetime.date(2026, 10, 1)}, "name is datetime.*a valid string"),
         (GRID | {"metric": None}, "metric is None"),
@@ -91,8 +100,8 @@ def stopped_by(**rules):
         (RANDOM | {"early_terminate": HYPERBAND}, ".*early_terminate needs a metric"),
         (RANDOM | {"method": "bayes"}, ".*method bayes needs a metric"),
         (of({"value": 1}) | {"method": "bayes"}, ".*nothing to search"),
-        (stopped_by(max_iter=9), "early_terminate: give either min_iter, or both max_iter and s"),
-        (stopped_by(min_iter=1, max_iter=27), "early_terminate: give either min_iter"),
+        (stopped_by(max_iter=9), "early_terminate: give min_iter alone, or max_iter and s"),
+        (stopped_by(min_iter=1, max_iter=27), "early_terminate: give min_iter alone"),
         (stopped_by(min_iter=0), "early_terminate.min_iter is 0: it should be greater"),
         (
             stopped_by(min_iter=1, eta=1),
@@ -108,6 +117,47 @@ def test_a_sweep_that_cannot_be_run_is_refused_and_nothing_is_written(
     with pytest.raises(SweepError, match=f"^{word}"):
         local.sweep(config)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"controller": {"type": "local"}, "apiVersion": "1.0", "kind": "sweep"},
+        {"metric": {"name": "score", "impute_while_running": "latest"}, "description": None},
+        {"run_cap": 5.0},
+        stopped_by(min_iter=3.0, s=2),
+        stopped_by(min_iter=5, max_iter=27, s=2),
+    ],
+)
+def test_what_wandb_takes_and_means_little_here_is_taken(more):
+    assert local.n_runs(GRID | more) == more.get("run_cap", 6)
+
+
+def exponents(kind, low, high):
+    return {"distribution": f"{kind}log_uniform", "min": low, "max": high}
+
+
+TEXT = "note: runs get text, not a number, for {}; for a number write 1.0e-5 in YAML, 1e-5 without"
+
+
+@pytest.mark.parametrize(
+    "entry, said",
+    [
+        ({"values": [1e-4, "1e-5", "2e-5"]}, TEXT.format('a "1e-5"')),
+        ({"parameters": {"b": {"value": "3E4"}}}, TEXT.format('a.b "3E4"')),
+        (exponents("", 1e-5, 0.1), "note: a goes from 1 to 1.105, .*for 1e-05 to 0.1 write log_un"),
+        (exponents("", 1e-4, 10), "note: a goes from 1 to 2.203e.04, .* exponents of e"),
+        (exponents("q_", 16, 128), "note: a goes from 8.886e.06 .*write q_log_uniform_values"),
+        (exponents("inv_", 0, 1), "note: a goes from 0.3679 to 1, .*write inv_log_uniform_values"),
+        *((entry, None) for entry in (exponents("", -9, -2), exponents("q_", 2.7, 5.5))),
+        ({"distribution": "log_uniform_values", "min": 1e-5, "max": 0.1}, None),
+        ({"values": ["v1e5", "1e5x", "3", 1e-5]}, None),
+    ],
+)
+def test_what_is_taken_but_may_not_be_meant_is_said_in_one_line(entry, said, in_tmp_path, capsys):
+    local.sweep(RANDOM | {"parameters": {"a": entry, "f": {"value": 1}}})
+    _, *notes = capsys.readouterr().out.splitlines()
+    assert len(notes) == bool(said) and all(re.match(said, note) for note in notes)
 
 
 # --- bad input by generation ------------------------------------------------------------------------------

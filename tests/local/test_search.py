@@ -132,7 +132,7 @@ def test_objectives_are_the_best_values_and_others_stand_in_for_runs_that_ended_
     records = [
         record(0, 0.2, 0.9, 0.5),
         record(0, 0.1, "NaN", math.nan, summary={"loss": 0.4}),
-        record(0, 0.99, state="failed"),
+        record(0, 0.99, state="failed", summary={"loss": 0.7}),  # as it is with summary="mean"
         record(0, 0.3, 0.2, state="stopped"),
         record(0),
     ]
