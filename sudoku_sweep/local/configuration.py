@@ -63,6 +63,16 @@ class Metric(Model):
     impute_while_running: Json = None  # for W&B's server: here a run counts when it has ended
 
 
+def _unmixed(parameter):
+    if parameter._is_mixed:
+        ends = f"min {parameter.min} and max {parameter.max}"
+        raise ValueError(f"{ends}; write both with a point (0.0, 1.0), or both without")
+    return parameter
+
+
+TopLevel = Annotated[Parameter, AfterValidator(_unmixed)]  # W&B takes such ends only in nested ones
+
+
 class SweepConfiguration(Model):
     """W&B's sweep configuration, as far as it means something here. Source: docs.wandb.ai, the same page.
 
@@ -70,7 +80,7 @@ class SweepConfiguration(Model):
     """
 
     method: Literal["grid", "random", "bayes"]
-    parameters: Annotated[dict[str, Parameter], Field(min_length=1), AfterValidator(flatten)]
+    parameters: Annotated[dict[str, TopLevel], Field(min_length=1), AfterValidator(flatten)]
     metric: Metric = None
     run_cap: Whole = Field(None, ge=1)
     early_terminate: Hyperband = None

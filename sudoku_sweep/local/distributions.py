@@ -79,6 +79,9 @@ class Parameter(Model):
     b: Positive = 1
     q: Positive = 1.0
     parameters: dict[str, Parameter] = Field(None, min_length=1)
+    _is_mixed: bool = (
+        False  # one end is whole, the other is not, and no distribution says what is meant
+    )
 
     @model_validator(mode="after")
     def _means_something(self):
@@ -102,8 +105,9 @@ class Parameter(Model):
             return "categorical_w_probabilities" if "probabilities" in given else "categorical"
         if not {"min", "max"} <= given:
             raise ValueError("give 'value', 'values', or both 'min' and 'max'")
-        both_whole = isinstance(self.min, Integral) and isinstance(self.max, Integral)
-        return "int_uniform" if both_whole else "uniform"
+        whole = [isinstance(end, Integral) for end in (self.min, self.max)]
+        self._is_mixed = any(whole) and not all(whole)
+        return "int_uniform" if all(whole) else "uniform"
 
     def _check_values(self):
         kind = self.distribution

@@ -52,16 +52,26 @@ def run(function, environment, stopper):
     try:
         # "." is put back, too: each run starts in the same folder
         with contextlib.chdir("."), watching(environment["WANDB_RUN_ID"], stopper, printed):
-            function()
-            wandb.finish()
+            _call(function)
     except BaseException as error:
-        asked_for = isinstance(error, StoppedEarly) or is_good_exit(error)
-        wandb.finish(exit_code=0 if asked_for else 1)
-        if not asked_for and not is_interrupt(error):
+        if not (_is_no_failure(error) or is_interrupt(error)):
             if error not in printed:
                 traceback.print_exc()
             shut_down()  # wandb's background process may be what failed: the next run gets a new one
         raise
+
+
+def _call(function):
+    try:
+        function()
+        wandb.finish()
+    except BaseException as error:
+        wandb.finish(exit_code=0 if _is_no_failure(error) else 1)
+        raise
+
+
+def _is_no_failure(error):
+    return isinstance(error, StoppedEarly) or is_good_exit(error)
 
 
 def is_good_exit(error):

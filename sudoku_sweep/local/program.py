@@ -77,7 +77,9 @@ def run(sweep, record, environment, stopper):
     if status:
         how = f"exit status {status}" if status > 0 else signal.Signals(-status).name
         lines = ["no output", *log.read_text("utf-8", errors="replace").splitlines()]
-        print(*lines[-SHOWN_LINES:], f"(all of it: {os.path.relpath(log)})", sep="\n", file=sys.stderr)
+        print(
+            *lines[-SHOWN_LINES:], f"(all of it: {os.path.relpath(log)})", sep="\n", file=sys.stderr
+        )
         raise SweepError(f"{how}, {lines[-1]}")
 
 

@@ -45,7 +45,8 @@ def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(capsys):
 
 def test_sweep_without_a_file_sets_up_the_notebook_s_sweep():
     assert main(["sweep"]) == 0  # the tests' environment asks for quick
-    assert local.sweep_config(local.latest_sweep()) == sweeps.PRESETS["quick"].sweep()
+    quick = sweeps.PRESETS["quick"].sweep() | {"project": sweeps.PROJECT}
+    assert local.sweep_config(local.latest_sweep()) == quick
 
 
 def test_a_file_that_is_no_sweep_is_refused(folder, capsys):

@@ -119,12 +119,16 @@ def test_a_sweep_that_cannot_be_run_is_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+MIXED = {"min": 0, "max": 1.5}
+NESTED = {"in": {"parameters": {"a": MIXED}}, "b": MIXED | {"distribution": "uniform"}}
+
+
 @pytest.mark.parametrize(
     "more",
     [
         {"controller": {"type": "local"}, "apiVersion": "1.0", "kind": "sweep"},
         {"metric": {"name": "score", "impute_while_running": "latest"}, "description": None},
-        {"run_cap": 5.0},
+        {"run_cap": 5.0, "method": "random", "parameters": NESTED},
         stopped_by(min_iter=3.0, s=2),
         stopped_by(min_iter=5, max_iter=27, s=2),
     ],
