@@ -57,6 +57,33 @@ def test_a_file_that_is_no_sweep_is_refused(folder, capsys):
     assert not list(folder.glob("wandb/*"))
 
 
+def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(folder, capsys):
+    foreign = SMALL.replace(f"project: {sweeps.PROJECT}", "project: theirs")
+    (folder / "theirs.yaml").write_text(foreign)
+    assert main(["sweep", "theirs.yaml"]) == 2
+    assert "names no program: add `program: your_script.py`" in capsys.readouterr().err
+    local.sweep(yaml.safe_load(foreign))
+    assert main(["agent"]) == 2 and "names no program" in capsys.readouterr().err
+    (folder / "train.py").write_text("print('theirs')\nexit(1)")
+    (folder / "theirs.yaml").write_text(f"program: train.py\n{foreign}")
+    assert main(["sweep", "theirs.yaml"]) == 0 and main(["agent", "--device=cpu"]) == 2
+    assert "not for a sweep with a program of its own" in capsys.readouterr().err
+    assert main(["agent", "--count=1"]) == main(["agent", "--count=1", "--retry-failed"]) == 2
+    (run,) = local.runs(local.latest_sweep())
+    assert run.error == "exit status 1, theirs"
+
+
+@pytest.mark.slow
+def test_the_project_s_own_program_is_run_like_any_other(folder):
+    own = yaml.safe_load(SWEEP_YAML.read_text("utf-8")) | {"run_cap": 1}
+    own["parameters"] |= yaml.safe_load(SMALL)["parameters"] | {"validation_boards": {"value": 4}}
+    (folder / "own.yaml").write_text(yaml.safe_dump(own))
+    assert main(["sweep", "own.yaml"]) == main(["agent"]) == 0
+    (run,) = local.runs(local.latest_sweep())
+    assert run.state == "finished" and run.summary["val_accuracy"] > 0
+    assert "blank cells right" in next(folder.glob("wandb/local-sweeps/*/runs/*.log")).read_text()
+
+
 @pytest.mark.slow
 def test_runs_are_scored_on_as_many_boards_as_the_sweep_says_whatever_its_name(folder):
     """A sweep is not taken for a preset because it has the name of one."""
