@@ -43,7 +43,8 @@ def run_one(sweep, record, function):
             program.run(sweep, record, environment, stopper)
     except BaseException as raised:  # whatever goes wrong in the reader's function
         error = raised
-    written = _written(sweep, record, as_planned=error is None)
+    as_planned = error is None or in_process.is_good_exit(error)
+    written = _written(sweep, record, as_planned)
     record["state"], failure = _outcome(error, written)
     record["error"] = failure and _in_words(failure)
     record["seconds"] = round(time.monotonic() - start, 3)
