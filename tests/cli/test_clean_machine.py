@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SWEEP = """\
 method: grid
 name: für alle
+project: sudoku-llm-hyperparameter-sweep
 parameters: {epochs: {value: 1}, learning_rate: {values: [0.001, 0.003]}}
 """
 BOARD = "530070000600195000098000060800060003400803001700020006060000280000419005000080079"
