@@ -89,7 +89,7 @@ class SweepConfiguration(Model):
     project: str = "uncategorized"
     entity: Json = None  # this and the rest: for `wandb sweep`
     program: Json = None
-    command: Json = None
+    command: list[Json] | None = None
     controller: dict[Literal["type"], Literal["local", "cloud"]] = None
     apiVersion: Json = None  # noqa: N815  (W&B's name)
     kind: Json = None
