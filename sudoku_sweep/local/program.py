@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
@@ -86,13 +87,17 @@ def run(sweep, record, environment, stopper):
 
 def _wait(child, run_id, stopper, folder):
     """The exit status of a child, once it has ended. Whatever ends the waiting ends the child."""
+    pause = POLL_SECONDS if stopper else None
     try:
         while True:
             try:
-                return child.wait(POLL_SECONDS if stopper else None)
+                return child.wait(pause)
             except subprocess.TimeoutExpired:
+                start = time.monotonic()
                 if path := wandb_file.find(folder, run_id):
                     stopper.check(wandb_file.read(path).rows)
+                # a long file takes seconds of a processor that the program may need
+                pause = max(POLL_SECONDS, 10 * (time.monotonic() - start))
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         # its group: a launcher, or a shell, may not pass it on

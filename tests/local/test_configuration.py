@@ -81,6 +81,10 @@ def stopped_by(**rules):
         (of({"min": 0.0, "max": 1.0}), ".* for a; .*method: random"),
         (of(ODDS), ".* for a; .*method: random"),
         (of({"parameters": {"b": {"max": 1}}}), r"parameters\.a\.parameters\.b: give"),
+        (
+            GRID | {"command": "python train.py"},
+            "command is 'python train.py': it should be a valid list",
+        ),
         (GRID | {"run_cap": 0}, "run_cap is 0"),
         (GRID | {"run_cap": 5.5}, "run_cap is 5.5: it should be a valid integer"),
         (
