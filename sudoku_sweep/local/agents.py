@@ -29,9 +29,8 @@ EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the
 # Whoever holds a lock for longer is running that configuration; ``runs`` takes much less.
 LOCK_SECONDS = 0.1
 
-_at_work = (
-    threading.Lock()
-)  # wandb has one set of settings in a process, so there is one agent at a time
+# wandb has one set of settings in a process, so there is one agent at a time
+_at_work = threading.Lock()
 
 
 def sweep(sweep, entity=None, project=None, prior_runs=None):

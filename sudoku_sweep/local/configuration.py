@@ -5,7 +5,7 @@ import random
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from .distributions import LazySequence, Parameter
 from .errors import SweepError
@@ -73,6 +73,11 @@ def _unmixed(parameter):
 TopLevel = Annotated[Parameter, AfterValidator(_unmixed)]  # W&B takes such ends only in nested ones
 
 
+def _list_alone(command):
+    """W&B's agent passes over a command that is no list, and takes its usual one."""
+    return command if isinstance(command, list) else None
+
+
 class SweepConfiguration(Model):
     """W&B's sweep configuration, as far as it means something here. Source: docs.wandb.ai, the same page.
 
@@ -89,7 +94,7 @@ class SweepConfiguration(Model):
     project: str = "uncategorized"
     entity: Json = None  # this and the rest: for `wandb sweep`
     program: Json = None
-    command: Json = None
+    command: Annotated[list[Json] | None, BeforeValidator(_list_alone)] = None
     controller: dict[Literal["type"], Literal["local", "cloud"]] = None
     apiVersion: Json = None  # noqa: N815  (W&B's name)
     kind: Json = None

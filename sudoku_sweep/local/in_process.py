@@ -64,7 +64,7 @@ def run(function, environment, stopper):
 def _call(function):
     try:
         function()
-        wandb.finish()
+        wandb.setup().finish_all_active_runs()  # also those of reinit="create_new"
     except BaseException as error:
         wandb.finish(exit_code=0 if _is_no_failure(error) else 1)
         raise

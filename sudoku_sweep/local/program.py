@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
@@ -16,7 +17,8 @@ from .store import run_file
 
 POLL_SECONDS = 1  # how often a run that may be stopped early is looked at
 KILL_SECONDS = 30  # how long a process that was told to end may take for it, as with W&B's agent
-SHOWN_LINES = 20  # of the output of a program that failed
+# of the output of a program that failed
+SHOWN_LINES, SHOWN_BYTES, SHOWN_LENGTH = 20, 4000, 200
 
 
 def names_program(config):
@@ -67,42 +69,43 @@ def run(sweep, record, environment, stopper):
     environment = os.environ | environment | {"PATH": path}
     environment.pop("WANDB_SERVICE", None)  # it has a background process of its own
     log = files.with_suffix(".log")
-    with open(log, "wb") as output:
+    with open(log, "w+b") as output:
         streams = dict(stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:  # its own group, so that a Ctrl-C reaches it once: from here
             child = subprocess.Popen(words, env=environment, process_group=0, **streams)
         except OSError as error:
             raise SweepError(f"cannot start {' '.join(words)!r}: {error.strerror}") from error
         status = _wait(child, record["id"], stopper, Path(environment["WANDB_DIR"]))
+        output.seek(max(0, output.seek(0, os.SEEK_END) - SHOWN_BYTES))
+        lines = output.read().decode("utf-8", "replace").splitlines()[-SHOWN_LINES:]
     if status:
         how = f"exit status {status}" if status > 0 else signal.Signals(-status).name
-        lines = ["no output", *log.read_text("utf-8", errors="replace").splitlines()]
-        print(
-            *lines[-SHOWN_LINES:], f"(all of it: {os.path.relpath(log)})", sep="\n", file=sys.stderr
-        )
-        raise SweepError(f"{how}, {lines[-1]}")
+        print(*lines, f"(all of it: {os.path.relpath(log)})", sep="\n", file=sys.stderr)
+        told = [line for line in lines if line.strip() and not line.startswith("wandb: ")]
+        raise SweepError(f"{how}, {told[-1][:SHOWN_LENGTH] if told else 'no output'}")
 
 
 def _wait(child, run_id, stopper, folder):
     """The exit status of a child, once it has ended. Whatever ends the waiting ends the child."""
+    pause = POLL_SECONDS if stopper else None
     try:
         while True:
             try:
-                return child.wait(POLL_SECONDS if stopper else None)
+                return child.wait(pause)
             except subprocess.TimeoutExpired:
+                start = time.monotonic()
                 if path := wandb_file.find(folder, run_id):
                     stopper.check(wandb_file.read(path).rows)
+                # a long file takes seconds of a processor that the program may need
+                pause = max(POLL_SECONDS, 10 * (time.monotonic() - start))
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            os.killpg(child.pid, signal.SIGINT)
-        else:
-            child.terminate()
+        interrupted = isinstance(error, KeyboardInterrupt)
+        # its group: a launcher, or a shell, may not pass it on
+        os.killpg(child.pid, signal.SIGINT if interrupted else signal.SIGTERM)
         try:
             child.wait(KILL_SECONDS)
-        except (
-            subprocess.TimeoutExpired,
-            KeyboardInterrupt,
-        ):  # it takes too long, also for the user
+        # it takes too long, also for the user
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         raise

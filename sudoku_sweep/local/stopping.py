@@ -1,11 +1,15 @@
 """Ending a run early, when the sweep's ``early_terminate`` finds it hopeless."""
 
 import contextlib
+import time
 
 import wandb
 
 from . import search
 from .store import save
+from .validation import is_number
+
+LOOK_SECONDS = 1  # how often a run that goes on is compared with the others, which takes long if there are many
 
 
 class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it should)
@@ -17,22 +21,25 @@ class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it sho
 
 
 class EarlyStopper:
-    """Compares one run of a sweep with the others, as often as it has logged something new."""
+    """Compares one run of a sweep with the others: at its bands, and now and then, since they go on, too."""
 
     def __init__(self, sweep, record):
-        self.sweep, self.record, self.n_bands = sweep, record, 0
+        self.sweep, self.record, self.n_bands, self.next_look = sweep, record, 0, 0
         self.metric = sweep.plan.metric
 
     def check(self, rows):
         """Raise ``StoppedEarly`` if a run that has logged these rows so far is to be stopped."""
         rules = self.sweep.plan.early_terminate
+        if len(rules.bands(len(rows))) == self.n_bands and time.monotonic() < self.next_look:
+            return
+        self.next_look = time.monotonic() + LOOK_SECONDS
         mine = search.logged(self.metric.name, rows)
         bands = rules.bands(len(mine))
         if not bands:
             return
         if len(bands) > self.n_bands:  # the sweep's other agents compare their runs with it
             self.n_bands = len(bands)
-            save(self.sweep.folder, self.record | {"rows": rows})
+            save(self.sweep.folder, self.record | {"rows": list(rows)})
         others = self.sweep.records(besides=self.record["index"])
         curves = [search.logged(self.metric.name, other["rows"]) for other in others]
         if reason := rules.stop_reason(self.metric.goal, mine, curves):
@@ -53,9 +60,9 @@ def watching(run_id, stopper, printed):
         now, value = run.step, search.value(stopper.metric.name, data)
         real_log(run, data, step, commit)
         at = now if step is None else step
-        if run.id == run_id and value is not None and at >= now:  # wandb drops steps that are over
+        if run.id == run_id and is_number(value) and at >= now:  # wandb drops steps that are over
             rows[at] = {"_step": at, stopper.metric.name: value}
-            stopper.check(list(rows.values()))
+            stopper.check(rows.values())
 
     def leave(run, error_type, error, trace):
         if isinstance(error, StoppedEarly):

@@ -59,7 +59,8 @@ def read(path):
             run.rows.append({"_step": record.history.step.num} | _plain(row, without=TIMES))
         elif kind == "exit":
             run.exit_code = record.exit.exit_code
-    run.config, run.summary = _plain(run.config), _plain(run.summary)
+    run.config.pop("_wandb", None)
+    run.summary = _plain(run.summary, without=("_wandb",))
     return run
 
 
@@ -102,7 +103,7 @@ def _set(items, values):
         inside[name] = json.loads(item.value_json)
 
 
-def _plain(values, without=("_wandb",)):
+def _plain(values, without=()):
     """The values without some names, and without media, which wandb writes as dicts with a ``_type``."""
     return {
         name: _plain(value) if isinstance(value, dict) else value

@@ -20,6 +20,7 @@ from wandb.cli.cli import cli
 
 from sudoku_sweep import local
 from sudoku_sweep.local import StoppedEarly, SweepError, agents, store, wandb_file
+from sudoku_sweep.local.hyperband import Hyperband
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 UNJUDGED = {"method": "grid", "parameters": GRID["parameters"]}
@@ -113,10 +114,10 @@ def test_a_grid_without_end_is_no_obstacle():
 
 
 def test_what_is_logged_is_kept_as_numbers_in_the_rows_that_wandb_makes_of_it():
-    counts = [1]
+    counts, given = [1], {"seed": 2**63 + 1, "net": {"_type": "no medium"}}
 
     def train():
-        with wandb.init(name="my-run", config={"seed": 2**63 + 1}) as run:
+        with wandb.init(name="my-run", config=given) as run:
             run.define_metric("score", summary="min")
             run.log({"score": np.float32(0.5), "counts": counts, "a.b": 1}, commit=False)
             counts[0] = 2  # too late for the row above
@@ -126,7 +127,7 @@ def test_what_is_logged_is_kept_as_numbers_in_the_rows_that_wandb_makes_of_it():
             run.log({"a": {"b": 2, "text": "two"}, "last": math.inf}, commit=False)
 
     runs = ran(train, {"method": "grid", "parameters": {"a": {"values": list(np.arange(2))}}})
-    assert [run.config for run in runs] == [{"a": at, "seed": 2**63 + 1} for at in (0, 1)]
+    assert [run.config for run in runs] == [{"a": at} | given for at in (0, 1)]
     first = {"_step": 0, "score": 0.5, "counts": [1], "a.b": 1, "loss": 1.0}
     last = {"_step": 5, "score": 0.75, "a": {"b": 2, "text": "two"}, "last": math.inf}
     assert runs[0].rows == [first, last] and runs[0].name == "my-run"
@@ -185,12 +186,16 @@ def test_a_failing_run_is_recorded_with_its_error_and_not_repeated(capsys):
 
 
 @pytest.mark.parametrize(
-    "error, state, code",
-    [(RuntimeError(), "failed", 1), (StoppedEarly(), "stopped", 0), (None, "finished", 0)],
+    "error, state, code, reinit",
+    [
+        (RuntimeError(), "failed", 1, None),
+        (StoppedEarly(), "stopped", 0, None),
+        (None, "finished", 0, "create_new"),
+    ],
 )
-def test_a_run_left_open_is_closed_and_only_one_with_an_error_as_failed(error, state, code):
+def test_a_run_left_open_is_closed_and_only_one_with_an_error_as_failed(error, state, code, reinit):
     def never_finishes():
-        wandb.init().log({"score": 3})
+        wandb.init(reinit=reinit).log({"score": 3})
         if error and wandb.run.name == "run-1":
             raise error
 
@@ -369,9 +374,11 @@ def test_agents_compare_runs_with_those_of_other_agents_that_still_go_on():
     assert states(ran(waits_for_a_worse_one, sweep_id, count=1)) == ["finished", "stopped"]
 
 
-def test_only_the_metric_counts_for_early_stopping_and_ended_runs_are_read_once(monkeypatch):
+def test_only_the_metric_counts_and_runs_are_read_and_compared_as_often_as_needed(monkeypatch):
     read = mock.Mock(side_effect=store._read)
     monkeypatch.setattr(store, "_read", read)
+    compare = mock.Mock(side_effect=Hyperband.stop_reason, autospec=True)
+    monkeypatch.setattr(Hyperband, "stop_reason", lambda *given: compare(*given))
 
     def train():
         with wandb.init() as run:
@@ -382,6 +389,7 @@ def test_only_the_metric_counts_for_early_stopping_and_ended_runs_are_read_once(
     assert states(ran(train, STOPPABLE, count=4)) == ["finished"] * 4  # equals up to the last band
     names = [call.args[0].name for call in read.call_args_list]
     assert all(names.count(f"{index:05}.json") <= 3 for index in range(4))
+    assert compare.call_count < 4 * 10  # at four bands, and each second
 
 
 # --- random search and bayes ------------------------------------------------------------------------------

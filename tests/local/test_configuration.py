@@ -127,6 +127,7 @@ NESTED = {"in": {"parameters": {"a": MIXED}}, "b": MIXED | {"distribution": "uni
     "more",
     [
         {"controller": {"type": "local"}, "apiVersion": "1.0", "kind": "sweep"},
+        {"program": "train.py", "command": "python train.py"},
         {"metric": {"name": "score", "impute_while_running": "latest"}, "description": None},
         {"run_cap": 5.0, "method": "random", "parameters": NESTED},
         stopped_by(min_iter=3.0, s=2),

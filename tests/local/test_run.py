@@ -41,6 +41,44 @@ def test_the_best_run_is_the_one_whose_last_row_is_best_however_it_was_logged(la
     assert tables.best_run(runs, "score").config["a"] == 1
 
 
+def as_lightning(scores):
+    run = wandb.init(project="lightning_logs", dir=".", resume="allow")
+    run.define_metric("trainer/global_step")
+    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    run.config.update({"lr": 0.1}, allow_val_change=True)
+    for step, score in enumerate(scores):
+        run.log({"loss": 1 - score, "trainer/global_step": step})
+        run.log({"score": score, "trainer/global_step": step})
+
+
+def as_accelerate(scores):
+    run = wandb.init(project="elsewhere")
+    wandb.config.update({"lr": 0.1}, allow_val_change=True)
+    for step, score in enumerate(scores):
+        run.log({"score": score}, step=10 * step)
+
+
+def as_transformers(scores):
+    wandb.init(project="huggingface", name="trainer_output")
+    wandb.config.update({"lr": 0.1, "dtype": None}, allow_val_change=True)
+    wandb.define_metric("*", step_metric="train/global_step", step_sync=True)
+    for step, score in enumerate(scores):
+        wandb.log({"score": score, "train/global_step": step})
+    wandb.run.summary["train_runtime"] = 1.5
+    wandb.log({"train/global_step": len(scores)})
+
+
+@pytest.mark.parametrize("logger", [as_lightning, as_accelerate, as_transformers])
+def test_what_loggers_leave_in_a_run_that_they_do_not_finish_is_recorded(logger):
+    scores = [(0.2, 0.9, 0.7), (0.5, 0.6, 0.65)]
+    turns = iter(scores)
+    runs = ran(lambda: logger(next(turns)))
+    assert [run.state for run in runs] == ["finished"] * 2
+    assert [tuple(row["score"] for row in run.scan_history(["score"])) for run in runs] == scores
+    assert [run.summary["score"] for run in runs] == [0.7, 0.65]
+    assert [(run.config["a"], run.config["lr"]) for run in runs] == [(1, 0.1), (2, 0.1)]
+
+
 def log_in_child():
     with wandb.init() as run:
         run.log({"score": run.config.a})
