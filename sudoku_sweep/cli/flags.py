@@ -7,6 +7,8 @@ import torch
 from ..errors import ConfigError
 from ..train import default_device
 
+SWEEP = "the id that `sweep`, or the notebook, printed (default: the latest sweep)"
+
 
 def positive(text):
     """A whole number of at least 1, for argparse."""

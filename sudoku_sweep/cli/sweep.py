@@ -1,4 +1,4 @@
-"""``sweep``, ``agent``, ``export``, ``report``: local sweeps of the Sudoku net, without an account."""
+"""``sweep`` and ``agent``: local sweeps of the Sudoku net, without an account."""
 
 import os
 import subprocess
@@ -9,16 +9,14 @@ import torch
 import yaml
 
 from .. import data, local, sweeps, train
-from ..analysis import results, tables
+from ..analysis import results
 from ..local import SweepError
-from .flags import add_machine_flags, chosen_device, positive
+from .flags import SWEEP, add_machine_flags, chosen_device, positive
 from .train import fit_logged
 
 
 def add_commands(add):
-    """Add the four commands to the command line."""
-    sweep_id = "the id that `sweep`, or the notebook, printed (default: the latest sweep)"
-
+    """Add both commands to the command line."""
     flag = add("sweep", set_up_sweep).add_argument
     flag("file", nargs="?", help="a sweep configuration, such as sweep.yaml")
     preset = "how much of the notebook's sweep (default: SUDOKU_PRESET, else quick)"
@@ -27,7 +25,7 @@ def add_commands(add):
 
     command = add("agent", run_agent)
     flag = command.add_argument
-    flag("sweep", nargs="?", help=sweep_id)
+    flag("sweep", nargs="?", help=SWEEP)
     workers = "processes that share the work: one per core, or several per GPU (default 1)"
     flag("--workers", type=positive, default=1, help=workers)
     flag("--count", type=positive, help="at most so many runs per worker")
@@ -35,12 +33,6 @@ def add_commands(add):
     scored = "score runs on so many, where the sweep does not say (default: all 2,000)"
     flag("--validation-boards", type=positive, help=scored)
     add_machine_flags(command)
-
-    flag = add("export", export).add_argument
-    flag("file", metavar="NAME.csv")
-    flag("sweep", nargs="?", help=sweep_id)
-
-    add("report", report).add_argument("sweep", nargs="?", help=sweep_id)
 
 
 def set_up_sweep(args):
@@ -154,24 +146,3 @@ def _run_workers(sweep_id, args):
             worker.kill()
         for worker in workers:
             worker.wait()
-
-
-def export(args):
-    """Write all ended runs of a local sweep as plain tables; `sweep --resume` goes on from there."""
-    sweep_id = args.sweep or local.latest_sweep()
-    runs = [run for run in local.runs(sweep_id) if run.state in local.DONE]
-    if not runs:
-        raise SweepError(f"no run of sweep {sweep_id} has ended yet: there is nothing to write")
-    table = results.export(args.file, runs, {"sweep": local.sweep_config(sweep_id)})
-    print(f"{table}: {len(runs)} runs")
-
-
-def report(args):
-    """Print the leaderboard of a local sweep, the latest one unless an id is given."""
-    sweep_id = args.sweep or local.latest_sweep()
-    config = local.sweep_config(sweep_id)
-    metric = config.get("metric", sweeps.FULL["metric"])
-    frame = tables.runs_frame(local.runs(sweep_id))
-    board = tables.leaderboard(frame, metric["name"], metric.get("goal", "minimize"))
-    print(f"local sweep {sweep_id}, {len(frame)} runs, by {metric['name']}, best first:")
-    print(board.to_string(float_format="{:.4g}".format) if len(board) else "no runs yet")
