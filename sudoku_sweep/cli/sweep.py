@@ -9,9 +9,9 @@ import torch
 import yaml
 
 from .. import data, local, sweeps, train
-from ..analysis import results
 from ..local import SweepError
-from .flags import SWEEP, add_machine_flags, chosen_device, positive
+from .flags import SWEEP, add_machine_flags, chosen_device, chosen_sweep, positive
+from .report import read_export
 from .train import fit_logged
 
 
@@ -70,29 +70,29 @@ def _trains_sudoku(config):
 
 def _resume(path):
     """Set up a local grid sweep in which the runs of a file are done already; returns its id."""
-    try:
-        loaded = results.load(path)
-    except ValueError as error:
-        raise SweepError(str(error)) from error
-    config = loaded.metadata.get("sweep", {})
-    ended = [run for run in loaded.runs if run["state"] in local.DONE]
-    runs = [local.LocalRun(**run | {"seconds": run["seconds"] or 0.0}) for run in ended]
+    config, runs = read_export(path)
+    config, runs = (
+        {"name": Path(path).stem} | config,
+        [run for run in runs if run.state in local.DONE],
+    )
     sweep_id = local.import_runs(config, runs, project=config.get("project", sweeps.PROJECT))
     print(f"{len(runs)} of them are done already")
     return sweep_id
 
 
 def _read_sweep(path):
+    """The configuration in a file; if it has no name, it gets the file's."""
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return {"name": Path(path).stem} | config if isinstance(config, dict) else config
     # a month 13, a tag `!!bool x`, a thousand brackets: each has an error of its own
     except Exception as error:
         raise SweepError(f"{path} is no YAML file that can be read: {error}") from error
 
 
 def run_agent(args):
-    """Run what is still to do of a local sweep, the latest one's unless an id is given."""
-    sweep = local.open_sweep(args.sweep or local.latest_sweep())  # refused before any worker starts
+    """Run what is still to do of a local sweep, the latest one's that has a name unless one is given."""
+    sweep = local.open_sweep(chosen_sweep(args.sweep))  # refused before any worker starts
     sudoku = _trains_sudoku(sweep.config | {"project": sweep.project})
     if not sudoku and (args.boards or args.device or args.validation_boards):
         raise SweepError(
