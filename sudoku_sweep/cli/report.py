@@ -63,7 +63,7 @@ def _in_a_line(sweep_id):
     config, frame = local.sweep_config(sweep_id), tables.runs_frame(local.runs(sweep_id))
     metric, goal = _judged_by(config)
     best = tables.best_row(frame, metric, goal)
-    score = "" if best is None else f"{metric} {best[f'summary.{metric}']:.4g}"
+    score = "" if best is None else f"{metric} {float(best[f'summary.{metric}']):.4g}"
     what = {"sweep": sweep_id, "name": config.get("name", ""), "method": config["method"]}
     return what | {"runs": len(frame), "best": score}
 
