@@ -1,4 +1,4 @@
-# Three commands: `make run`, `make lab`, `make test`. Each sets up .venv first, if needed.
+# Four commands: `make run`, `make lab`, `make dashboard`, `make test`. Each sets up .venv first, if needed.
 # `make test` takes minutes; `make test-slow` what it leaves out: kills, full disks, network faults, a browser.
 # With another Python, beside: `make test PYTHON=python3.13 VENV=build/py313`.
 PYTHON ?= python3
@@ -10,7 +10,7 @@ PIP_INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-ch
 PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -rs
 TWO_CORES = --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: run lab test lint test-fast test-slow test-wandb test-gpu refresh bench golden drift lowest
+.PHONY: run lab dashboard test lint test-fast test-slow test-wandb test-gpu refresh bench golden drift lowest
 
 # Offline, so that it does the same for everybody; `make lab` uses your account if you are logged in.
 run: $(VENV)/ready
@@ -20,6 +20,10 @@ run: $(VENV)/ready
 
 lab: $(VENV)/ready
 	$(JUPYTER) lab $(NOTEBOOK)
+
+# All local sweeps in a browser, also while they run.
+dashboard: $(VENV)/ready
+	$(VENV)/bin/python -m sudoku_sweep dashboard
 
 test: lint test-fast
 
@@ -81,5 +85,5 @@ lowest:
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP_INSTALL) -e ".[test]" $(RELEASES)
+	$(PIP_INSTALL) -e ".[test,dashboard]" $(RELEASES)
 	touch $@

@@ -34,12 +34,17 @@ def _setting(value):
 
 
 def flatten(prefix, values):
-    """A nested mapping as one dict with dotted names: ``{"a": {"max": 1}}`` -> ``{"prefix.a.max": 1}``."""
+    """A nested mapping as one dict with dotted names: ``{"a": {"max": 1}}`` -> ``{"prefix.a.max": 1}``.
+
+    A name that has the dots itself wins: beside a default ``{"a": {"max": 1}}``, what a sweep over ``"a.max"`` set.
+    """
     flat = {}
     for name in values.keys():  # noqa: SIM118  (W&B's summaries are no iterables)
-        value = values[name]
-        nested = hasattr(type(value), "keys")
-        flat |= flatten(f"{prefix}.{name}", value) if nested else {f"{prefix}.{name}": value}
+        value, column = values[name], f"{prefix}.{name}"
+        if hasattr(type(value), "keys"):
+            flat |= flatten(column, value) | flat
+        else:
+            flat[column] = value
     return flat
 
 

@@ -4,8 +4,11 @@ import argparse
 
 import torch
 
+from .. import local
 from ..errors import ConfigError
 from ..train import default_device
+
+SWEEP = "id or name of a local sweep (default: the latest that has a name)"
 
 
 def positive(text):
@@ -34,3 +37,13 @@ def chosen_device(args):
         )
     torch.set_num_threads(args.threads)
     return device
+
+
+def chosen_sweep(wanted):
+    """The id of the sweep that was asked for by id or name, else of the latest that has a name.
+
+    The notebook's demonstrations have none; what Cell 10 and the command ``sweep`` make has one.
+    """
+    names = {sweep_id: local.sweep_config(sweep_id).get("name") for sweep_id in local.sweeps()}
+    of_name = [sweep_id for sweep_id, name in names.items() if name and wanted in (name, None)]
+    return of_name[-1] if of_name else wanted or local.latest_sweep()

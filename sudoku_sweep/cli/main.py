@@ -8,7 +8,7 @@ import sys
 from ..errors import SudokuError
 from ..files import StorageError
 from ..local import SweepError
-from . import solve, sweep, train
+from . import report, solve, sweep, train
 
 
 def parser():
@@ -25,7 +25,7 @@ def parser():
         command.set_defaults(run=function)
         return command
 
-    for module in (train, sweep, solve):
+    for module in (train, sweep, report, solve):
         module.add_commands(add)
     return top
 

@@ -1,4 +1,4 @@
-"""``sweep``, ``agent``, ``export``, ``report``: local sweeps of the Sudoku net, without an account."""
+"""``sweep`` and ``agent``: local sweeps of the Sudoku net, without an account."""
 
 import os
 import subprocess
@@ -9,16 +9,14 @@ import torch
 import yaml
 
 from .. import data, local, sweeps, train
-from ..analysis import results, tables
 from ..local import SweepError
-from .flags import add_machine_flags, chosen_device, positive
+from .flags import SWEEP, add_machine_flags, chosen_device, chosen_sweep, positive
+from .report import read_export
 from .train import fit_logged
 
 
 def add_commands(add):
-    """Add the four commands to the command line."""
-    sweep_id = "the id that `sweep`, or the notebook, printed (default: the latest sweep)"
-
+    """Add both commands to the command line."""
     flag = add("sweep", set_up_sweep).add_argument
     flag("file", nargs="?", help="a sweep configuration, such as sweep.yaml")
     preset = "how much of the notebook's sweep (default: SUDOKU_PRESET, else quick)"
@@ -27,7 +25,7 @@ def add_commands(add):
 
     command = add("agent", run_agent)
     flag = command.add_argument
-    flag("sweep", nargs="?", help=sweep_id)
+    flag("sweep", nargs="?", help=SWEEP)
     workers = "processes that share the work: one per core, or several per GPU (default 1)"
     flag("--workers", type=positive, default=1, help=workers)
     flag("--count", type=positive, help="at most so many runs per worker")
@@ -35,12 +33,6 @@ def add_commands(add):
     scored = "score runs on so many, where the sweep does not say (default: all 2,000)"
     flag("--validation-boards", type=positive, help=scored)
     add_machine_flags(command)
-
-    flag = add("export", export).add_argument
-    flag("file", metavar="NAME.csv")
-    flag("sweep", nargs="?", help=sweep_id)
-
-    add("report", report).add_argument("sweep", nargs="?", help=sweep_id)
 
 
 def set_up_sweep(args):
@@ -78,29 +70,29 @@ def _trains_sudoku(config):
 
 def _resume(path):
     """Set up a local grid sweep in which the runs of a file are done already; returns its id."""
-    try:
-        loaded = results.load(path)
-    except ValueError as error:
-        raise SweepError(str(error)) from error
-    config = loaded.metadata.get("sweep", {})
-    ended = [run for run in loaded.runs if run["state"] in local.DONE]
-    runs = [local.LocalRun(**run | {"seconds": run["seconds"] or 0.0}) for run in ended]
+    config, runs = read_export(path)
+    config, runs = (
+        {"name": Path(path).stem} | config,
+        [run for run in runs if run.state in local.DONE],
+    )
     sweep_id = local.import_runs(config, runs, project=config.get("project", sweeps.PROJECT))
     print(f"{len(runs)} of them are done already")
     return sweep_id
 
 
 def _read_sweep(path):
+    """The configuration in a file; if it has no name, it gets the file's."""
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return {"name": Path(path).stem} | config if isinstance(config, dict) else config
     # a month 13, a tag `!!bool x`, a thousand brackets: each has an error of its own
     except Exception as error:
         raise SweepError(f"{path} is no YAML file that can be read: {error}") from error
 
 
 def run_agent(args):
-    """Run what is still to do of a local sweep, the latest one's unless an id is given."""
-    sweep = local.open_sweep(args.sweep or local.latest_sweep())  # refused before any worker starts
+    """Run what is still to do of a local sweep, the latest one's that has a name unless one is given."""
+    sweep = local.open_sweep(chosen_sweep(args.sweep))  # refused before any worker starts
     sudoku = _trains_sudoku(sweep.config | {"project": sweep.project})
     if not sudoku and (args.boards or args.device or args.validation_boards):
         raise SweepError(
@@ -154,24 +146,3 @@ def _run_workers(sweep_id, args):
             worker.kill()
         for worker in workers:
             worker.wait()
-
-
-def export(args):
-    """Write all ended runs of a local sweep as plain tables; `sweep --resume` goes on from there."""
-    sweep_id = args.sweep or local.latest_sweep()
-    runs = [run for run in local.runs(sweep_id) if run.state in local.DONE]
-    if not runs:
-        raise SweepError(f"no run of sweep {sweep_id} has ended yet: there is nothing to write")
-    table = results.export(args.file, runs, {"sweep": local.sweep_config(sweep_id)})
-    print(f"{table}: {len(runs)} runs")
-
-
-def report(args):
-    """Print the leaderboard of a local sweep, the latest one unless an id is given."""
-    sweep_id = args.sweep or local.latest_sweep()
-    config = local.sweep_config(sweep_id)
-    metric = config.get("metric", sweeps.FULL["metric"])
-    frame = tables.runs_frame(local.runs(sweep_id))
-    board = tables.leaderboard(frame, metric["name"], metric.get("goal", "minimize"))
-    print(f"local sweep {sweep_id}, {len(frame)} runs, by {metric['name']}, best first:")
-    print(board.to_string(float_format="{:.4g}".format) if len(board) else "no runs yet")

@@ -18,7 +18,7 @@ import wandb
 
 from ..files import write_atomically
 from . import search
-from .configuration import grid, n_runs, read, remarks
+from .configuration import grid, holds, n_runs, read, remarks
 from .errors import SweepError
 from .in_process import session
 from .program import names_program
@@ -86,7 +86,7 @@ def import_runs(config, runs, project=None):
     """
     points = grid(config)
     for run in runs:
-        if run.index >= points.size or not points[run.index].items() <= run.config.items():
+        if run.index >= points.size or not holds(run.config, points[run.index]):
             raise SweepError(f"run {run.index + 1} has another config than the sweep has there")
     sweep_id = sweep(config, project=project)
     for run in runs:

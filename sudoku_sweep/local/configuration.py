@@ -53,6 +53,13 @@ def combinations(values):
     return LazySequence(math.prod(map(len, values.values())), combination)
 
 
+def holds(config, point):
+    """Whether a run's configuration has all that a point of its sweep gave it; a dict inside may have more, too."""
+    if isinstance(config, dict) and isinstance(point, dict):
+        return all(name in config and holds(config[name], point[name]) for name in point)
+    return config == point or as_json(config) == as_json(point)  # not-a-number equals nothing
+
+
 class Metric(Model):
     """What a sweep is judged by. Source: docs.wandb.ai, "Sweep configuration options"; ``impute``: W&B's engine."""
 

@@ -135,10 +135,15 @@ def sweep_config(sweep_id):
 
 def latest_sweep():
     """The id of the sweep made last in this folder."""
-    sweeps = sorted(store().glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
-    if not sweeps:
+    if not (made := sweeps()):
         raise SweepError(f"no local sweep in {os.path.relpath(store())} yet: make one with `sweep`")
-    return sweeps[-1].parent.name
+    return made[-1]
+
+
+def sweeps():
+    """The ids of all sweeps made in this folder, the oldest first."""
+    made = sorted(store().glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
+    return [path.parent.name for path in made]
 
 
 def store():

@@ -45,6 +45,22 @@ def test_what_is_exported_comes_back_as_it_was(runs):
     assert local.runs(again) == runs
 
 
+def test_a_sweep_goes_on_with_runs_that_added_to_a_dict_or_were_given_not_a_number(in_tmp_path):
+    sweep = {"method": "grid", "parameters": {"opt": {"values": [{"lr": 1.0}, math.nan, 2]}}}
+    configs = [{"opt": {"lr": 1, "beta": 2}}, {"opt": math.nan, "seed": 0}, {"opt": {"lr": 2}}]
+    runs = [
+        local.LocalRun(at, f"r{at}", "", "finished", config, {}, None, 1.0, [])
+        for at, config in enumerate(configs)
+    ]
+    results.export("odd", runs, {"sweep": sweep})
+    found = results.load("odd")
+    first, second, other = (local.LocalRun(**run) for run in found.runs)
+    again = local.import_runs(found.metadata["sweep"], [first, second])
+    assert [run.id for run in local.runs(again)] == ["r0", "r1"]
+    with pytest.raises(local.SweepError, match="run 3 has another config"):
+        local.import_runs(found.metadata["sweep"], [other])
+
+
 def test_other_programs_can_read_the_tables(runs):
     frame = pd.read_csv("two.csv")
     assert list(frame)[:5] == ["index", "id", "name", "state", "config.a"]

@@ -18,6 +18,16 @@ def test_nested_values_get_dotted_names_and_wandb_s_bookkeeping_is_left_out(make
     assert tables.leaderboard(frame, metric="val.max")["name"].tolist() == ["high", "low"]
 
 
+@pytest.mark.parametrize("names", [("opt.lr", "opt"), ("opt", "opt.lr")])
+def test_a_swept_name_with_a_dot_wins_over_a_nested_default_of_that_name(make_run, names):
+    low, high = make_run("low", val_accuracy=0.1), make_run("high", val_accuracy=0.2)
+    for run, rate in ((low, 0.1), (high, 0.2)):
+        values = {"opt.lr": rate, "opt": {"lr": 0.5, "beta": 1}}
+        run.config = {name: values[name] for name in names}
+    board = tables.leaderboard(tables.runs_frame([low, high]))
+    assert board["opt.lr"].tolist() == [0.2, 0.1]
+
+
 def test_the_leaderboard_ranks_finished_runs_with_numbers_and_drops_none(runs):
     frame = tables.runs_frame(runs)
     table = tables.leaderboard(frame)

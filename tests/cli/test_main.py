@@ -7,7 +7,7 @@ import pytest
 
 from sudoku_sweep.cli.main import main
 
-COMMANDS = ("train", "sweep", "agent", "export", "report", "solve")
+COMMANDS = ("train", "sweep", "agent", "export", "report", "dashboard", "solve")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ COMMANDS = ("train", "sweep", "agent", "export", "report", "solve")
         ("train --minimal 30 --boards 20", "30 of 20 training boards minimal"),
         ("report ../../x", "no local sweep"),
         ("report", "no local sweep in wandb/local-sweeps yet"),
+        ("dashboard ../../x --no-browser", "no local sweep"),
+        ("dashboard nowhere.csv", "nowhere.csv"),
         ("agent 00000000 --workers 2", "no local sweep '00000000'"),
         ("sweep nowhere.yaml", "nowhere.yaml"),
         ("sweep nowhere.yaml --preset quick", "give one of"),
@@ -47,7 +49,7 @@ def test_help_names_every_command_and_each_explains_its_flags(command, capsys):
         main([*command.split(), "--help"])
     helped = capsys.readouterr().out
     assert "None" not in helped.replace("default None", "")
-    assert command or all(f"\n    {name} " in helped for name in COMMANDS)
+    assert command or all(f"\n    {name}" in helped for name in COMMANDS)
 
 
 def test_output_that_nobody_reads_any_more_is_no_error(in_tmp_path):

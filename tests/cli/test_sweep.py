@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import wandb
 import yaml
 
 from sudoku_sweep import local, sweeps
@@ -166,21 +165,3 @@ def test_workers_share_a_sweep_and_what_it_found_is_exported_and_resumed(capfd):
     assert set(frame["config.mlp_ratio"]) == {2}  # defaults are recorded, too
     assert frame["summary.device"].str.contains("1 thread(s), torch", regex=False).all()
     assert (frame["summary.commit"].fillna("") == commit()).all()  # empty outside of a checkout
-
-
-@pytest.mark.parametrize("goal", [{"goal": "minimize"}, {}])
-def test_report_prints_the_leaderboard_of_the_latest_sweep_best_first(capsys, goal):
-    def log_accuracy():
-        with wandb.init() as run:
-            run.log({"val_accuracy": run.config.a / 10})
-
-    config = {"method": "grid", "parameters": {"a": {"values": [3, 7]}}}
-    sweep_id = local.sweep(config | {"metric": {"name": "val_accuracy"} | goal})
-    assert main(["report"]) == 0
-    assert "no runs yet" in capsys.readouterr().out
-    local.agent(sweep_id, function=log_accuracy)
-    capsys.readouterr()
-    assert main(["report"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert sweep_id in lines[0] and "2 runs" in lines[0]
-    assert "run-1" in lines[2] and "run-2" in lines[3]

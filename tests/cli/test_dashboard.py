@@ -1,0 +1,100 @@
+"""The dashboard in a real browser."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+
+import pytest
+
+from sudoku_sweep import data, local
+from sudoku_sweep.analysis import results, tables
+from sudoku_sweep.local import store
+
+pytest.importorskip("optuna_dashboard", reason="pip install -e '.[dashboard]'")
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PLOTS = """() => Object.fromEntries([...document.querySelectorAll(".js-plotly-plot")].map(
+    plot => [plot.id, plot.data]))"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt install chromium"),
+]
+
+
+@pytest.fixture
+def open_page():
+    """A function that starts the dashboard of a sweep or file, and opens the page of the first study."""
+    servers, asked, errors = [], [], []
+
+    def start(what):
+        command = [sys.executable, "-m", "sudoku_sweep", "dashboard", "--no-browser", what]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        servers.append(subprocess.Popen(command, **pipes))
+        servers.append(address := re.search(r"http\S+/", servers[0].stdout.readline())[0])
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(error))
+        page.goto(f"{address}dashboard/studies/0")
+        return page
+
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        yield start
+        browser.close()
+    server, address = servers
+    server.send_signal(signal.SIGINT)
+    assert server.communicate(timeout=30)[1] == "" and server.returncode == 0
+    assert asked and all(url.startswith((address, "data:", "blob:")) for url in asked)
+    assert not errors
+
+
+def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
+    page, grid = (
+        open_page(str(data.DATA_DIR / "grid_240.csv")),
+        results.load(data.DATA_DIR / "grid_240"),
+    )
+    best = tables.best_row(grid.frame)
+    page.get_by_text(f"Best Trial (number={best['index']})").wait_for()
+    page.get_by_text(str(best["summary.val_accuracy"])).wait_for()
+    page.locator("#graph-intermediate-values .legend").wait_for()
+    plots = page.evaluate(PLOTS)
+    assert max(len(trace.get("x", [])) for trace in plots["plot-history"]) == 240
+    (bars,) = plots["graph-hyperparameter-importances"]
+    assert bars["y"][-1] == "learning_rate" and len(bars["y"]) == 4
+    curves = plots["graph-intermediate-values"]
+    assert len(curves) == 240 and {len(curve["x"]) for curve in curves} == {2}
+
+    page.goto(f"{page.url}/smartSelection")
+    page.get_by_text(re.compile("50 of 240")).wait_for()
+    page.locator("#plot-parallel-coordinate .parcoords").first.wait_for()
+    (lines,) = page.evaluate(PLOTS)["plot-parallel-coordinate"]
+    axes = {axis["label"]: axis for axis in lines["dimensions"]}
+    assert list(axes) == [
+        "val_accuracy",
+        "attention_dim",
+        "embedding_dim",
+        "learning_rate",
+        "n_heads",
+    ]
+    assert axes["learning_rate"]["ticktext"] == ["0.0001", "0.0005", "0.001", "0.0025", "0.005"]
+    assert {len(axis["values"]) for axis in axes.values()} == {240}
+
+
+def test_a_run_that_ends_while_the_page_is_open_appears(open_page, in_tmp_path):
+    config = {"method": "grid", "parameters": {"a": {"values": [1, 2]}}}
+    first, second = (
+        local.LocalRun(a - 1, f"r{a}", f"run-{a}", "finished", {"a": a}, {}, None, 1.0, [])
+        for a in (1, 2)
+    )
+    for run in (first, second):
+        run.summary = {"val_accuracy": run.config["a"] / 10}
+    sweep_id = local.import_runs(config | {"name": "live"}, [first])
+    page = open_page("live")
+    page.goto(f"{page.url}/trials")
+    page.get_by_text("1 Trials").wait_for()
+    store.save(store.store() / sweep_id, asdict(second) | {"point": 1})
+    page.get_by_text("2 Trials").wait_for()
