@@ -33,7 +33,7 @@ def main(arguments=None):
     print(f"share the work with: python scripts/repeat_runs.py --join {sweep_id}")
     train_repeats(sweep_id, grid)
     ended = [run for run in local.runs(sweep_id) if run.state in local.DONE]
-    results.export(REPEATS, ended, {"sweep": local.sweep_config(sweep_id)})
+    results.export(REPEATS, ended, {"sweep": local.open_sweep(sweep_id).config})
 
 
 def repeats_of(grid):

@@ -44,6 +44,6 @@ def chosen_sweep(wanted):
 
     The notebook's demonstrations have none; what Cell 10 and the command ``sweep`` make has one.
     """
-    names = {sweep_id: local.sweep_config(sweep_id).get("name") for sweep_id in local.sweeps()}
+    names = {sweep_id: local.open_sweep(sweep_id).config.get("name") for sweep_id in local.sweeps()}
     of_name = [sweep_id for sweep_id, name in names.items() if name and wanted in (name, None)]
     return of_name[-1] if of_name else wanted or local.latest_sweep()

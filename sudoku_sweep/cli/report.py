@@ -29,11 +29,12 @@ def add_commands(add):
 
 def export(args):
     """Write all ended runs of a local sweep as plain tables; `sweep --resume` goes on from there."""
-    sweep_id = chosen_sweep(args.sweep)
-    runs = [run for run in local.runs(sweep_id) if run.state in local.DONE]
+    sweep = local.open_sweep(chosen_sweep(args.sweep))
+    runs = [run for run in local.runs(sweep.id) if run.state in local.DONE]
     if not runs:
-        raise SweepError(f"no run of sweep {sweep_id} has ended yet: there is nothing to write")
-    table = results.export(args.file, runs, {"sweep": local.sweep_config(sweep_id)})
+        raise SweepError(f"no run of sweep {sweep.id} has ended yet: there is nothing to write")
+    config = sweep.config | {"project": sweep.project}
+    table = results.export(args.file, runs, {"sweep": config})
     print(f"{table}: {len(runs)} runs")
 
 
@@ -60,7 +61,7 @@ def report(args):
 
 def _in_a_line(sweep_id):
     """A sweep in the list of all."""
-    config, frame = local.sweep_config(sweep_id), tables.runs_frame(local.runs(sweep_id))
+    config, frame = local.open_sweep(sweep_id).config, tables.runs_frame(local.runs(sweep_id))
     metric, goal = _judged_by(config)
     best = tables.best_row(frame, metric, goal)
     score = "" if best is None else f"{metric} {float(best[f'summary.{metric}']):.4g}"

@@ -71,12 +71,9 @@ def _trains_sudoku(config):
 def _resume(path):
     """Set up a local grid sweep in which the runs of a file are done already; returns its id."""
     config, runs = read_export(path)
-    config, runs = (
-        {"name": Path(path).stem} | config,
-        [run for run in runs if run.state in local.DONE],
-    )
-    sweep_id = local.import_runs(config, runs, project=config.get("project", sweeps.PROJECT))
-    print(f"{len(runs)} of them are done already")
+    done = [run for run in runs if run.state in local.DONE]
+    sweep_id = local.import_runs({"name": Path(path).stem} | config, done)
+    print(f"{len(done)} of them are done already")
     return sweep_id
 
 

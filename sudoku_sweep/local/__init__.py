@@ -9,4 +9,4 @@ from .configuration import configurations, grid, n_runs
 from .errors import SweepError
 from .program import names_program
 from .stopping import StoppedEarly
-from .store import DONE, LocalRun, latest_sweep, open_sweep, runs, sweep_config, sweeps
+from .store import DONE, LocalRun, latest_sweep, open_sweep, runs, sweeps

@@ -128,11 +128,6 @@ def runs(sweep_id):
     return [LocalRun(**record) for record in open_sweep(sweep_id).records()]
 
 
-def sweep_config(sweep_id):
-    """The configuration that a sweep was set up with."""
-    return open_sweep(sweep_id).config
-
-
 def latest_sweep():
     """The id of the sweep made last in this folder."""
     if not (made := sweeps()):

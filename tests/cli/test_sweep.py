@@ -37,7 +37,7 @@ def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(capsys):
     assert {key: config[key] for key in sweeps.FULL} == sweeps.FULL
     assert config["project"] == sweeps.PROJECT
     assert main(["sweep", str(SWEEP_YAML)]) == 0
-    assert local.sweep_config(local.latest_sweep()) == config
+    assert local.open_sweep(local.latest_sweep()).config == config
     out = capsys.readouterr().out
     assert "240 runs" in out and f"python -m sudoku_sweep agent {local.latest_sweep()}" in out
 
@@ -45,7 +45,7 @@ def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(capsys):
 def test_sweep_without_a_file_sets_up_the_notebook_s_sweep():
     assert main(["sweep"]) == 0  # the tests' environment asks for quick
     quick = sweeps.PRESETS["quick"].sweep() | {"project": sweeps.PROJECT}
-    assert local.sweep_config(local.latest_sweep()) == quick
+    assert local.open_sweep(local.latest_sweep()).config == quick
 
 
 def test_a_file_that_is_no_sweep_is_refused(folder, capsys):

@@ -26,7 +26,7 @@ def test_runs_are_read_back_as_they_were(imported):
     runs = local.runs(imported)
     assert [run.config for run in runs] == list(local.grid(GRID)) and runs[3].index == 3
     assert runs[2].rows == [{"_step": 0, "score": 2}] and runs[2].seconds == 1.5
-    assert local.sweep_config(f"entity/project/{imported}") == GRID
+    assert local.open_sweep(f"entity/project/{imported}").config == GRID
 
 
 def test_history_holds_the_rows_with_the_keys_that_were_asked_for():
