@@ -244,7 +244,9 @@ def test_three_early_failures_end_the_agent_and_all_failed_is_an_error(
     with pytest.raises(SweepError, match=message):
         local.agent(sweep_id, function=fail if wandb_starts else log_score)
     assert states(local.runs(sweep_id)) == [state] * 3
-    assert "stopping: 3 failed runs in 60 seconds" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "stopping: 3 failed runs in 60 seconds" in out
+    assert ("left out: 3 that failed; retry_failed=True" in out) == (state == "failed")
 
 
 def test_an_interrupt_is_one_even_if_wandb_dies_of_it_and_the_sweep_goes_on():
