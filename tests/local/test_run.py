@@ -214,6 +214,14 @@ def test_after_the_agent_all_is_as_before(monkeypatch):
     assert state() == before
 
 
+def test_the_address_of_a_background_process_that_is_gone_does_no_harm(monkeypatch):
+    wandb.setup().ensure_service()
+    address = os.environ["WANDB_SERVICE"]
+    wandb.teardown()
+    monkeypatch.setenv("WANDB_SERVICE", address)
+    assert [run.state for run in ran(log_in_child)] == ["finished"] * 2
+
+
 def test_failed_runs_are_run_again_when_asked_for_and_never_in_silence(capsys):
     healthy = []
 
