@@ -131,10 +131,8 @@ def test_no_boards_are_refused(few):
 def test_a_learning_rate_of_ten_is_survived_and_an_absurd_one_is_a_clear_error(few):
     result = train.fit(Config(**SMALL | dict(learning_rate=10.0)), few, few)
     assert np.isfinite([row["train_loss"] for row in result.history]).all()
-    for n in (
-        1,
-        2,
-    ):  # after one step, only the scores are no number; of two epochs, the first has none
+    # after one step, only the scores are no number; of two epochs, the first has none
+    for n in (1, 2):
         absurd = dict(epochs=n, steps_per_epoch=n, learning_rate=1e30)
         with pytest.raises(DivergedError, match=r"epoch 1: a learning_rate of 1e\+30 is too high"):
             train.fit(Config(**SMALL | absurd), few, few)

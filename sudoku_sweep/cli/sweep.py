@@ -1,4 +1,4 @@
-"""``sweep`` and ``agent``: local sweeps of the Sudoku net, without an account."""
+"""``sweep`` and ``agent``: sweeps without an account, of the Sudoku net or of any program."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def add_commands(add):
     flag("file", nargs="?", help="a sweep configuration, such as sweep.yaml")
     preset = "how much of the notebook's sweep (default: SUDOKU_PRESET, else quick)"
     flag("--preset", choices=sweeps.PRESETS, help=preset)
-    flag("--resume", metavar="NAME.csv", help="a sweep from `export`, with its runs done already")
+    flag("--resume", metavar="NAME.csv", help="a grid from `export`, with its runs done already")
 
     command = add("agent", run_agent)
     flag = command.add_argument

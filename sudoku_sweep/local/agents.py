@@ -16,14 +16,13 @@ from dataclasses import asdict
 import filelock
 import wandb
 
-from ..files import write_atomically
 from . import search
 from .configuration import grid, holds, n_runs, read, remarks
 from .errors import SweepError
 from .in_process import session
 from .program import names_program
 from .run import run_one
-from .store import DONE, locked, open_sweep, run_file, save, store, to_json
+from .store import DONE, locked, open_sweep, run_file, save, store, write_json
 
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
 # Whoever holds a lock for longer is running that configuration; ``runs`` takes much less.
@@ -59,7 +58,7 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
     plan, sweep_id, seed = read(sweep), secrets.token_hex(4), secrets.randbits(32)
     folder, project = store() / sweep_id, project or plan.project
     content = {"id": sweep_id, "project": project, "seed": seed, "config": sweep}
-    write_atomically(folder / "sweep.json", to_json(content))
+    write_json(folder / "sweep.json", content)
     length = f"{plan.n_runs:,} runs" if plan.n_runs else "no limit"
     print(f"Local sweep {sweep_id}: {plan.method}, {length}, kept in {os.path.relpath(folder)}")
     for line in remarks(plan):
@@ -149,9 +148,7 @@ def agent(
     if n_runs(sweep.config, count) is None:
         raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
     if not _at_work.acquire(blocking=False):
-        raise SweepError(
-            "an agent is at work in this process already: start the next one in another"
-        )
+        raise SweepError("an agent is at work in this process: start the next one in another")
     try:
         _work(sweep, function, count, max_consecutive_failed_runs or math.inf, retry_failed)
     finally:
@@ -175,13 +172,13 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
             if reason := _why_stop(failures, early, most_in_a_row):
                 print(f"stopping: {reason}")
                 break
+    if any(failures):
+        _tell_failed(sweep)
     if not failures:
         print(f"nothing left to run in sweep {sweep.id}")
     elif all(failures):
         message = f"all {len(failures)} runs failed; the last one: {record['error']}"
         raise SweepError(message) from failures[-1]
-    elif any(failures):
-        _tell_failed(sweep)
 
 
 def _failed(sweep):
@@ -226,7 +223,7 @@ def _progress_line(sweep, record):
         parts.append(f"{plan.metric.name} {_short(score)}")
     varied = [name for name, one in sweep.config["parameters"].items() if "value" not in one]
     parts.append(", ".join(f"{name} {_short(record['config'].get(name))}" for name in varied))
-    return " | ".join([*parts, f"{record['seconds']:.0f} s"])
+    return " | ".join(filter(None, [*parts, f"{record['seconds']:.0f} s"]))
 
 
 def _short(value):

@@ -79,9 +79,8 @@ class Parameter(Model):
     b: Positive = 1
     q: Positive = 1.0
     parameters: dict[str, Parameter] = Field(None, min_length=1)
-    _is_mixed: bool = (
-        False  # one end is whole, the other is not, and no distribution says what is meant
-    )
+    # one end is whole, the other is not, and no distribution says what is meant
+    _is_mixed: bool = False
 
     @model_validator(mode="after")
     def _means_something(self):

@@ -1,4 +1,4 @@
-"""What this package refuses, and what it says when it stops a run."""
+"""What this package refuses."""
 
 
 class SweepError(ValueError):

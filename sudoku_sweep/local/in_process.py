@@ -35,6 +35,8 @@ def shut_down():
     """End wandb's background process, dead or alive; the next use of wandb starts a new one."""
     with contextlib.suppress(Exception):  # that of a process which is gone already
         wandb.teardown()
+    # its address may still be there, if somebody has put the environment back since
+    os.environ.pop("WANDB_SERVICE", None)
     wandb.run = None  # a run that was left open cannot be finished any more
 
 

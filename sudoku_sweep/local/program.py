@@ -67,7 +67,6 @@ def run(sweep, record, environment, stopper):
     # `python` is the one that runs this agent, also where its environment was not activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = os.environ | environment | {"PATH": path}
-    environment.pop("WANDB_SERVICE", None)  # it has a background process of its own
     log = files.with_suffix(".log")
     with open(log, "w+b") as output:
         streams = dict(stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)

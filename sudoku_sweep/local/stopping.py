@@ -34,11 +34,9 @@ class EarlyStopper:
             return
         self.next_look = time.monotonic() + LOOK_SECONDS
         mine = search.logged(self.metric.name, rows)
-        bands = rules.bands(len(mine))
-        if not bands:
-            return
-        if len(bands) > self.n_bands:  # the sweep's other agents compare their runs with it
-            self.n_bands = len(bands)
+        n_bands = len(rules.bands(len(mine)))
+        if n_bands > self.n_bands:  # the sweep's other agents compare their runs with it
+            self.n_bands = n_bands
             save(self.sweep.folder, self.record | {"rows": list(rows)})
         others = self.sweep.records(besides=self.record["index"])
         curves = [search.logged(self.metric.name, other["rows"]) for other in others]

@@ -165,9 +165,10 @@ def locked(path, timeout=-1):
 
 def save(folder, record):
     """Write the record of a run, so that whoever reads it has the old one or the new one, whole."""
-    write_atomically(run_file(folder, record["index"]), to_json(record))
+    write_json(run_file(folder, record["index"]), record)
 
 
-def to_json(content):
-    """The content of a file of the store; numbers may be numpy's."""
-    return json.dumps(content, indent=1, default=lambda number: number.item()).encode()
+def write_json(path, content):
+    """Write a file of the store; numbers may be numpy's."""
+    text = json.dumps(content, indent=1, default=lambda number: number.item())
+    write_atomically(path, text.encode())

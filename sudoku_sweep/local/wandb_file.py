@@ -85,22 +85,24 @@ def _apply(changes, values):
     """Carry out what a record changes in a config or a summary."""
     _set(changes.update, values)
     for item in changes.remove:
-        *above, name = item.nested_key or [item.key]
-        inside = values
-        for part in above:
-            inside = inside.get(part, {})
+        inside, name = _place(item, values)
         inside.pop(name, None)
 
 
 def _set(items, values):
     for item in items:
-        *above, name = item.nested_key or [item.key]
-        inside = values
-        for part in above:
-            if not isinstance(inside.get(part), dict):
-                inside[part] = {}
-            inside = inside[part]
+        inside, name = _place(item, values)
         inside[name] = json.loads(item.value_json)
+
+
+def _place(item, values):
+    """The dict in which an item stands, which is made if it is missing, and its name there."""
+    *above, name = item.nested_key or [item.key]
+    for part in above:
+        if not isinstance(values.get(part), dict):
+            values[part] = {}
+        values = values[part]
+    return values, name
 
 
 def _plain(values, without=()):

@@ -83,17 +83,6 @@ def test_the_project_s_own_program_is_run_like_any_other(folder):
     assert "blank cells right" in next(folder.glob("wandb/local-sweeps/*/runs/*.log")).read_text()
 
 
-@pytest.mark.slow
-def test_runs_are_scored_on_as_many_boards_as_the_sweep_says_whatever_its_name(folder):
-    """A sweep is not taken for a preset because it has the name of one."""
-    for name, boards in (("quick", ""), ("mine", "  validation_boards: {value: 4}\n")):
-        (folder / "named.yaml").write_text(f"name: {name}\n{SMALL}{boards}")
-        assert main(["sweep", "named.yaml"]) == 0
-        assert main(["agent", "--count", "1", "--boards", "64"]) == 0
-        (run,) = local.runs(local.latest_sweep())
-        assert run.config["validation_boards"] == (4 if boards else None)
-
-
 class Worker:
     """Stands in for a process that trains."""
 

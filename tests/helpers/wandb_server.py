@@ -68,9 +68,8 @@ class Run:
     settings: dict = field(default_factory=dict)  # as sent: {name: {"value": value}}
     summary: dict = field(default_factory=dict)
     streams: dict = field(default_factory=dict)  # name of a file -> its lines
-    stopped: bool = (
-        False  # set it to ask for the end, as early termination does: agent and run are told
-    )
+    # set it to ask for the end, as early termination does: agent and run are told
+    stopped: bool = False
 
     @property
     def config(self):

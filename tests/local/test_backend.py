@@ -1,6 +1,4 @@
 import os
-import socket
-import time
 from unittest import mock
 
 import pytest
@@ -15,15 +13,7 @@ NAMES = ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT", "WANDB_SILENT", "W
 
 
 @pytest.fixture
-def port():
-    """A port of this machine where nobody listens yet."""
-    with socket.socket() as port:
-        port.bind(("127.0.0.1", 0))
-        yield port
-
-
-@pytest.fixture
-def no_account(monkeypatch, tmp_path, port):
+def no_account(monkeypatch, tmp_path):
     """An environment without key or netrc, as a newcomer has it; what choose_backend sets is undone."""
     monkeypatch.setattr(backend, "_set_here", {})
     wandb.teardown()  # before the environment is kept: it holds the address of wandb's background process
@@ -33,7 +23,7 @@ def no_account(monkeypatch, tmp_path, port):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
         monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
-        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{port.getsockname()[1]}")
+        monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # where nobody listens
         yield monkeypatch
         wandb.teardown()
         monkeypatch.undo()
@@ -65,21 +55,6 @@ def test_without_a_key_runs_stay_here_and_one_line_says_why(no_account, capsys):
         assert out.count("\n") == 1 and "No W&B key found" in out and "wandb login" in out
         assert "WANDB_HTTP_TIMEOUT" not in os.environ
     with wandb.init(project="after") as run:
-        assert run.offline
-
-
-@pytest.mark.parametrize("key, listens", [("tooshort", 0), ("a" * 40, 0), ("a" * 40, 1)])
-def test_a_key_that_cannot_be_used_ends_in_local_runs(no_account, port, capsys, key, listens):
-    if listens:
-        port.listen()  # accepts, and never answers
-    no_account.setenv("WANDB_API_KEY", key)
-    no_account.setenv("WANDB_HTTP_TIMEOUT", "2")
-    start = time.monotonic()
-    assert local.choose_backend() is local
-    assert time.monotonic() - start < 12
-    out = capsys.readouterr().out
-    assert "W&B did not accept the login" in out and key not in out
-    with wandb.init(project="after") as run:  # and the next run works
         assert run.offline
 
 

@@ -59,6 +59,11 @@ def test_a_program_can_read_its_configuration_from_a_file():
         ("print('done')", "it opened no W&B run in this folder: call wandb.init() in it"),
         (f"{TRAIN}run.finish()\nexit(3)", "exit status 3, no output"),
         ("import wandb\nwandb.init().finish(exit_code=2)", "was finished with exit code 2"),
+        pytest.param(  # ten seconds are waited for the end
+            "import os, wandb\nwandb.init()\nos._exit(0)",
+            "it left its W&B run without an end: call run.finish()",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_output_of_a_program_that_fails_is_shown_and_the_sweep_goes_on(capfd, text, error):

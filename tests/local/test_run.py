@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import wandb
+from wandb.proto.wandb_internal_pb2 import Record, RunExitRecord
 
 from sudoku_sweep import local
 from sudoku_sweep.analysis import tables
@@ -213,6 +214,14 @@ def test_after_the_agent_all_is_as_before(monkeypatch):
     assert state() == before
 
 
+def test_the_address_of_a_background_process_that_is_gone_does_no_harm(monkeypatch):
+    wandb.setup().ensure_service()
+    address = os.environ["WANDB_SERVICE"]
+    wandb.teardown()
+    monkeypatch.setenv("WANDB_SERVICE", address)
+    assert [run.state for run in ran(log_in_child)] == ["finished"] * 2
+
+
 def test_failed_runs_are_run_again_when_asked_for_and_never_in_silence(capsys):
     healthy = []
 
@@ -253,3 +262,16 @@ def test_of_a_file_that_ends_anywhere_what_is_whole_is_read(tmp_path):
         assert written.exit_code is None or length == len(content)
     assert sorted(set(n_rows)) == [0, 1, 2, 3] and n_rows == sorted(n_rows)
     assert len(written.config["words"]) == 700 and written.exit_code == 0
+
+
+@pytest.mark.parametrize("left", range(7))  # bytes of a block in which no header fits any more
+def test_a_record_behind_the_unused_end_of_a_block_is_read(tmp_path, left):
+    content = bytes(wandb_file.HEADER_BYTES)
+    overhead = len(content) + wandb_file.CHUNK.size + 5  # of the record itself
+    long = Record(uuid="x" * (wandb_file.BLOCK_BYTES - overhead - left))
+    for record in (long, Record(exit=RunExitRecord(exit_code=3))):
+        whole = record.SerializeToString()
+        content += wandb_file.CHUNK.pack(0, len(whole), wandb_file.WHOLE) + whole
+        content += bytes(left)
+    (tmp_path / "file").write_bytes(content)
+    assert wandb_file.read(tmp_path / "file").exit_code == 3
