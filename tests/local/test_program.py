@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from sudoku_sweep import local
-from sudoku_sweep.local import SweepError
+from sudoku_sweep.local import SweepError, program
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 METRIC = {"name": "loss", "goal": "minimize"}
@@ -88,18 +88,22 @@ def test_what_cannot_be_started_is_refused():
 
 
 @pytest.mark.slow
-def test_hopeless_programs_are_ended_with_what_they_have_started():
-    text = """
-import os, time, wandb
+@pytest.mark.parametrize("shell", [["sh", "-c", "python train.py; exit 0"], None])
+def test_hopeless_programs_are_ended_with_what_they_have_started(monkeypatch, shell):
+    stubborn = "" if shell else "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    text = f"""
+import os, signal, time, wandb
+{stubborn}
 with wandb.init() as run:
-    open(f"process of {run.config.lr}", "w").write(str(os.getpid()))
+    open(f"process of {{run.config.lr}}", "w").write(str(os.getpid()))
     for epoch in range(100 if run.config.lr > 1 else 4):
-        run.log({"loss": run.config.lr / (epoch + 1)})
+        run.log({{"loss": run.config.lr / (epoch + 1)}})
         time.sleep(0.5)
 """
     stop = {"early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 3}}
-    shell = ["sh", "-c", "python train.py; exit 0"]
-    sweep_id = sweep(text, {"lr": {"values": [1, 3, 0.5]}}, command=shell, **stop)
+    stop |= {"command": shell} if shell else {}
+    sweep_id = sweep(text, {"lr": {"values": [1, 3, 0.5]}}, **stop)
+    monkeypatch.setattr(program, "KILL_SECONDS", 1)
     start = time.monotonic()
     local.agent(sweep_id)
     runs = local.runs(sweep_id)
