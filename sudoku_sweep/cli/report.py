@@ -1,6 +1,7 @@
 """Looking at sweeps: ``report``, ``export`` and ``dashboard``."""
 
 import functools
+import io
 import sys
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def read_export(path):
 
 def report(args):
     """List all local sweeps, and print the leaderboard of one: the latest with a name, unless one is given."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # names, where a terminal has ASCII alone
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal, which may have ASCII alone
+        sys.stdout.reconfigure(errors="backslashreplace")
     sweep = local.open_sweep(chosen_sweep(args.sweep))
     print(pd.DataFrame(map(_in_a_line, local.sweeps())).to_string(index=False), end="\n\n")
     judged_by, frame = _judged_by(sweep.config), tables.runs_frame(local.runs(sweep.id))
