@@ -103,8 +103,8 @@ def _wait(child, run_id, stopper, folder):
         os.killpg(child.pid, signal.SIGINT if interrupted else signal.SIGTERM)
         try:
             child.wait(KILL_SECONDS)
-        # it takes too long, also for the user
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            # it takes too long, or the user will not wait for it
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         raise
