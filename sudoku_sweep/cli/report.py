@@ -31,7 +31,7 @@ def add_commands(add):
 def export(args):
     """Write all ended runs of a local sweep as plain tables; `sweep --resume` goes on from there."""
     sweep = local.open_sweep(chosen_sweep(args.sweep))
-    runs = [run for run in local.runs(sweep.id) if run.state in local.DONE]
+    runs = [run for run in sweep.runs() if run.state in local.DONE]
     if not runs:
         raise SweepError(f"no run of sweep {sweep.id} has ended yet: there is nothing to write")
     config = sweep.config | {"project": sweep.project}
@@ -55,7 +55,7 @@ def report(args):
         sys.stdout.reconfigure(errors="backslashreplace")
     sweep = local.open_sweep(chosen_sweep(args.sweep))
     print(pd.DataFrame(map(_in_a_line, local.sweeps())).to_string(index=False), end="\n\n")
-    judged_by, frame = _judged_by(sweep.config), tables.runs_frame(local.runs(sweep.id))
+    judged_by, frame = _judged_by(sweep.config), tables.runs_frame(sweep.runs())
     board = tables.leaderboard(frame, *judged_by)
     print(f"local sweep {sweep.id}, {len(frame)} runs, by {judged_by[0]}, best first:")
     print(board.to_string(float_format="{:.4g}".format) if len(board) else "no runs yet")
@@ -63,7 +63,8 @@ def report(args):
 
 def _in_a_line(sweep_id):
     """A sweep in the list of all."""
-    config, frame = local.open_sweep(sweep_id).config, tables.runs_frame(local.runs(sweep_id))
+    sweep = local.open_sweep(sweep_id)
+    config, frame = sweep.config, tables.runs_frame(sweep.runs())
     metric, goal = _judged_by(config)
     best = tables.best_row(frame, metric, goal)
     score = "" if best is None else f"{metric} {float(best[f'summary.{metric}']):.4g}"
@@ -89,7 +90,7 @@ def show_dashboard(args):
     def study(sweep_id):
         sweep = opened(sweep_id)
         name = f"{sweep.config.get('name', '')} {sweep.id}".strip()
-        return _study(name, sweep.config, [local.LocalRun(**run) for run in sweep.records()])
+        return _study(name, sweep.config, sweep.runs())
 
     if args.sweep and args.sweep.endswith(".csv"):
         studies = [_study(Path(args.sweep).stem, *read_export(args.sweep))]

@@ -42,8 +42,10 @@ def set_up_sweep(args):
     if args.resume:
         sweep_id = _resume(args.resume)
     else:
-        preset = {"project": sweeps.PROJECT} | sweeps.choose_preset(args.preset).sweep()
-        config = _read_sweep(args.file) if args.file else preset
+        if args.file:
+            config = _read_sweep(args.file)
+        else:
+            config = {"project": sweeps.PROJECT} | sweeps.choose_preset(args.preset).sweep()
         if _trains_sudoku(config):
             sweeps.check_trainable(local.configurations(config))
         sweep_id = local.sweep(config)

@@ -57,6 +57,8 @@ def watching(run_id, stopper, printed):
     def log(run, data, step=None, commit=None):
         now, value = run.step, search.value(stopper.metric.name, data)
         real_log(run, data, step, commit)
+        if getattr(value, "ndim", None) == 0:  # a number of numpy's or torch's
+            value = value.item()
         at = now if step is None else step
         if run.id == run_id and is_number(value) and at >= now:  # wandb drops steps that are over
             rows[at] = {"_step": at, stopper.metric.name: value}

@@ -79,6 +79,10 @@ class Sweep:
         paths = sorted((self.folder / "runs").glob("*.json"))
         return [record for path in paths if path != left_out and (record := self._current(path))]
 
+    def runs(self):
+        """The same as a list of ``LocalRun``."""
+        return [LocalRun(**record) for record in self.records()]
+
     def record(self, path):
         """The run in a file, None if there is no such file. It may say running though its process is gone."""
         try:
@@ -125,7 +129,7 @@ def _read(path, kind):
 
 def runs(sweep_id):
     """The runs of a sweep so far, in the shape of ``wandb.Api().sweep(...).runs``: a list of ``LocalRun``."""
-    return [LocalRun(**record) for record in open_sweep(sweep_id).records()]
+    return open_sweep(sweep_id).runs()
 
 
 def latest_sweep():

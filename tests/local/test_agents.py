@@ -325,7 +325,8 @@ def log_slowly_growing(swallowed=()):
         for epoch in (1, 2, 3, 4, 5):
             with contextlib.suppress(*swallowed):
                 score = epoch / run.config.a
-                run.log({"epoch": epoch, "score": score, "val": {"score": score}})
+                tensor = torch.tensor(score, dtype=torch.float64)  # as a loss is
+                run.log({"epoch": epoch, "score": tensor, "val": {"score": score}})
 
 
 def test_hopeless_runs_are_stopped_inside_log_and_shown_as_such(capfd):
