@@ -8,10 +8,22 @@ from benchmarks import (
     growth,
     logging_cost,
     profiling,
+    recipe,
     sweeps,
     training,
 )
 
-for module in (boards, bayes, agents, profiling, training, logging_cost, sweeps, growth, cost):
+for module in (
+    boards,
+    bayes,
+    agents,
+    profiling,
+    training,
+    logging_cost,
+    sweeps,
+    growth,
+    cost,
+    recipe,
+):
     print(f"\n## {module.__doc__.splitlines()[0]}\n", flush=True)
     module.main()

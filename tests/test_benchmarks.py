@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import cost, measure, plain
+from benchmarks import cost, measure, plain, recipe
 from sudoku_sweep import train
 
 
@@ -45,3 +45,9 @@ def test_a_run_of_the_full_preset_is_predicted_from_its_steps(boards, monkeypatc
     seconds = cost.seconds_per_run((6, 6, 3), many, per_board=0.001)
     n_steps = 50 * -(-len(many.quizzes) // 512)
     assert seconds == n_steps + 10 * 2_000 * 0.001
+
+
+def test_every_recipe_learns_from_the_same_boards_and_has_its_row(capsys):
+    recipe.main(["--quick"])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert len(rows) == 3 and rows[0].startswith("| before | - | - | ")  # two steps reach no level
