@@ -24,7 +24,7 @@ def seconds_per_run(shape, boards, per_board):
     seconds = []
     for _, batch in zip(range(1 + REPEATS), batches, strict=False):
         start = time.perf_counter()
-        train.training_step(net, optimizer, *batch)
+        train.training_step(net, [optimizer], *batch)
         seconds.append(time.perf_counter() - start)
     n_steps = FULL["epochs"] * train.steps_per_epoch(train.Config(**FULL), len(boards.quizzes))
     n_validations = FULL["epochs"] // config.validate_every

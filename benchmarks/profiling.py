@@ -23,7 +23,7 @@ def steps(shape):
 
     def run():
         for batch in batches:
-            train.training_step(net, optimizer, *batch)
+            train.training_step(net, [optimizer], *batch)
 
     return run, asked
 

@@ -48,7 +48,7 @@ def constant(optimizer, peak, recipe):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a net is trained; the defaults are what was used before this study."""
+    """How a net is trained; the defaults are what ``train.fit`` did before this study, ``WINNER`` is what it does."""
 
     batch_size: int = 64
     steps: int = 400
@@ -79,21 +79,6 @@ class Recipe:
             muon |= dict(weight_decay=self.decay, adjust_lr_fn="match_rms_adamw")
             found.append(torch.optim.Muon(matrices, **muon))
         return found
-
-
-class Together:
-    """Several optimizers as one, for ``train.training_step``."""
-
-    def __init__(self, optimizers):
-        self.optimizers = optimizers
-
-    def zero_grad(self, **options):
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(**options)
-
-    def step(self):
-        for optimizer in self.optimizers:
-            optimizer.step()
 
 
 def relu(net):
@@ -166,7 +151,7 @@ def learn(recipe, seed, boards, validation):
     reached, seconds, start = {}, 0.0, time.process_time()
     for step, batch in enumerate(train.epoch_batches(config, *tensors, generator)):
         net.n_loops = 1 if step < recipe.one_pass * recipe.steps else config.n_loops
-        train.training_step(net, Together(optimizers), *batch)
+        train.training_step(net, optimizers, *batch)
         for schedule in schedules:
             schedule.step()
         if (step + 1) % SCORE_EVERY == 0 or step + 1 == recipe.steps:

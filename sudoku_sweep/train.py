@@ -14,7 +14,10 @@ from .errors import BoardError, ConfigError, DivergedError, OutOfMemoryError
 from .model import LARGEST, SudokuTransformer, check_sizes
 from .solver import solve
 
-BETAS, WEIGHT_DECAY = (0.9, 0.99), 0.01  # of AdamW
+BETAS, WEIGHT_DECAY = (0.9, 0.99), 0.1  # of AdamW; of both optimizers
+MUON_RATE = 10  # Muon's learning rate, as a multiple of AdamW's
+WARM_UP = 0.05  # share of the steps in which the learning rate rises
+ONE_PASS = 0.2  # share of the epochs, the first ones, in which the net makes one pass only
 CLIP = 1.0  # the largest norm of a gradient; larger ones are scaled down to it
 CHUNK = 32  # boards whose loss is computed together on a CPU: what they need stays in its cache
 
@@ -28,7 +31,7 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
         A name that is no hyperparameter, or a value that cannot be trained with.
     """
 
-    # peak of the one-cycle schedule
+    # peak of the one-cycle schedule, see build_optimizers
     learning_rate: float = Field(2.5e-3, ge=0, allow_inf_nan=False)
     # the sizes of the net, see SudokuTransformer
     embedding_dim: int = 20
@@ -173,30 +176,44 @@ def fit(config, train, validation, *, log=None, device=None):
     # On a GPU, reading each batch's number of blanks would make it wait in every step: one bound for all instead.
     most_blanks = None if device == "cpu" else int((quizzes == 0).sum(1).max())
     generator = torch.Generator(device).manual_seed(config.seed)
-    optimizer = torch.optim.AdamW(  # the schedule below sets its learning rate
-        model.parameters(), betas=BETAS, weight_decay=WEIGHT_DECAY, fused=True
-    )
     n_steps = config.epochs * steps_per_epoch(config, len(quizzes))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=n_steps + 1, cycle_momentum=False
-    )
+    optimizers, schedules = build_optimizers(model, config.learning_rate, n_steps)
     try:
         for epoch in range(1, config.epochs + 1):
+            # One pass is cheaper than all, and enough to begin with.
+            model.n_loops = 1 if epoch <= ONE_PASS * config.epochs else config.n_loops
             totals = torch.zeros(3, device=device)  # stays on the device until the epoch is over
             for quiz, solution in epoch_batches(config, quizzes, solutions, generator):
-                totals += training_step(model, optimizer, quiz, solution, most_blanks)
-                schedule.step()
-            metrics = epoch_metrics(config, epoch, totals, schedule, model, validation)
+                totals += training_step(model, optimizers, quiz, solution, most_blanks)
+                for schedule in schedules:
+                    schedule.step()
+            metrics = epoch_metrics(config, epoch, totals, schedules[0], model, validation)
             result.history.append(metrics)
             if log is not None:
                 log(dict(metrics))
     except KeyboardInterrupt:
         result.interrupted = True
     finally:
+        model.n_loops = config.n_loops
         result.model = model.cpu().eval()
         result.seconds = time.perf_counter() - start
         result.cpu_seconds = time.process_time() - cpu_start
     return result
+
+
+def build_optimizers(model, learning_rate, n_steps):
+    """AdamW for biases and norms, Muon (kellerjordan.github.io/posts/muon) for the matrices; their schedules."""
+    matrices = [weight for weight in model.parameters() if weight.ndim == 2]
+    others = [weight for weight in model.parameters() if weight.ndim != 2]
+    # Three of Muon's steps instead of five: as good for matrices this small, and cheaper.
+    muon = dict(momentum=0.9, ns_steps=3, adjust_lr_fn="match_rms_adamw")
+    optimizers = [
+        torch.optim.AdamW(others, learning_rate, BETAS, weight_decay=WEIGHT_DECAY, fused=True),
+        torch.optim.Muon(matrices, MUON_RATE * learning_rate, WEIGHT_DECAY, **muon),
+    ]
+    cycle = dict(total_steps=n_steps + 1, pct_start=WARM_UP, cycle_momentum=False)
+    one_cycle = torch.optim.lr_scheduler.OneCycleLR
+    return optimizers, [one_cycle(each, each.defaults["lr"], **cycle) for each in optimizers]
 
 
 def default_device():
@@ -229,8 +246,8 @@ def epoch_batches(config, quizzes, solutions, generator):
         yield augment(quizzes[rows], solutions[rows], generator)
 
 
-def training_step(model, optimizer, quizzes, solutions, most_blanks=None):
-    """One step of AdamW on a batch; returns sums over its blank cells: [loss, right answers, cells].
+def training_step(model, optimizers, quizzes, solutions, most_blanks=None):
+    """One step on a batch; returns sums over its blank cells: [loss, right answers, cells].
 
     The loss is the mean over the batch's blank cells and over the passes of the net. Boards are sorted by their
     number of blanks and taken in chunks. In a chunk the net answers for as many cells of each board as the emptiest
@@ -238,7 +255,7 @@ def training_step(model, optimizer, quizzes, solutions, most_blanks=None):
     of the whole batch. With ``most_blanks``, the most that any board can have, the batch is one chunk padded to
     that, and nothing is read back from the device.
     """
-    optimizer.zero_grad(set_to_none=True)
+    model.zero_grad(set_to_none=True)
     n_blanks = (quizzes == 0).sum(1)  # [batch]
     if most_blanks is None:
         order = n_blanks.argsort()  # so the last board of a chunk has most blanks
@@ -251,7 +268,8 @@ def training_step(model, optimizer, quizzes, solutions, most_blanks=None):
         (sums[0] / n_blanks.sum().clamp(min=1)).backward()
         totals += torch.stack(sums).detach()
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-    optimizer.step()
+    for optimizer in optimizers:
+        optimizer.step()
     return totals
 
 

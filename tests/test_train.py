@@ -39,7 +39,7 @@ def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops, n_asked)
     config = Config(**SMALL | dict(n_loops=n_loops))
     chunked, dense = (train.build_model(config).double() for _ in range(2))
     sums = train.training_step(
-        chunked, torch.optim.SGD(chunked.parameters(), lr=0.0), quizzes, solutions, n_asked
+        chunked, [torch.optim.SGD(chunked.parameters(), lr=0.0)], quizzes, solutions, n_asked
     )
     loss = dense_loss(dense, quizzes, solutions)
     loss.backward()
@@ -162,9 +162,23 @@ def test_an_interrupted_run_keeps_what_it_has(few):
         if row["epoch"] == 2:
             raise KeyboardInterrupt
 
-    result = train.fit(Config(**SMALL | dict(epochs=5)), few, few, log=stop_at_two)
+    # ten epochs: the second still makes one pass
+    result = train.fit(Config(**SMALL | dict(epochs=10)), few, few, log=stop_at_two)
     assert result.interrupted and len(result.history) == 2
-    assert not result.model.training
+    assert not result.model.training and result.model.n_loops == 2
+
+
+def test_the_first_fifth_of_the_epochs_makes_one_pass(few):
+    one, two = (train.fit(Config(**SMALL | dict(epochs=5, n_loops=n)), few, few) for n in (1, 2))
+    assert one.history[0] == two.history[0] and one.history[1] != two.history[1]
+
+
+def test_every_weight_has_one_optimizer_and_muon_has_the_matrices():
+    net = train.build_model(Config(**SMALL))
+    optimizers, _ = train.build_optimizers(net, learning_rate=1e-3, n_steps=10)
+    adamw, muon = ([*each.param_groups[0]["params"]] for each in optimizers)
+    assert sorted(map(id, adamw + muon)) == sorted(map(id, net.parameters()))
+    assert {weight.ndim for weight in adamw} == {1} and {weight.ndim for weight in muon} == {2}
 
 
 @pytest.mark.parametrize(
