@@ -47,16 +47,16 @@ PRESETS = {
     for preset in (
         Preset(
             name="quick",
-            description="6 runs of 400 small steps, to see everything happen",
+            description="6 runs of 300 small steps, to see everything happen",
             parameters={
-                "learning_rate": {"values": [5e-4, 2.5e-3, 5e-3]},
+                "learning_rate": {"values": [1e-3, 2.5e-3, 5e-3]},
                 "embedding_dim": {"value": 20},
                 "attention_dim": {"values": [9, 36]},
                 "n_heads": {"value": 3},
                 "epochs": {"value": 10},
-                "batch_size": {"value": 64},
-                "steps_per_epoch": {"value": 40},
-                "validation_boards": {"value": 256},
+                "batch_size": {"value": 16},
+                "steps_per_epoch": {"value": 30},
+                "validation_boards": {"value": 128},
             },
         ),
         Preset(
@@ -64,7 +64,7 @@ PRESETS = {
             description="all 240 runs, 1,000 small steps each",
             parameters={
                 "epochs": {"value": 10},
-                "batch_size": {"value": 64},
+                "batch_size": {"value": 16},
                 "steps_per_epoch": {"value": 100},
                 "validation_boards": {"value": 500},
             },
