@@ -64,9 +64,12 @@ def _outcome(board, filled, filled_in, confidence, solved):
             None: "; whether there are others took too long to find out",
         }
         return text + others[n_solutions]
+    if n_solutions == 1:
+        cell = _first_mistake(board, filled, filled_in)
+        digit = f"{name_of(cell)}={filled[cell]} ({confidence[cell]:.1%} sure)"
+        return f"not solved: it has one solution, and step {filled_in[cell]} went wrong: {digit}"
     why = {
         0: "the board has no solution",
-        1: "it has one solution, the net went wrong",
         2: "the board has several solutions, and none follows from its clues",
         None: "whether it has a solution took too long to find out",
     }
@@ -77,6 +80,15 @@ def _outcome(board, filled, filled_in, confidence, solved):
         else ""
     )
     return f"not solved: {why[n_solutions]}{twice}"
+
+
+def _first_mistake(board, filled, filled_in):
+    """The first cell whose digit leaves no solution to a board that had one, and is not solved."""
+    now = board.copy()
+    for cell in filled_in.argsort(kind="stable"):
+        now[cell] = filled[cell]
+        if count_solutions(now, limit=1, guesses=GUESSES) == 0:
+            return cell
 
 
 def solve_file(net, source, target):

@@ -66,10 +66,18 @@ def test_a_board_that_takes_hours_to_count_is_given_up(said):
     assert status == 1 and "whether it has a solution took too long to find out" in end
 
 
-def test_a_net_that_knows_nothing_is_told_from_one_that_does(few, tmp_path, said):
+def test_the_first_wrong_digit_and_its_step_are_named(few, tmp_path, capsys):
+    """By a net that knows nothing; what it fills in before is right."""
     model.save_checkpoint(tmp_path / "net.pt", train.build_model(train.Config()), {})
-    status, end = said(text_of(few.quizzes[0]), "--net", tmp_path / "net.pt")
-    assert status == 1 and "it has one solution, the net went wrong" in end
+    quiz, solution = few.quizzes[0], few.solutions[0]
+    assert main(["solve", text_of(quiz), "--net", str(tmp_path / "net.pt")]) == 1
+    *lines, end = capsys.readouterr().out.splitlines()
+    steps = [line.split(": ")[1].split() for line in lines if line.startswith("step ")]
+    right = {f"{solve.name_of(cell)}={solution[cell]}" for cell in range(81)}
+    n, wrong = next(
+        (n, digit) for n, step in enumerate(steps, 1) for digit in step if digit not in right
+    )
+    assert f"it has one solution, and step {n} went wrong: {wrong} (" in end
 
 
 def test_a_file_is_solved_and_what_is_unsolved_stays_empty(few, tmp_path, capsys):
