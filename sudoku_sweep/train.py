@@ -9,6 +9,7 @@ import torch
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from torch.nn import functional as F
 
+from . import processes
 from .data import augment
 from .errors import BoardError, ConfigError, DivergedError, OutOfMemoryError
 from .model import LARGEST, SudokuTransformer, check_sizes
@@ -251,22 +252,24 @@ def training_step(model, optimizers, quizzes, solutions, most_blanks=None):
 
     The loss is the mean over the batch's blank cells and over the passes of the net. Boards are sorted by their
     number of blanks and taken in chunks. In a chunk the net answers for as many cells of each board as the emptiest
-    board has blanks; where a board has fewer, clues fill up, and count nothing. The chunks' gradients add up to that
-    of the whole batch. With ``most_blanks``, the most that any board can have, the batch is one chunk padded to
-    that, and nothing is read back from the device.
+    board has blanks; where a board has fewer, clues fill up, and count nothing. The gradients of all chunks, those of
+    other processes too, add up to that of the whole batch. With ``most_blanks``, the most that any board can have, the
+    batch is one chunk padded to that, and nothing is read back from the device.
     """
     model.zero_grad(set_to_none=True)
     n_blanks = (quizzes == 0).sum(1)  # [batch]
     if most_blanks is None:
         order = n_blanks.argsort()  # so the last board of a chunk has most blanks
-        chunks = [(rows, int(n_blanks[rows[-1]])) for rows in order.split(CHUNK)]
+        size = min(CHUNK, math.ceil(len(order) / processes.how_many()))
+        chunks = [(rows, int(n_blanks[rows[-1]])) for rows in order.split(size)]
     else:
         chunks = [(slice(None), most_blanks)]
     totals = torch.zeros(3, device=quizzes.device)
-    for rows, n_asked in chunks:
+    for rows, n_asked in chunks[processes.number() :: processes.how_many()]:
         sums = blank_cell_sums(model, quizzes[rows], solutions[rows], n_asked)
         (sums[0] / n_blanks.sum().clamp(min=1)).backward()
         totals += torch.stack(sums).detach()
+    processes.add_up(model, totals)
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
     for optimizer in optimizers:
         optimizer.step()

@@ -61,6 +61,12 @@ def test_same_seed_same_history_and_the_global_random_state_is_left_alone(few):
     assert train.fit(Config(**SMALL, seed=1), few, few).history != first.history
 
 
+def test_padded_batches_as_on_a_gpu_give_the_same_history(few):
+    chunked, padded = (train.fit(Config(**SMALL), few, few, device=d) for d in ("cpu", "cpu:0"))
+    for one, other in zip(chunked.history, padded.history, strict=True):
+        assert other == pytest.approx(one, rel=1e-4)
+
+
 def test_what_is_logged_and_when(few):
     rows = []
     config = Config(**SMALL | dict(epochs=7, validate_every=3))

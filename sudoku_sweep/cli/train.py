@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 import wandb
 
-from .. import data, sweeps, train
+from .. import data, processes, sweeps, train
 from ..boards.difficulty import minimize_clues, solved_by_singles
 from ..errors import CheckpointError
 from ..files import writing
@@ -49,7 +49,8 @@ def add_commands(add):
 
 
 def train_net(args):
-    """Train one net, score it, and save it."""
+    """Train one net, score it, and save it; by ``torchrun``, in several processes, of which the first does the rest."""
+    others = processes.join() > 0
     settings = dict(FINAL) if args.preset else {}
     for name in (*train.Config.model_fields, "minimal"):
         if getattr(args, name) is not None:
@@ -59,12 +60,15 @@ def train_net(args):
     save = _checked_save_path(args.save)
     device = chosen_device(args)
     boards, validation = data.training_boards(args.boards, n_minimal), data.load_split("validation")
-    if args.wandb:
+    if args.wandb and not others:
         result = fit_logged(config, boards, validation, device)
     else:
-        result = train.fit(config, boards, validation, log=_print_epoch, device=device)
+        log = None if others else _print_epoch
+        result = train.fit(config, boards, validation, log=log, device=device)
     if result.interrupted:
         raise KeyboardInterrupt
+    if others:
+        return
     scores = _final_scores(result.model, args.test, n_minimal > 0)
     if save:
         metadata = _metadata(result, device, len(boards.quizzes), n_minimal, scores)

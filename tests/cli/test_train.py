@@ -1,4 +1,8 @@
+import subprocess
+import sys
+
 import pytest
+import torch
 
 from sudoku_sweep import data
 from sudoku_sweep.cli import train
@@ -32,6 +36,21 @@ def test_the_final_preset_trains_and_is_scored_on_minimal_boards_too(tmp_path, m
     kinds = ["validation, minimal: singles do", "validation, minimal: more is needed"]
     assert list(metadata["scores"]) == ["validation", *kinds]
     assert sum(metadata["scores"][kind]["boards"] for kind in kinds) == 8
+
+
+@pytest.mark.slow
+def test_two_processes_share_every_batch_and_train_the_net_that_one_trains(tmp_path):
+    uneven = ["--steps-per-epoch=4", "--batch-size=33"]  # a last batch of one board
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+    nets, printed = [], []
+    for name, by in (("alone", []), ("together", torchrun)):
+        command = [*by, "sudoku_sweep", "train", *TINY, *uneven, "--save", f"{tmp_path}/{name}.pt"]
+        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
+        nets.append(load_checkpoint(tmp_path / f"{name}.pt")[0])
+        printed.append([line.split()[:2] for line in done.stdout.splitlines()[:-1]])
+    assert printed[0] == printed[1]
+    for one, other in zip(*map(torch.nn.Module.parameters, nets), strict=True):
+        assert torch.allclose(one, other, atol=1e-3)
 
 
 @pytest.mark.slow
