@@ -18,7 +18,7 @@ from .solver import solve
 BETAS, WEIGHT_DECAY = (0.9, 0.99), 0.1  # of AdamW; of both optimizers
 MUON_RATE = 10  # Muon's learning rate, as a multiple of AdamW's
 WARM_UP = 0.05  # share of the steps in which the learning rate rises
-ONE_PASS = 0.2  # share of the epochs, the first ones, in which the net makes one pass only
+GROWTH = 0.4  # share of the epochs in which the net's passes grow in number, from one to n_loops
 CLIP = 1.0  # the largest norm of a gradient; larger ones are scaled down to it
 CHUNK = 32  # boards whose loss is computed together on a CPU: what they need stays in its cache
 
@@ -181,8 +181,7 @@ def fit(config, train, validation, *, log=None, device=None):
     optimizers, schedules = build_optimizers(model, config.learning_rate, n_steps)
     try:
         for epoch in range(1, config.epochs + 1):
-            # One pass is cheaper than all, and enough to begin with.
-            model.n_loops = 1 if epoch <= ONE_PASS * config.epochs else config.n_loops
+            model.n_loops = passes(config, epoch)
             totals = torch.zeros(3, device=device)  # stays on the device until the epoch is over
             for quiz, solution in epoch_batches(config, quizzes, solutions, generator):
                 totals += training_step(model, optimizers, quiz, solution, most_blanks)
@@ -238,6 +237,11 @@ def steps_per_epoch(config, n_boards):
     """Batches in one epoch: all the boards give, the last one perhaps smaller, or fewer if the config says so."""
     available = math.ceil(n_boards / config.batch_size)
     return min(config.steps_per_epoch or available, available)
+
+
+def passes(config, epoch):
+    """How many passes the net makes in an epoch: few are cheaper than all, and enough to begin with."""
+    return min(config.n_loops, math.ceil(config.n_loops * epoch / config.epochs / GROWTH))
 
 
 def epoch_batches(config, quizzes, solutions, generator):

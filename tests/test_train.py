@@ -174,9 +174,23 @@ def test_an_interrupted_run_keeps_what_it_has(few):
     assert not result.model.training and result.model.n_loops == 2
 
 
-def test_the_first_fifth_of_the_epochs_makes_one_pass(few):
-    one, two = (train.fit(Config(**SMALL | dict(epochs=5, n_loops=n)), few, few) for n in (1, 2))
-    assert one.history[0] == two.history[0] and one.history[1] != two.history[1]
+@pytest.mark.parametrize(
+    "n_loops, epochs, expected",
+    [(2, 10, [1, 1] + 8 * [2]), (8, 20, [*range(1, 9)] + 12 * [8]), (1, 2, [1, 1]), (3, 1, [3])],
+)
+def test_the_passes_grow_in_number_and_are_all_there_for_most_epochs(
+    few, monkeypatch, n_loops, epochs, expected
+):
+    seen, step = [], train.training_step
+
+    def watched(model, *rest):
+        seen.append(model.n_loops)
+        return step(model, *rest)
+
+    monkeypatch.setattr(train, "training_step", watched)
+    config = Config(**SMALL | dict(n_loops=n_loops, epochs=epochs, steps_per_epoch=1))
+    assert train.fit(config, few, few).model.n_loops == n_loops
+    assert seen == expected
 
 
 def test_every_weight_has_one_optimizer_and_muon_has_the_matrices():
