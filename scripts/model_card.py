@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from sudoku_sweep import data
+from sudoku_sweep.cli.solve import SURE
 from sudoku_sweep.errors import CheckpointError
 from sudoku_sweep.files import write_atomically
 from sudoku_sweep.model import load_checkpoint
@@ -22,18 +23,19 @@ A `SudokuTransformer` with {parameters:,} parameters, trained on the first {trai
 {source}, with relabelled digits and revealed blanks.
 
 ```
-python -m sudoku_sweep train {flags} --save {path}
+{start} sudoku_sweep train {flags} --save {path}
 ```
 
-{steps:,} steps of {batch_size} boards in {seconds:,} s, of which {cpu_seconds:,} s of processor time; seed {seed}; on:
-{device}. Loading it needs no code from the file (`weights_only=True`).
+{steps:,} steps of {batch_size} boards in {seconds:,} s, {cpu_seconds:,} s of processor time{each}; seed {seed}.
+Made at commit {commit}, on: {device}. Loading it needs no code from the file (`weights_only=True`).
 
 | boards | how many | solved step by step | solved in one shot | blank cells right | loss (nats) |
 |---|---|---|---|---|---|
 {scores}
 
-*Minimal*: no clue can be spared. *Singles do*: naked and hidden singles are all that is needed. The loss is the mean
-over all passes of the net; its answer is that of the last.
+*Minimal*: no clue can be spared. *Singles do*: naked and hidden singles are all that is needed. *Step by step*: in each
+step, every blank of which the net is at least {sure:.1%} sure, or else the one of which it is surest. The loss is the
+mean over all passes of the net; its answer is that of the last.
 
 Limits: it knows boards like those it saw; it takes nothing back, so one wrong digit spoils a board; and its confidence
 is no proof.
@@ -63,9 +65,15 @@ def card_text(path, metadata):
         source = f"the sequence whose first {shipped:,} are {source}"
     if metadata["minimal"]:
         source += f", {metadata['minimal']:,} of them made minimal"
+    if metadata["forms"] > 1:
+        source += f", each in {metadata['forms']} forms, with its lines permuted or transposed"
+    together = metadata["processes"] > 1
+    torchrun = f"torchrun --standalone --nproc-per-node {metadata['processes']} -m"
     rows = [_row(name, score) for name, score in metadata["scores"].items()]
     words = {"name": path.name, "path": shlex.quote(str(path)), "source": source}
-    words |= {"flags": _flags(metadata), "scores": "\n".join(rows)}
+    words |= {"start": torchrun if together else "python -m"}
+    words |= {"each": f" in each of {metadata['processes']} processes" if together else ""}
+    words |= {"sure": SURE, "flags": _flags(metadata), "scores": "\n".join(rows)}
     return CARD.format_map(metadata["config"] | metadata | words)
 
 
@@ -73,6 +81,7 @@ def _flags(metadata):
     """The flags of `train` that make the same net."""
     given = metadata["config"] | {
         "minimal": metadata["minimal"] or None,
+        "forms": metadata["forms"],
         "boards": metadata["training_boards"],
     }
     flags = [

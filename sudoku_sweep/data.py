@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from .boards.difficulty import minimize_clues
 from .boards.generator import VERSION, make_boards
 from .boards.rules import Boards, obeys_rules, repeated_cells
-from .boards.symmetry import leaked
+from .boards.symmetry import another_form, leaked
 from .errors import BoardError
 from .files import write_atomically
 
@@ -34,9 +34,10 @@ def load_split(name):
     return load_boards(DATA_DIR / f"sudoku_{name}.csv")
 
 
-def training_boards(n=None, n_minimal=0):
+def training_boards(n=None, n_minimal=0, n_forms=1):
     """The first ``n`` training boards (None: the 20,000 shipped), of which ``n_minimal`` have no clue to spare.
 
+    Each comes in ``n_forms`` forms, see ``another_form``, all boards as they are first.
     What is not shipped is made on first use, and cached. The shipped boards are the beginning of any larger set.
     A further board that is a validation or test board up to symmetry is left out, with a line that says so.
     """
@@ -59,7 +60,9 @@ def training_boards(n=None, n_minimal=0):
         minimal = cached(f"minimal_n{n_minimal}", lambda: minimize_clues(first, seed=0))
         parts = zip(minimal, boards, strict=True)
         boards = Boards(*(np.concatenate([new, old[n_minimal:]]) for new, old in parts))
-    return boards
+    rng = np.random.default_rng(0)
+    forms = [boards, *(another_form(boards, rng) for _ in range(1, n_forms))]
+    return Boards(*map(np.concatenate, zip(*forms, strict=True)))
 
 
 def cached(name, make):

@@ -329,8 +329,8 @@ def epoch_metrics(config, epoch, totals, schedule, model, validation):
 
 
 @torch.no_grad()
-def evaluate(model, boards, batch_size=256):
-    """Score a net on boards as they are, no augmentation. Returns ``Scores``."""
+def evaluate(model, boards, threshold=0.99, batch_size=256):
+    """Score a net on boards as they are, no augmentation; ``threshold`` is that of ``solve``. Returns ``Scores``."""
     device = model.place.device
     quizzes, solutions = to_tensors(boards, device)
     totals = torch.zeros(3, device=device)
@@ -344,7 +344,7 @@ def evaluate(model, boards, batch_size=256):
         totals += torch.stack([loss, (blank & ~wrong).sum(), blank.sum()])
         one_shot += int((~wrong.any(1)).sum())
     loss, right, blanks = totals.tolist()
-    found = solve(model, quizzes)
+    found = solve(model, quizzes, threshold)
     solved = (found.boards == solutions.cpu()).all(1)
     return Scores(
         loss=loss / max(blanks, 1),

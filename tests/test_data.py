@@ -176,6 +176,8 @@ def test_minimal_training_boards_are_the_first_ones_with_fewer_clues(made_dir):
     assert fewer.tolist() == [True] * 3 + [False] * 3
     again = data.training_boards(8, n_minimal=3)  # read from the file
     assert (again.quizzes[:6] == mixed.quizzes).all() and len(list(made_dir.iterdir())) == 2
+    forms = data.training_boards(6, n_minimal=3, n_forms=3)
+    assert len(forms.quizzes) == 18 and (forms.quizzes[:6] == mixed.quizzes).all()
     with pytest.raises(BoardError, match="7 of 6 training boards minimal"):
         data.training_boards(6, n_minimal=7)
 

@@ -16,6 +16,7 @@ from ..errors import CheckpointError
 from ..files import writing
 from ..model import save_checkpoint
 from .flags import add_machine_flags, chosen_device, positive
+from .solve import SURE
 
 FINAL = {  # `train --preset final`: the shape that won the grid, more passes, and harder boards
     "learning_rate": 3e-3,
@@ -28,7 +29,15 @@ FINAL = {  # `train --preset final`: the shape that won the grid, more passes, a
     "batch_size": 64,
     "minimal": 10_000,
 }
-N_MINIMAL = 500  # boards of a split that are made minimal to see how a net does beyond singles
+BOARDS = {"boards": None, "minimal": 0, "forms": 1}  # what data.training_boards gives by itself
+CLUES = [
+    (17, 22),
+    (23, 23),
+    (24, 24),
+    (25, 25),
+    (26, 35),
+]  # fewest and most, of minimal boards scored together
+N_MINIMAL = 1000  # boards of a split that are made minimal to see how a net does beyond singles
 
 
 def add_commands(add):
@@ -41,6 +50,8 @@ def add_commands(add):
     flag("--preset", choices=["final"], help="start from the settings of data/winner.pt")
     minimal = "so many of the training boards have no clue to spare; made on first use"
     flag("--minimal", type=positive, metavar="N", help=minimal)
+    forms = "each training board in so many forms: lines permuted, or transposed (default 1)"
+    flag("--forms", type=positive, metavar="N", help=forms)
     logged = "log a W&B run; started by `wandb agent`, take the settings from there, too"
     flag("--wandb", action="store_true", help=logged)
     flag("--test", action="store_true", help="score on the test boards, too: once, at the end")
@@ -52,14 +63,15 @@ def train_net(args):
     """Train one net, score it, and save it; by ``torchrun``, in several processes, of which the first does the rest."""
     others = processes.join() > 0
     settings = dict(FINAL) if args.preset else {}
-    for name in (*train.Config.model_fields, "minimal"):
+    for name in (*train.Config.model_fields, *BOARDS):
         if getattr(args, name) is not None:
             settings[name] = getattr(args, name)
-    n_minimal = settings.pop("minimal", 0)
+    n_boards, n_minimal, n_forms = (settings.pop(*default) for default in BOARDS.items())
     config = train.Config(**settings)
     save = _checked_save_path(args.save)
     device = chosen_device(args)
-    boards, validation = data.training_boards(args.boards, n_minimal), data.load_split("validation")
+    boards = data.training_boards(n_boards, n_minimal, n_forms)
+    validation = data.load_split("validation")
     if args.wandb and not others:
         result = fit_logged(config, boards, validation, device)
     else:
@@ -71,7 +83,12 @@ def train_net(args):
         return
     scores = _final_scores(result.model, args.test, n_minimal > 0)
     if save:
-        metadata = _metadata(result, device, len(boards.quizzes), n_minimal, scores)
+        metadata = _metadata(result, device, len(boards.quizzes), scores)
+        metadata |= {
+            "training_boards": len(boards.quizzes) // n_forms,
+            "minimal": n_minimal,
+            "forms": n_forms,
+        }
         save_checkpoint(save, result.model, metadata)
         print(f"saved {save}")
 
@@ -141,24 +158,29 @@ def _final_scores(net, test, minimal):
             singles = solved_by_singles(some.quizzes)
             parts[f"{split}, minimal: singles do"] = some.where(singles)
             parts[f"{split}, minimal: more is needed"] = some.where(~singles)
+            clues = (some.quizzes > 0).sum(1)
+            for fewest, most in CLUES:
+                part = some.where((fewest <= clues) & (clues <= most))
+                if len(part.quizzes):
+                    parts[f"{split}, minimal: {fewest} to {most} clues"] = part
         for name, part in parts.items():
-            score = train.evaluate(net, part)
+            score = train.evaluate(net, part, SURE)
             scores[name] = {"boards": len(part.quizzes)} | dataclasses.asdict(score)
             solved, right = 100 * score.solved, 100 * score.accuracy
             print(f"{name}: {solved:.1f} % of boards solved, {right:.1f} % of blank cells right")
     return scores
 
 
-def _metadata(result, device, n_boards, n_minimal, scores):
+def _metadata(result, device, n_boards, scores):
     """Where a net comes from, and how good it is: plain numbers and texts, kept in its checkpoint."""
     return {
         "config": dict(result.config),
         "parameters": result.model.n_parameters(),
-        "training_boards": n_boards,
-        "minimal": n_minimal,
         "steps": result.config.epochs * train.steps_per_epoch(result.config, n_boards),
         "seconds": round(result.seconds),
         "cpu_seconds": round(result.cpu_seconds),
+        "processes": processes.how_many(),
         "device": hardware(device),
+        "commit": commit(),
         "scores": scores,
     }
