@@ -2,7 +2,7 @@
 
     python scripts/repeat_runs.py
 
-trains for half an hour of one core, and writes ``data/grid_240_seeds.csv`` and what goes with it. A second process
+trains for ten minutes of one core, and writes ``data/grid_240_seeds.csv`` and what goes with it. A second process
 shares the work with ``--join ID``, the id that the first has printed; so does one that goes on after a stop.
 """
 
@@ -70,8 +70,7 @@ def repeats_of(grid):
 def train_repeats(sweep_id, grid):
     """Train what is left of a sweep from ``repeats_of``, on the boards that the first runs had."""
     boards, validation = data.load_split("train"), data.load_split("validation")
-    scored = {"validation_boards": sweeps.PRESETS["laptop"].budget["validation_boards"]}
-    settings = {run["index"]: scored | run["config"] for run in grid.runs}
+    settings = {run["index"]: run["config"] for run in grid.runs}
 
     def train_again():
         with wandb.init() as run:

@@ -49,7 +49,7 @@ PRESETS = {
             name="quick",
             description="6 runs of 300 small steps, to see everything happen",
             parameters={
-                "learning_rate": {"values": [1e-3, 2.5e-3, 5e-3]},
+                "learning_rate": {"values": [1e-4, 1e-3, 5e-3]},
                 "embedding_dim": {"value": 20},
                 "attention_dim": {"values": [9, 36]},
                 "n_heads": {"value": 3},
