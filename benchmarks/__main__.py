@@ -10,6 +10,7 @@ from benchmarks import (
     profiling,
     recipe,
     sweeps,
+    time_to_score,
     training,
 )
 
@@ -24,6 +25,7 @@ for module in (
     growth,
     cost,
     recipe,
+    time_to_score,
 ):
     print(f"\n## {module.__doc__.splitlines()[0]}\n", flush=True)
     module.main()

@@ -1,5 +1,6 @@
 """How things are measured here: by turns, in one thread, memory in a process of its own."""
 
+import math
 import re
 import subprocess
 import sys
@@ -51,6 +52,37 @@ def ratio(seconds, faster, slower):
     """How many times as fast one is as the other: the median over the pairs of repeats."""
     pairs = zip(seconds[faster], seconds[slower], strict=True)
     return median(slow / fast for fast, slow in pairs)
+
+
+def learning_curve(nets, validation, enough=1.0, patience=math.inf):
+    """How right a net is while it learns: [(processor seconds, accuracy)]; the clock stands still while it is scored.
+
+    ``nets`` trains when it is iterated over, and yields the net whenever it is to be scored. The end comes with
+    ``enough`` accuracy, or after ``patience`` seconds.
+    """
+    points, seconds, start = [], 0.0, time.process_time()
+    for net in nets:
+        seconds += time.process_time() - start
+        points.append((seconds, accuracy(net, validation)))
+        if points[-1][1] >= enough or seconds >= patience:
+            break
+        start = time.process_time()
+    return points
+
+
+def seconds_to(level, points):
+    """When a learning curve first reached a level; inf: never."""
+    return next((seconds for seconds, right in points if right >= level), math.inf)
+
+
+@torch.no_grad()
+def accuracy(net, boards):
+    """The share of blank cells whose best digit is right."""
+    quizzes, solutions = train.to_tensors(boards, "cpu")
+    blank = quizzes == 0
+    scores = net(quizzes.int())
+    last = scores[-1] if isinstance(scores, list) else scores  # our net answers in every pass
+    return (last.argmax(2) + 1 == solutions)[blank].float().mean().item()
 
 
 def flops(function):

@@ -5,6 +5,8 @@ what one finds: ``Dataset.__getitem__`` and ``DataLoader``, ``nn.TransformerEnco
 learned positions, scores for all 81 cells, the loss over the blank ones, ``.item()`` and a log call in every step.
 """
 
+from itertools import islice
+
 import numpy as np
 import torch
 from torch import nn
@@ -57,21 +59,28 @@ class PlainTransformer(nn.Module):
         return F.cross_entropy(self(quizzes)[blank], solutions[blank] - 1)
 
 
-def fit(config, boards, dropout=0.1, log=None):
-    """Train for ``steps_per_epoch`` steps of a ``train.Config``; ``log`` takes a dict per step. Returns the net."""
+def steps(config, boards, dropout=0.1):
+    """Train without end, at the config's constant rate; yields the net and its loss after every step."""
     torch.manual_seed(config.seed)
     model = PlainTransformer(
         config.attention_dim, config.n_heads, config.n_loops, config.mlp_ratio, dropout
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
     loader = DataLoader(SudokuDataset(boards, config.seed), config.batch_size, shuffle=True)
+    while True:
+        for quizzes, solutions in loader:
+            optimizer.zero_grad()
+            loss = model.loss(quizzes, solutions)
+            loss.backward()
+            optimizer.step()
+            yield model, loss.item()
+
+
+def fit(config, boards, dropout=0.1, log=None):
+    """Train for ``steps_per_epoch`` steps of a ``train.Config``; ``log`` takes a dict per step. Returns the net."""
     log = log or [].append
-    for step, (quizzes, solutions) in enumerate(loader, start=1):
-        optimizer.zero_grad()
-        loss = model.loss(quizzes, solutions)
-        loss.backward()
-        optimizer.step()
-        log({"step": step, "train_loss": loss.item()})
-        if step == config.steps_per_epoch:
-            break
+    some_steps = islice(steps(config, boards, dropout), config.steps_per_epoch)
+    for step, result in enumerate(some_steps, start=1):
+        model, loss = result
+        log({"step": step, "train_loss": loss})
     return model

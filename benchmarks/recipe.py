@@ -6,7 +6,6 @@ alone, so the clock stands still while the net is scored.
 
 import argparse
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks.measure import config_of, table
+from benchmarks.measure import config_of, learning_curve, seconds_to, table
 from sudoku_sweep import data, train
 
 SEEDS = (1, 2, 3)
@@ -139,8 +138,8 @@ RECIPES = {
 }
 
 
-def learn(recipe, seed, boards, validation):
-    """Train one net; returns processor seconds to each of ``LEVELS`` (inf: never), in all, and its last accuracy."""
+def learn(recipe, seed, boards):
+    """Train one net; yields it every ``SCORE_EVERY`` steps, and at the end, with all its passes."""
     config = config_of(recipe.batch_size, 2, SHAPE, recipe.steps, seed=seed)
     net = train.build_model(config)
     if recipe.change_net:
@@ -148,29 +147,14 @@ def learn(recipe, seed, boards, validation):
     optimizers = recipe.optimizers(net)
     schedules = [recipe.schedule(each, each.defaults["lr"], recipe) for each in optimizers]
     tensors, generator = train.to_tensors(boards, "cpu"), torch.Generator().manual_seed(seed)
-    reached, seconds, start = {}, 0.0, time.process_time()
     for step, batch in enumerate(train.epoch_batches(config, *tensors, generator)):
         net.n_loops = 1 if step < recipe.one_pass * recipe.steps else config.n_loops
         train.training_step(net, optimizers, *batch)
         for schedule in schedules:
             schedule.step()
         if (step + 1) % SCORE_EVERY == 0 or step + 1 == recipe.steps:
-            seconds += time.process_time() - start
             net.n_loops = config.n_loops
-            right = accuracy(net, validation)
-            reached |= {
-                level: seconds for level in LEVELS if right >= level and level not in reached
-            }
-            start = time.process_time()
-    return *(reached.get(level, math.inf) for level in LEVELS), seconds, right
-
-
-@torch.no_grad()
-def accuracy(net, boards):
-    """The share of blank cells whose best digit is right."""
-    quizzes, solutions = train.to_tensors(boards, "cpu")
-    blank = quizzes == 0
-    return (net(quizzes)[-1].argmax(2) + 1 == solutions)[blank].float().mean().item()
+            yield net
 
 
 def main(arguments=None):
@@ -191,7 +175,9 @@ def main(arguments=None):
     for seed in seeds:
         for name, recipe in recipes.items():
             train.cell_losses, kept = recipe.cell_losses, train.cell_losses
-            runs[name].append(learn(recipe, seed, boards, validation))
+            points = learning_curve(learn(recipe, seed, boards), validation)
+            reached = [seconds_to(level, points) for level in LEVELS]
+            runs[name].append((*reached, *points[-1]))
             train.cell_losses = kept
     rows = []
     for name, figures in runs.items():

@@ -1,10 +1,13 @@
 """The measuring sticks are straight: what the figures of ``benchmarks/README.md`` stand on."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import cost, measure, plain, recipe
+from benchmarks import cost, measure, plain, recipe, time_to_score
 from sudoku_sweep import train
 
 
@@ -51,3 +54,37 @@ def test_every_recipe_learns_from_the_same_boards_and_has_its_row(capsys):
     recipe.main(["--quick"])
     rows = capsys.readouterr().out.splitlines()[2:]
     assert len(rows) == 3 and rows[0].startswith("| before | - | - | ")  # two steps reach no level
+
+
+def test_the_winning_recipe_is_that_of_fit(boards):
+    config = measure.config_of(16, 2, recipe.SHAPE, steps=4, seed=3)
+    (net,) = recipe.learn(replace(recipe.WINNER, steps=4, one_pass=0), 3, boards)
+    fitted = train.fit(config, boards, measure.nothing_to_solve(boards), device="cpu").model
+    assert all(map(torch.equal, net.parameters(), fitted.parameters()))
+    assert recipe.WINNER.one_pass == train.ONE_PASS  # of the epochs, and fit had only one
+
+
+def test_the_clock_counts_training_alone_and_a_level_only_when_it_is_reached(monkeypatch):
+    now, scores = [0], iter([0.2, 0.6, 0.4])
+
+    def nets():
+        for _ in range(3):
+            now[0] += 1
+            yield None
+
+    def accuracy(net, boards):
+        now[0] += 100
+        return next(scores)
+
+    monkeypatch.setattr(measure.time, "process_time", lambda: now[0])
+    monkeypatch.setattr(measure, "accuracy", accuracy)
+    points = measure.learning_curve(nets(), None)
+    assert points == [(1, 0.2), (2, 0.6), (3, 0.4)]
+    assert [measure.seconds_to(level, points) for level in (0.5, 0.7)] == [2, math.inf]
+
+
+def test_who_did_not_get_there_has_no_time_and_no_ratio(capsys, tmp_path):
+    time_to_score.main(["--quick", f"--figure={tmp_path / 'figure.png'}"])
+    rows = capsys.readouterr().out.splitlines()[-3:]
+    assert [row.count("| - ") for row in rows] == [3, 3, 3]
+    assert (tmp_path / "figure.png").stat().st_size
