@@ -61,7 +61,7 @@ def test_the_winning_recipe_is_that_of_fit(boards):
     (net,) = recipe.learn(replace(recipe.WINNER, steps=4, one_pass=0), 3, boards)
     fitted = train.fit(config, boards, measure.nothing_to_solve(boards), device="cpu").model
     assert all(map(torch.equal, net.parameters(), fitted.parameters()))
-    assert recipe.WINNER.one_pass == train.ONE_PASS  # of the epochs, and fit had only one
+    assert recipe.WINNER.one_pass == train.GROWTH / 2  # of the epochs, and fit had only one
 
 
 def test_the_clock_counts_training_alone_and_a_level_only_when_it_is_reached(monkeypatch):
