@@ -1,34 +1,40 @@
 """What all 240 runs of the full preset cost: ``python -m benchmarks.cost`` predicts it from measured step times."""
 
 import time
+from itertools import islice, product
 from statistics import median
 
 import torch
 
-from benchmarks.measure import config_of, table
+from benchmarks.measure import table
 from sudoku_sweep import data, model, sweeps, train
 
 REPEATS = 3
 FULL = sweeps.PRESETS["full"].budget
+SHAPE = ("embedding_dim", "attention_dim", "n_heads")
 TRAINED = data.DATA_DIR / "winner.pt"
 
 
 def seconds_per_run(shape, boards, per_board):
     """Predicted seconds of one run of the full preset: its steps, and its ten validations."""
-    config = config_of(FULL["batch_size"], 2, shape, steps=1)
+    config = train.Config(**FULL | dict(zip(SHAPE, shape, strict=True)))
     net = train.build_model(config)
-    optimizer = torch.optim.AdamW(net.parameters(), fused=True)
-    batches = train.epoch_batches(
-        train.Config(batch_size=512), *train.to_tensors(boards, "cpu"), torch.Generator()
-    )
-    seconds = []
-    for _, batch in zip(range(1 + REPEATS), batches, strict=False):
-        start = time.perf_counter()
-        train.training_step(net, [optimizer], *batch)
-        seconds.append(time.perf_counter() - start)
-    n_steps = FULL["epochs"] * train.steps_per_epoch(train.Config(**FULL), len(boards.quizzes))
-    n_validations = FULL["epochs"] // config.validate_every
-    return n_steps * median(seconds[1:]) + n_validations * 2_000 * per_board
+    optimizers, _ = train.build_optimizers(net, config.learning_rate, n_steps=REPEATS)
+    batches = train.epoch_batches(config, *train.to_tensors(boards, "cpu"), torch.Generator())
+    batches = list(islice(batches, 1 + REPEATS))
+    per_step = {}  # by number of passes
+    for n_loops in range(1, config.n_loops + 1):
+        net.n_loops, seconds = n_loops, []
+        for batch in batches:
+            start = time.perf_counter()
+            train.training_step(net, optimizers, *batch)
+            seconds.append(time.perf_counter() - start)
+        per_step[n_loops] = median(seconds[1:])
+    epochs = range(1, config.epochs + 1)
+    steps = sum(per_step[train.passes(config, epoch)] for epoch in epochs)
+    n_validations = config.epochs // config.validate_every
+    per_epoch = train.steps_per_epoch(config, len(boards.quizzes))
+    return per_epoch * steps + n_validations * 2_000 * per_board
 
 
 def main():
@@ -41,19 +47,13 @@ def main():
     # a net that solves the boards, reckoned down to two passes; one that is stuck stops sooner
     per_board = (time.perf_counter() - start) / len(validation.quizzes) * 2 / net.n_loops
     grid = sweeps.FULL["parameters"]
-    names = ("embedding_dim", "attention_dim", "n_heads")
-    shapes = [
-        (e, a, h)
-        for e in grid[names[0]]["values"]
-        for a in grid[names[1]]["values"]
-        for h in grid[names[2]]["values"]
-    ]
+    shapes = list(product(*(grid[name]["values"] for name in SHAPE)))
     runs = {shape: seconds_per_run(shape, boards, per_board) for shape in shapes}
     total = len(grid["learning_rate"]["values"]) * sum(runs.values()) / 3600
     fastest, slowest = min(runs, key=runs.get), max(runs, key=runs.get)
     for what, shape in (("fastest", fastest), ("slowest", slowest)):
         print(
-            f"{what} run: {', '.join(map(str, shape))} ({', '.join(names)}), {runs[shape] / 60:.1f} min"
+            f"{what} run: {', '.join(map(str, shape))} ({', '.join(SHAPE)}), {runs[shape] / 60:.1f} min"
         )
     print(f"median run: {median(runs.values()) / 60:.1f} min\n")
     rows = [[n, f"{total / n:.0f} h", f"{total / n / 24:.1f} days"] for n in (1, 2, 8)]

@@ -16,14 +16,14 @@ def steps(shape):
     """A function that makes ``STEPS`` steps on the same batches each time, and the mean number of asked cells."""
     config = config_of(BATCH_SIZE, 2, shape, STEPS)
     net = train.build_model(config)
-    optimizer = torch.optim.AdamW(net.parameters(), fused=True)
+    optimizers, _ = train.build_optimizers(net, config.learning_rate, STEPS)
     boards = train.to_tensors(data.load_split("train"), "cpu")
     batches = list(train.epoch_batches(config, *boards, torch.Generator().manual_seed(0)))
     asked = sum(_asked(quizzes) for quizzes, _ in batches) / STEPS
 
     def run():
         for batch in batches:
-            train.training_step(net, [optimizer], *batch)
+            train.training_step(net, optimizers, *batch)
 
     return run, asked
 
