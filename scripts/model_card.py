@@ -20,7 +20,7 @@ CARD = """\
 # {name}
 
 A `SudokuTransformer` with {parameters:,} parameters, trained on the first {training_boards:,} boards of
-{source}, with relabelled digits and revealed blanks.
+{source}; digits are relabelled, blanks revealed.
 
 ```
 {start} sudoku_sweep train {flags} --save {path}
@@ -34,7 +34,7 @@ Made at commit {commit}, on: {device}. Loading it needs no code from the file (`
 {scores}
 
 *Minimal*: no clue can be spared. *Singles do*: naked and hidden singles are all that is needed. *Step by step*: in each
-step, every blank of which the net is at least {sure:.1%} sure, or else the one of which it is surest. The loss is the
+step, every blank of which the net is at least {sure:g} % sure, or else the one of which it is surest. The loss is the
 mean over all passes of the net; its answer is that of the last.
 
 Limits: it knows boards like those it saw; it takes nothing back, so one wrong digit spoils a board; and its confidence
@@ -66,14 +66,14 @@ def card_text(path, metadata):
     if metadata["minimal"]:
         source += f", {metadata['minimal']:,} of them made minimal"
     if metadata["forms"] > 1:
-        source += f", each in {metadata['forms']} forms, with its lines permuted or transposed"
+        source += f",\neach in {metadata['forms']} forms, its lines permuted or transposed"
     together = metadata["processes"] > 1
     torchrun = f"torchrun --standalone --nproc-per-node {metadata['processes']} -m"
     rows = [_row(name, score) for name, score in metadata["scores"].items()]
     words = {"name": path.name, "path": shlex.quote(str(path)), "source": source}
     words |= {"start": torchrun if together else "python -m"}
     words |= {"each": f" in each of {metadata['processes']} processes" if together else ""}
-    words |= {"sure": SURE, "flags": _flags(metadata), "scores": "\n".join(rows)}
+    words |= {"sure": 100 * SURE, "flags": _flags(metadata), "scores": "\n".join(rows)}
     return CARD.format_map(metadata["config"] | metadata | words)
 
 
