@@ -81,7 +81,7 @@ def _flags(metadata):
     """The flags of `train` that make the same net."""
     given = metadata["config"] | {
         "minimal": metadata["minimal"] or None,
-        "forms": metadata["forms"],
+        "forms": metadata["forms"] if metadata["forms"] > 1 else None,
         "boards": metadata["training_boards"],
     }
     flags = [

@@ -75,7 +75,7 @@ def train_repeats(sweep_id, grid):
     def train_again():
         with wandb.init() as run:
             config = settings[run.config["row"]] | {"seed": run.config["seed"]}
-            run.config.update(config)
+            run.config.setdefaults(config)
             fit_in_run(run, train.Config(**config), boards, validation, "cpu")
 
     local.agent(sweep_id, function=train_again)
