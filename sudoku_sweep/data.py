@@ -218,18 +218,18 @@ def parse_board(text):
     return np.array([int(digit) for digit in digits], dtype=np.uint8)
 
 
-def augment(quizzes, solutions, generator):
+def augment(quizzes, solutions, generator, max_revealed=1.0):
     """New boards from old ones, on the device they are on: uint8 tensors [batch, 81] in and out.
 
     Two changes after which a board still has exactly one solution: the nine digits are renamed by a random
-    permutation per board; and a random share of the blanks, uniform between none and all per board, is filled in,
-    which makes the half-solved boards that step-by-step solving passes through.
+    permutation per board; and a random share of the blanks, uniform between none and ``max_revealed`` per board, is
+    filled in, which makes the half-solved boards that step-by-step solving passes through.
     """
     batch, device = len(quizzes), quizzes.device
     order = torch.rand(batch, 9, generator=generator, device=device).argsort(1)
     new_digit = F.pad(order + 1, (1, 0)).to(torch.uint8)  # [batch, 10]: 0 stays 0
     quizzes = new_digit.gather(1, quizzes.long())
     solutions = new_digit.gather(1, solutions.long())
-    share = torch.rand(batch, 1, generator=generator, device=device)
+    share = max_revealed * torch.rand(batch, 1, generator=generator, device=device)
     reveal = torch.rand(batch, 81, generator=generator, device=device) < share
     return torch.where(reveal, solutions, quizzes), solutions

@@ -44,6 +44,8 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
     epochs: int = Field(50, ge=1, le=1_000_000)
     batch_size: int = Field(512, ge=1, le=1_000_000)
     steps_per_epoch: int | None = Field(None, ge=1, le=1_000_000)
+    # the largest share of a board's blanks that is filled in, see data.augment
+    max_revealed: float = Field(1.0, ge=0, le=1)
     # epochs between two validations (the last epoch always has one), and on how many of the boards given; None: all
     validate_every: int = Field(5, ge=1)
     validation_boards: int | None = Field(None, ge=1)
@@ -248,7 +250,7 @@ def epoch_batches(config, quizzes, solutions, generator):
     """The augmented batches of one epoch, the boards in random order: yields two tensors [batch, 81] each time."""
     order = torch.randperm(len(quizzes), generator=generator, device=quizzes.device)
     for rows in order.split(config.batch_size)[: steps_per_epoch(config, len(quizzes))]:
-        yield augment(quizzes[rows], solutions[rows], generator)
+        yield augment(quizzes[rows], solutions[rows], generator, config.max_revealed)
 
 
 def training_step(model, optimizers, quizzes, solutions, most_blanks=None):

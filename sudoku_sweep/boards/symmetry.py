@@ -12,9 +12,8 @@ def another_form(boards, rng):
     """
     n = len(boards.quizzes)
     rows, columns = _orders_of_lines(n, rng), _orders_of_lines(n, rng)
-    cells = (
-        rows[:, :, None] * 9 + columns[:, None, :]
-    )  # [board, row, column]: which cell goes there
+    # [board, row, column]: which cell goes there
+    cells = rows[:, :, None] * 9 + columns[:, None, :]
     transposed = rng.random(n) < 0.5
     cells[transposed] = cells[transposed].transpose(0, 2, 1)
     return Boards(*(np.take_along_axis(part, cells.reshape(n, 81), 1) for part in boards))

@@ -25,22 +25,19 @@ FINAL = {  # `train --preset final`: wider attention and more passes than in the
     "n_heads": 3,
     "n_loops": 8,
     "epochs": 40,
-    "steps_per_epoch": 760,
+    "steps_per_epoch": 425,
     "batch_size": 32,
+    "max_revealed": 0.5,
     "validate_every": 20,
     "validation_boards": 200,
     "boards": 10_000,
     "minimal": 10_000,
     "forms": 10,
 }
-BOARDS = {"boards": None, "minimal": 0, "forms": 1}  # what data.training_boards gives by itself
-CLUES = [
-    (17, 22),
-    (23, 23),
-    (24, 24),
-    (25, 25),
-    (26, 35),
-]  # fewest and most, of minimal boards scored together
+# flags that choose the training boards, and what goes without them
+BOARDS = {"boards": None, "minimal": 0, "forms": 1}
+# fewest and most, of minimal boards that are scored together
+CLUES = [(17, 22), (23, 23), (24, 24), (25, 25), (26, 35)]
 N_MINIMAL = 1000  # boards of a split that are made minimal to see how a net does beyond singles
 
 

@@ -33,9 +33,7 @@ def test_the_variables_are_those_that_choose_backend_sets():
 
 
 def test_python_m_commands_parse():
-    commands = re.findall(
-        r"^[^\n`]*-m sudoku_sweep ((?:[^\n]*\\\n)*[^\n#]*)", GUIDE + README, re.M
-    )
+    commands = re.findall(r"^[^\n`]*-m sudoku_sweep ((?:[^\n]*\\\n)*[^\n#]*)", GUIDE + README, re.M)
     assert len(commands) > 6
     for command in commands:
         arguments = command.replace("\\\n", " ").split()
