@@ -207,3 +207,6 @@ def test_augmented_boards_are_renamed_boards_with_some_blanks_filled_in():
     assert abs((after == before).float().mean() - 1 / 9) < 0.01  # which is any of the nine
     left = ((new == 0).sum(1) / (quizzes == 0).sum(1)).numpy()
     assert left.min() < 0.1 and left.max() > 0.9 and abs(left.mean() - 0.5) < 0.03
+    half, _ = data.augment(quizzes, before, torch.Generator().manual_seed(0), max_revealed=0.5)
+    left = ((half == 0).sum(1) / (quizzes == 0).sum(1)).numpy()
+    assert left.min() > 0.25 and abs(left.mean() - 0.75) < 0.02
