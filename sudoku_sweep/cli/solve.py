@@ -110,7 +110,8 @@ def solve_file(net, source, target):
         digits = "".join(map(str, filled)) if right else ""
         lines.append(f"{''.join(map(str, quiz))},{digits}")
     write_atomically(target, ("\n".join(lines) + "\n").encode())
-    least = found.confidence.numpy().min(1)  # [board]
+    # [board]: of what the net has filled in
+    least = np.where(found.step.numpy() > 0, found.confidence.numpy(), 1).min(1)
     print(f"{target}: {solved.sum()} of {len(solved)} boards solved, by the rules")
     if solved.any():
         print(
