@@ -64,7 +64,7 @@ def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
     plots = page.evaluate(PLOTS)
     assert max(len(trace.get("x", [])) for trace in plots["plot-history"]) == 240
     (bars,) = plots["graph-hyperparameter-importances"]
-    assert sorted(bars["y"]) == ["attention_dim", "embedding_dim", "learning_rate", "n_heads"]
+    assert bars["y"][-1] == "n_heads" and len(bars["y"]) == 4  # what sets the best runs apart
     curves = plots["graph-intermediate-values"]
     assert len(curves) == 240 and {len(curve["x"]) for curve in curves} == {2}
 
