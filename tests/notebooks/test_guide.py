@@ -39,3 +39,18 @@ def test_python_m_commands_parse():
         arguments = command.replace("\\\n", " ").split()
         if arguments != ["--help"]:
             parser().parse_args(arguments)
+
+
+def test_links_within_the_guide_lead_to_headings():
+    headings = re.findall(
+        r"^#{2,3} (.*)$", re.sub(r"^```.*?^```", "", GUIDE, flags=re.M | re.S), re.M
+    )
+    anchors = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    links = re.findall(r"\]\(#(.*?)\)", GUIDE)
+    assert len(set(anchors)) == len(anchors) and set(links) <= set(anchors)
+    sections = [
+        anchor
+        for anchor, heading in zip(anchors, headings, strict=True)
+        if f"\n## {heading}\n" in GUIDE
+    ]
+    assert set(sections) <= set(links)  # the contents name them all
