@@ -78,7 +78,7 @@ def plot_curves(history, metric, best_id=None, color_by=None):
 def _shades(axes, color_by):
     """A colour for each run, the darker the larger its value, and a line in the legend for each value."""
     values = {str(value): value for value in sorted(color_by, key=_numbers_first)}
-    colors = plt.cm.YlOrRd(np.linspace(0.3, 1, len(values)))  # no blue, which is the best run's
+    colors = plt.cm.inferno(np.linspace(0.85, 0.1, len(values)))  # no blue: the best run is
     for text, color in zip(_value_labels(values.values()), colors, strict=True):
         if text:
             axes.plot([], color=color, label=f"{tables.short_name(color_by.name)} {text}")
