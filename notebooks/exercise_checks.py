@@ -1,4 +1,4 @@
-"""Checks for the notebook's exercises: ``check_1(answer)`` and so on print "right", or what is off."""
+"""Checks for ``exercises.ipynb``: ``check_1(answer)`` and so on print "right", or what is off."""
 
 import contextlib
 import functools

@@ -37,8 +37,8 @@ def _numbers_first(value):
     return (0, value, "") if isinstance(value, Number) else (1, 0, str(value))
 
 
-def plot_curves(history, metric, best_id=None):
-    """Learning curves of all runs over epochs, the best one in colour, the others grey.
+def plot_curves(history, metric, best_id=None, color_by=None):
+    """Learning curves of all runs over epochs, the best one in blue, the others grey or in the colours of a setting.
 
     Parameters
     ----------
@@ -48,17 +48,20 @@ def plot_curves(history, metric, best_id=None):
     metric : str
     best_id : str, optional
         The ``id`` of the run to be marked.
+    color_by : Series, optional
+        A value for each ``id``, with a name, such as ``frame.set_index("id")["config.learning_rate"]``.
     """
     values = pd.to_numeric(history[metric], errors="coerce")  # W&B writes not-a-number as text
     logged = history.assign(**{metric: values}).dropna(subset=["epoch", metric])
     figure, axes = plt.subplots(figsize=(7, 3.5))
     many = logged["id"].nunique() > MANY
+    shades = {} if color_by is None else _shades(axes, color_by)
     for run_id, rows in logged.groupby("id", sort=False):
         best = run_id == best_id
         axes.plot(
             rows["epoch"],
             rows[metric],
-            color=BLUE if best else FADED,
+            color=BLUE if best else shades.get(run_id, FADED),
             linewidth=2.5 if best else 0.7 if many else 1.2,
             antialiased=best or not many,
             zorder=3 if best else 2,
@@ -66,10 +69,20 @@ def plot_curves(history, metric, best_id=None):
         )
     axes.set(xlabel="epoch", ylabel=_axis_label(metric))
     axes.grid(alpha=0.3)
-    if best_id is not None:
+    if best_id is not None or shades:
         axes.legend()
     figure.tight_layout()
     return axes
+
+
+def _shades(axes, color_by):
+    """A colour for each run, the darker the larger its value, and a line in the legend for each value."""
+    values = {str(value): value for value in sorted(color_by, key=_numbers_first)}
+    colors = plt.cm.inferno(np.linspace(0.85, 0.1, len(values)))  # no blue: the best run is
+    for text, color in zip(_value_labels(values.values()), colors, strict=True):
+        if text:
+            axes.plot([], color=color, label=f"{tables.short_name(color_by.name)} {text}")
+    return color_by.astype(str).map(dict(zip(values, colors, strict=True))).to_dict()
 
 
 def plot_parallel_coordinates(frame, metric="val_accuracy", goal="maximize"):
@@ -132,9 +145,9 @@ def plot_main_effects(effects, metric="val_accuracy"):
         part = effects[effects["setting"] == setting]
         places = range(len(part))
         spread = [part["median"] - part["lower"], part["upper"] - part["median"]]
-        style = dict(fmt="o", color=BLUE, capsize=4, label="median, quartiles")
+        style = dict(fmt="o", color=LINE, capsize=4, label="median, quartiles")
         axes.errorbar(places, part["median"], spread, **style)
-        axes.plot(places, part["best"], "x", color=VERMILION, label="best")
+        axes.plot(places, part["best"], "x", color=BLUE, label="best run")
         axes.set(xticks=places, xticklabels=_value_labels(part["value"]), xlabel=setting)
         axes.tick_params(axis="x", rotation=45 if len(part) > 4 else 0)
         axes.margins(x=0.15)
@@ -214,8 +227,8 @@ def plot_seeds(repeats, metric="val_accuracy", goal="maximize"):
     ends = score.groupby(place)
     axes.vlines(range(len(rank)), ends.min(), ends.max(), color=FADED, zorder=1)
     for chosen, color, marker, label in (
-        (repeats["config.seed"] == 0, VERMILION, "D", "seed 0: the sweep"),
-        (repeats["config.seed"] != 0, BLUE, "o", "other seeds: afterwards"),
+        (repeats["config.seed"] == 0, BLUE, "D", "seed 0: the sweep"),
+        (repeats["config.seed"] != 0, VERMILION, "o", "other seeds: afterwards"),
     ):
         axes.scatter(place[chosen], score[chosen], color=color, marker=marker, s=22, label=label)
     axes.set(xlabel="configuration (its index in the grid), best mean first")

@@ -20,6 +20,18 @@ def test_curves_show_every_run_and_mark_the_best(make_run, n, smooth):
     assert sum(line.get_antialiased() for line in axes.lines) == smooth  # of many, the best alone
 
 
+def test_curves_take_the_colours_of_a_setting_which_the_legend_names(make_run):
+    runs = [make_run(f"{at}", rate=rate) for at, rate in enumerate((0.1, 0.2, 0.1, 0.2))]
+    rates = tables.runs_frame(runs).set_index("id")["config.learning_rate"]
+    history = tables.history_frame(runs, "train_loss")
+    axes = figures.plot_curves(history, "train_loss", best_id="3", color_by=rates)
+    *named, first, second, third, best = [line.get_color() for line in axes.lines]
+    assert np.array_equal(named, [first, second]) and np.array_equal(first, third)
+    assert best == figures.BLUE
+    legend = labels(axes.get_legend().get_texts())
+    assert legend == ["learning_rate 0.1", "learning_rate 0.2", "best run"]
+
+
 def test_curves_run_on_over_rows_that_have_not_the_metric():
     """A history of results has a row for each epoch, and scores in some: a gap would leave no line at all."""
     rows = pd.DataFrame({"id": "a", "epoch": range(1, 6), "val_loss": [np.nan, 2, "NaN", 1, None]})

@@ -1,9 +1,14 @@
 """Right answers are called right, and wrong ones get a hint that fits."""
 
+from pathlib import Path
+
 import exercise_checks
+import nbformat
 import pytest
 import wandb
+from snippets import run_blocks
 
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "exercises.ipynb"
 RATE = {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}
 RANDOM = {
     "method": "random",
@@ -57,3 +62,10 @@ def test_answers_are_judged(check, answer, said, capsys, in_tmp_path, tmp_path):
     out = capsys.readouterr().out
     assert said in out and (out == "right\n") == (said == "right")
     assert not list(tmp_path.iterdir())  # an exercise leaves nothing behind
+
+
+def test_the_solutions_of_the_exercises_are_right(capsys, in_tmp_path):
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    run_blocks(text, "the exercises", {"exercise_checks": exercise_checks})
+    assert capsys.readouterr().out == "right\n" * 6
