@@ -2,7 +2,8 @@
 
     python scripts/make_boards.py
 
-writes ``data/sudoku_train.csv``, ``sudoku_validation.csv`` and ``sudoku_test.csv``. With ``--out mine.csv --boards 1000
+writes ``data/sudoku_train.csv``, ``sudoku_validation.csv`` and ``sudoku_test.csv``; with ``--minimal``, in minutes,
+``sudoku_minimal.csv``: the first 10,000 training boards with no clue to spare. With ``--out mine.csv --boards 1000
 --seed 3`` it writes one file of other boards.
 """
 
@@ -13,11 +14,14 @@ import sys
 from pathlib import Path
 
 from sudoku_sweep import data
+from sudoku_sweep.boards.difficulty import minimize_clues
 from sudoku_sweep.boards.generator import make_boards
 from sudoku_sweep.boards.symmetry import leaked
 from sudoku_sweep.cli.flags import positive
 from sudoku_sweep.errors import BoardError
 from sudoku_sweep.files import StorageError, write_atomically
+
+N_MINIMAL = 10_000
 
 
 def main(arguments=None):
@@ -34,6 +38,7 @@ def main(arguments=None):
         metavar=("FEWEST", "MOST"),
         help="with --out: range of the number of clues aimed at (default 30 60)",
     )
+    parser.add_argument("--minimal", action="store_true", help="make sudoku_minimal.csv instead")
     args = parser.parse_args(arguments)
     asked = {"n": args.boards, "seed": args.seed, "clues": args.clues and tuple(args.clues)}
     asked = {name: value for name, value in asked.items() if value is not None}
@@ -41,6 +46,9 @@ def main(arguments=None):
         write(Path(args.out), make_boards(**{"n": 1000, "seed": 3} | asked))
     elif asked:
         parser.error("--boards, --seed and --clues go with --out: the shipped files are fixed")
+    elif args.minimal:
+        boards = minimize_clues(data.load_split("train").first(N_MINIMAL), seed=0)
+        write(Path(args.folder) / data.MINIMAL, boards)
     else:
         make_shipped_files(Path(args.folder))
 

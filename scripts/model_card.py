@@ -65,8 +65,6 @@ def card_text(path, metadata):
         source = f"the sequence whose first {shipped:,} are {source}"
     if metadata["minimal"]:
         source += f", {metadata['minimal']:,} of them made minimal"
-    if metadata["forms"] > 1:
-        source += f",\neach in {metadata['forms']} forms, its lines permuted or transposed"
     together = metadata["processes"] > 1
     torchrun = f"torchrun --standalone --nproc-per-node {metadata['processes']} -m"
     rows = [_row(name, score) for name, score in metadata["scores"].items()]
@@ -81,7 +79,6 @@ def _flags(metadata):
     """The flags of `train` that make the same net."""
     given = metadata["config"] | {
         "minimal": metadata["minimal"] or None,
-        "forms": metadata["forms"] if metadata["forms"] > 1 else None,
         "boards": metadata["training_boards"],
     }
     flags = [

@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .boards.difficulty import minimize_clues
 from .boards.generator import VERSION, make_boards
 from .boards.rules import Boards, obeys_rules, repeated_cells
-from .boards.symmetry import another_form, leaked
+from .boards.symmetry import leaked
 from .errors import BoardError
 from .files import write_atomically
 
@@ -24,6 +23,7 @@ DATA_DIR = SHIPPED if SHIPPED.is_dir() else Path(__file__).resolve().parent.pare
 MADE_DIR = DATA_DIR / "made"  # boards that were made on demand
 SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
 SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}  # boards
+MINIMAL = "sudoku_minimal.csv"  # the first training boards with no clue to spare
 HEADER = b"quizzes,solutions\n"
 
 
@@ -34,12 +34,11 @@ def load_split(name):
     return load_boards(DATA_DIR / f"sudoku_{name}.csv")
 
 
-def training_boards(n=None, n_minimal=0, n_forms=1):
+def training_boards(n=None, n_minimal=0):
     """The first ``n`` training boards (None: the 20,000 shipped), of which ``n_minimal`` have no clue to spare.
 
-    Each comes in ``n_forms`` forms, see ``another_form``, all boards as they are first.
-    What is not shipped is made on first use, and cached. The shipped boards are the beginning of any larger set.
-    A further board that is a validation or test board up to symmetry is left out, with a line that says so.
+    The shipped boards are the beginning of any larger set, which is made on first use, and cached. A further board
+    that is a validation or test board up to symmetry is left out, with a line that says so.
     """
     boards = load_split("train")
     if n is not None and n > len(boards.quizzes):
@@ -51,18 +50,14 @@ def training_boards(n=None, n_minimal=0, n_forms=1):
             print(f"{len(twins)} boards left out: other forms of validation or test boards")
         boards = Boards(*(np.delete(part, twins, axis=0) for part in boards))
     boards = boards.first(n)
-    if n_minimal > len(boards.quizzes):
-        raise BoardError(
-            f"cannot make {n_minimal} of {len(boards.quizzes)} training boards minimal"
-        )
-    if n_minimal:
-        first = boards.first(n_minimal)
-        minimal = cached(f"minimal_n{n_minimal}", lambda: minimize_clues(first, seed=0))
-        parts = zip(minimal, boards, strict=True)
-        boards = Boards(*(np.concatenate([new, old[n_minimal:]]) for new, old in parts))
-    rng = np.random.default_rng(0)
-    forms = [boards, *(another_form(boards, rng) for _ in range(1, n_forms))]
-    return Boards(*map(np.concatenate, zip(*forms, strict=True)))
+    if not n_minimal:
+        return boards
+    minimal = load_boards(DATA_DIR / MINIMAL)
+    most = min(len(minimal.quizzes), len(boards.quizzes))
+    if n_minimal > most:
+        raise BoardError(f"no {n_minimal} minimal boards among the training boards: {most} at most")
+    parts = zip(minimal, boards, strict=True)
+    return Boards(*(np.concatenate([new[:n_minimal], old[n_minimal:]]) for new, old in parts))
 
 
 def cached(name, make):

@@ -23,15 +23,16 @@ def how_many():
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
-def add_up(model, totals):
-    """Replace a model's gradients, and ``totals``, by the sums over all processes."""
+def add_up(model, *others):
+    """Replace a model's gradients, and other tensors, by the sums over all processes."""
     if how_many() == 1:
         return
     weights = list(model.parameters())
-    parts = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights] + [totals]
+    parts = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights] + [*others]
     sums = torch.cat([part.flatten() for part in parts])
     distributed.all_reduce(sums)
-    *gradients, total = sums.split([part.numel() for part in parts])
-    for weight, gradient in zip(weights, gradients, strict=True):
+    sums = sums.split([part.numel() for part in parts])
+    for weight, gradient in zip(weights, sums, strict=False):
         weight.grad = gradient.view_as(weight)
-    totals.copy_(total)
+    for other, total in zip(others, sums[len(weights) :], strict=True):
+        other.copy_(total.view_as(other))

@@ -20,6 +20,7 @@ MUON_RATE = 10  # Muon's learning rate, as a multiple of AdamW's
 WARM_UP = 0.05  # share of the steps in which the learning rate rises
 GROWTH = 0.4  # share of the epochs in which the net's passes grow in number, from one to n_loops
 CLIP = 1.0  # the largest norm of a gradient; larger ones are scaled down to it
+SURE = 0.95  # a right answer of at least this probability is filled in where a board goes on, see training_step
 CHUNK = 32  # boards whose loss is computed together on a CPU: what they need stays in its cache
 
 
@@ -46,6 +47,8 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
     steps_per_epoch: int | None = Field(None, ge=1, le=1_000_000)
     # the largest share of a board's blanks that is filled in, see data.augment
     max_revealed: float = Field(1.0, ge=0, le=1)
+    # how many boards of a batch come from the batch before, a step of solving further
+    continued: int = Field(0, ge=0)
     # epochs between two validations (the last epoch always has one), and on how many of the boards given; None: all
     validate_every: int = Field(5, ge=1)
     validation_boards: int | None = Field(None, ge=1)
@@ -65,8 +68,13 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
         return value.item() if getattr(value, "ndim", None) == 0 else value
 
     @model_validator(mode="after")
-    def _net_can_be_built(self):
+    def _can_be_trained(self):
         check_sizes(self.sizes)
+        if self.continued >= self.batch_size:
+            raise ConfigError(
+                f"continued={self.continued} leaves no room for new boards: "
+                f"choose less than batch_size={self.batch_size}"
+            )
         return self
 
     @property
@@ -181,12 +189,16 @@ def fit(config, train, validation, *, log=None, device=None):
     generator = torch.Generator(device).manual_seed(config.seed)
     n_steps = config.epochs * steps_per_epoch(config, len(quizzes))
     optimizers, schedules = build_optimizers(model, config.learning_rate, n_steps)
+    begun = quizzes[:0], solutions[:0]  # boards that go on in the next batch
     try:
         for epoch in range(1, config.epochs + 1):
             model.n_loops = passes(config, epoch)
             totals = torch.zeros(3, device=device)  # stays on the device until the epoch is over
-            for quiz, solution in epoch_batches(config, quizzes, solutions, generator):
-                totals += training_step(model, optimizers, quiz, solution, most_blanks)
+            for fresh in epoch_batches(config, quizzes, solutions, generator):
+                quiz, solution = map(torch.cat, zip(begun, fresh, strict=True))
+                sums, filled = training_step(model, optimizers, quiz, solution, most_blanks)
+                totals += sums
+                begun = still_open(filled, solution, config.continued)
                 for schedule in schedules:
                     schedule.step()
             metrics = epoch_metrics(config, epoch, totals, schedules[0], model, validation)
@@ -237,7 +249,7 @@ def to_tensors(boards, device):
 
 def steps_per_epoch(config, n_boards):
     """Batches in one epoch: all the boards give, the last one perhaps smaller, or fewer if the config says so."""
-    available = math.ceil(n_boards / config.batch_size)
+    available = math.ceil(n_boards / (config.batch_size - config.continued))
     return min(config.steps_per_epoch or available, available)
 
 
@@ -247,14 +259,23 @@ def passes(config, epoch):
 
 
 def epoch_batches(config, quizzes, solutions, generator):
-    """The augmented batches of one epoch, the boards in random order: yields two tensors [batch, 81] each time."""
+    """The new boards of an epoch's batches, augmented, in random order: yields two tensors [new, 81] each time."""
     order = torch.randperm(len(quizzes), generator=generator, device=quizzes.device)
-    for rows in order.split(config.batch_size)[: steps_per_epoch(config, len(quizzes))]:
+    n_new = config.batch_size - config.continued
+    for rows in order.split(n_new)[: steps_per_epoch(config, len(quizzes))]:
         yield augment(quizzes[rows], solutions[rows], generator, config.max_revealed)
 
 
+def still_open(quizzes, solutions, most):
+    """The first boards that have blanks left, at most so many: quizzes and solutions [board, 81]."""
+    if not most:
+        return quizzes[:0], solutions[:0]
+    rows = (quizzes == 0).any(1).nonzero()[:most, 0]
+    return quizzes[rows], solutions[rows]
+
+
 def training_step(model, optimizers, quizzes, solutions, most_blanks=None):
-    """One step on a batch; returns sums over its blank cells: [loss, right answers, cells].
+    """One step on a batch; returns sums over its blank cells, [loss, right answers, cells], and ``fill_in``'s boards.
 
     The loss is the mean over the batch's blank cells and over the passes of the net. Boards are sorted by their
     number of blanks and taken in chunks. In a chunk the net answers for as many cells of each board as the emptiest
@@ -270,20 +291,23 @@ def training_step(model, optimizers, quizzes, solutions, most_blanks=None):
         chunks = [(rows, int(n_blanks[rows[-1]])) for rows in order.split(size)]
     else:
         chunks = [(slice(None), most_blanks)]
-    totals = torch.zeros(3, device=quizzes.device)
+    totals, filled = torch.zeros(3, device=quizzes.device), torch.zeros_like(quizzes)
     for rows, n_asked in chunks[processes.number() :: processes.how_many()]:
-        sums = blank_cell_sums(model, quizzes[rows], solutions[rows], n_asked)
+        sums, filled[rows] = blank_cell_sums(model, quizzes[rows], solutions[rows], n_asked)
         (sums[0] / n_blanks.sum().clamp(min=1)).backward()
         totals += torch.stack(sums).detach()
-    processes.add_up(model, totals)
+    processes.add_up(model, totals, filled)
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
     for optimizer in optimizers:
         optimizer.step()
-    return totals
+    return totals, filled
 
 
 def blank_cell_sums(model, quizzes, solutions, n_asked):
-    """Sums over blank cells: loss (averaged over the passes), right answers of the last pass, and their number."""
+    """Sums over blank cells: loss (averaged over the passes), right answers of the last pass, and their number.
+
+    Returns them as a list of three, and the boards that ``fill_in`` makes of the last pass.
+    """
     blank = quizzes == 0
     # [batch, n_asked]: blanks first
     asked = blank.argsort(dim=1, descending=True, stable=True)[:, :n_asked]
@@ -291,7 +315,20 @@ def blank_cell_sums(model, quizzes, solutions, n_asked):
     target = solutions.gather(1, asked).long() - 1
     scores = model(quizzes, asked)
     right = (scores[-1].argmax(2) == target) & is_blank
-    return (cell_losses(scores, target) * is_blank).sum(), right.sum(), is_blank.sum()
+    sums = [(cell_losses(scores, target) * is_blank).sum(), right.sum(), is_blank.sum()]
+    return sums, fill_in(quizzes, asked, scores[-1].detach(), target, is_blank)
+
+
+def fill_in(quizzes, asked, scores, target, is_blank):
+    """The boards [batch, 81] a step of solving later: filled in is what the net is sure of, and right about.
+
+    That is every blank to whose right digit it gives a probability of at least ``SURE``, or else the likeliest one.
+    Of the cells ``asked`` it takes scores, right digits less one, and whether they are blank: each [batch, n_asked].
+    """
+    chance = scores.softmax(2).gather(2, target[..., None])[..., 0] * is_blank
+    least = chance.sort(1, descending=True).values[:, :1].clamp(max=SURE)  # [batch, 1]
+    digits = (target + 1) * (is_blank & (chance >= least))
+    return quizzes.scatter_add(1, asked, digits.to(torch.uint8))
 
 
 def cell_losses(scores, target):

@@ -11,6 +11,7 @@ from transformed import scramble
 
 from sudoku_sweep import data
 from sudoku_sweep.boards import generator, rules, symmetry
+from sudoku_sweep.boards.difficulty import minimize_clues
 from sudoku_sweep.errors import BoardError
 
 
@@ -168,18 +169,20 @@ def test_more_training_boards_begin_with_the_shipped_ones(splits, made_dir, monk
     assert "1 boards left out" in capsys.readouterr().out
 
 
-def test_minimal_training_boards_are_the_first_ones_with_fewer_clues(made_dir):
+def test_minimal_training_boards_are_the_first_ones_with_fewer_clues():
     boards = data.training_boards(6)
     mixed = data.training_boards(6, n_minimal=3)
     assert (mixed.solutions == boards.solutions).all()
     fewer = (mixed.quizzes > 0).sum(1) < (boards.quizzes > 0).sum(1)
     assert fewer.tolist() == [True] * 3 + [False] * 3
-    again = data.training_boards(8, n_minimal=3)  # read from the file
-    assert (again.quizzes[:6] == mixed.quizzes).all() and len(list(made_dir.iterdir())) == 2
-    forms = data.training_boards(6, n_minimal=3, n_forms=3)
-    assert len(forms.quizzes) == 18 and (forms.quizzes[:6] == mixed.quizzes).all()
-    with pytest.raises(BoardError, match="7 of 6 training boards minimal"):
-        data.training_boards(6, n_minimal=7)
+    for n, n_minimal, most in ((6, 7, 6), (None, 10_001, 10_000)):
+        with pytest.raises(BoardError, match=f"{n_minimal} minimal boards .* {most} at most"):
+            data.training_boards(n, n_minimal)
+
+
+def test_the_shipped_minimal_boards_are_made_again():
+    made = minimize_clues(data.load_split("train").first(20), seed=0)
+    assert (data.training_boards(20, n_minimal=20).quizzes == made.quizzes).all()
 
 
 @pytest.mark.slow

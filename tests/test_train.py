@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops, n_asked)
     )
     config = Config(**SMALL | dict(n_loops=n_loops))
     chunked, dense = (train.build_model(config).double() for _ in range(2))
-    sums = train.training_step(
+    sums, _ = train.training_step(
         chunked, [torch.optim.SGD(chunked.parameters(), lr=0.0)], quizzes, solutions, n_asked
     )
     loss = dense_loss(dense, quizzes, solutions)
@@ -101,6 +102,27 @@ def test_every_batch_is_augmented_afresh(few):
     blanks = {int((quizzes == 0).sum()) for quizzes, _ in seen}
     assert len(digits) > 35  # renamed
     assert len(blanks) > 15 and max(blanks) <= (one.quizzes == 0).sum()  # revealed
+
+
+def test_boards_go_on_in_the_next_batch_with_right_digits_filled_in(few, monkeypatch):
+    batches, step = [], train.training_step
+
+    def watched(model, optimizers, quizzes, solutions, most_blanks):
+        batches.append((quizzes, solutions))
+        return step(model, optimizers, quizzes, solutions, most_blanks)
+
+    monkeypatch.setattr(train, "training_step", watched)
+    for device in ("cpu", "cpu:0"):  # the second one pads, as on a GPU
+        batches.clear()
+        train.fit(Config(**SMALL, continued=12, max_revealed=0.0), few, few, device=device)
+        assert [len(quizzes) for quizzes, _ in batches] == [4, 8, 12, 16]
+        for before, after in itertools.pairwise(batches):
+            n = len(after[0]) - 4
+            assert torch.equal(after[1][:n], before[1][:n])  # the same boards, of which
+            more = (after[0][:n] != 0).sum(1) - (before[0][:n] != 0).sum(1)
+            assert (more >= 1).all()  # a digit was filled in, a right one
+            assert ((after[0] == after[1]) | (after[0] == 0)).all()
+            assert ((after[0][:n] == before[0][:n]) | (before[0][:n] == 0)).all()
 
 
 @pytest.mark.slow
@@ -206,6 +228,7 @@ def test_every_weight_has_one_optimizer_and_muon_has_the_matrices():
     [
         (dict(epochs=0), "epochs=0"),
         (dict(batch_size=2.5), "batch_size=2.5"),
+        (dict(batch_size=8, continued=8), "continued=8 leaves no room"),
         (dict(attention_dim=10, n_heads=3), "multiple of n_heads"),
         (dict(mlp_ratio=100_000), "mlp_ratio=100000: give a whole number from 1 to 16"),
         (dict(n_loops=1001), "n_loops=1001: give a whole number from 1 to 1,000"),

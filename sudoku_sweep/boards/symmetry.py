@@ -1,29 +1,6 @@
-"""Sudoku's symmetries: other forms of a board, and whether two solved grids are forms of each other."""
+"""Sudoku's symmetries: whether two solved grids are forms of each other."""
 
 import numpy as np
-
-from .rules import Boards
-
-
-def another_form(boards, rng):
-    """Every board in another form: bands and stacks, and the lines in each, permuted, half of the boards transposed.
-
-    With ``augment``, which renames the digits, that is every symmetry that Sudoku has. ``rng`` is one of numpy's.
-    """
-    n = len(boards.quizzes)
-    rows, columns = _orders_of_lines(n, rng), _orders_of_lines(n, rng)
-    # [board, row, column]: which cell goes there
-    cells = rows[:, :, None] * 9 + columns[:, None, :]
-    transposed = rng.random(n) < 0.5
-    cells[transposed] = cells[transposed].transpose(0, 2, 1)
-    return Boards(*(np.take_along_axis(part, cells.reshape(n, 81), 1) for part in boards))
-
-
-def _orders_of_lines(n, rng):
-    """Random orders of nine lines [n, 9] that keep the lines of a band together."""
-    bands = rng.random((n, 3)).argsort(1)
-    within = rng.random((n, 3, 3)).argsort(2)
-    return (bands[:, :, None] * 3 + within).reshape(n, 9)
 
 
 def fingerprints(grids):

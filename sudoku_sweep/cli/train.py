@@ -32,10 +32,9 @@ FINAL = {  # `train --preset final`: wider attention and more passes than in the
     "validation_boards": 200,
     "boards": 10_000,
     "minimal": 10_000,
-    "forms": 10,
 }
 # flags that choose the training boards, and what goes without them
-BOARDS = {"boards": None, "minimal": 0, "forms": 1}
+BOARDS = {"boards": None, "minimal": 0}
 # fewest and most, of minimal boards that are scored together
 CLUES = [(17, 22), (23, 23), (24, 24), (25, 25), (26, 35)]
 N_MINIMAL = 1000  # boards of a split that are made minimal to see how a net does beyond singles
@@ -49,10 +48,8 @@ def add_commands(add):
         kind = float if field.annotation is float else int
         flag(f"--{name.replace('_', '-')}", type=kind, help=f"default {field.default}")
     flag("--preset", choices=["final"], help="start from the settings of data/winner.pt")
-    minimal = "so many of the training boards have no clue to spare; made on first use"
+    minimal = "so many of the training boards have no clue to spare (10,000 at most)"
     flag("--minimal", type=positive, metavar="N", help=minimal)
-    forms = "each training board in so many forms: lines permuted, or transposed (default 1)"
-    flag("--forms", type=positive, metavar="N", help=forms)
     logged = "log a W&B run; started by `wandb agent`, take the settings from there, too"
     flag("--wandb", action="store_true", help=logged)
     flag("--test", action="store_true", help="score on the test boards, too: once, at the end")
@@ -67,11 +64,11 @@ def train_net(args):
     for name in (*train.Config.model_fields, *BOARDS):
         if getattr(args, name) is not None:
             settings[name] = getattr(args, name)
-    n_boards, n_minimal, n_forms = (settings.pop(*default) for default in BOARDS.items())
+    n_boards, n_minimal = (settings.pop(*default) for default in BOARDS.items())
     config = train.Config(**settings)
     save = _checked_save_path(args.save)
     device = chosen_device(args)
-    boards = data.training_boards(n_boards, n_minimal, n_forms)
+    boards = data.training_boards(n_boards, n_minimal)
     validation = data.load_split("validation")
     if args.wandb and not others:
         result = fit_logged(config, boards, validation, device)
@@ -84,12 +81,7 @@ def train_net(args):
         return
     scores = _final_scores(result.model, args.test, n_minimal > 0)
     if save:
-        metadata = _metadata(result, device, len(boards.quizzes), scores)
-        metadata |= {
-            "training_boards": len(boards.quizzes) // n_forms,
-            "minimal": n_minimal,
-            "forms": n_forms,
-        }
+        metadata = _metadata(result, device, len(boards.quizzes), n_minimal, scores)
         save_checkpoint(save, result.model, metadata)
         print(f"saved {save}")
 
@@ -172,7 +164,7 @@ def _final_scores(net, test, minimal):
     return scores
 
 
-def _metadata(result, device, n_boards, scores):
+def _metadata(result, device, n_boards, n_minimal, scores):
     """Where a net comes from, and how good it is: plain numbers and texts, kept in its checkpoint."""
     return {
         "config": dict(result.config),
@@ -183,5 +175,7 @@ def _metadata(result, device, n_boards, scores):
         "processes": processes.how_many(),
         "device": hardware(device),
         "commit": commit(),
+        "training_boards": n_boards,
+        "minimal": n_minimal,
         "scores": scores,
     }

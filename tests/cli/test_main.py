@@ -19,7 +19,7 @@ COMMANDS = ("train", "sweep", "agent", "export", "report", "dashboard", "solve")
         ("train --save .", "ends in .pt"),
         ("train --save /proc/net.pt", "cannot write net.pt in /proc"),
         ("train --device cuda", "no GPU"),
-        ("train --minimal 30 --boards 20", "30 of 20 training boards minimal"),
+        ("train --minimal 30 --boards 20", "30 minimal boards"),
         ("report ../../x", "no local sweep"),
         ("report", "no local sweep in wandb/local-sweeps yet"),
         ("dashboard ../../x --no-browser", "no local sweep"),

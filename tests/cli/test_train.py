@@ -29,11 +29,11 @@ def test_the_final_preset_trains_and_is_scored_on_minimal_boards_too(tmp_path, m
     monkeypatch.setattr(train, "N_MINIMAL", 8)
     monkeypatch.setattr(data, "MADE_DIR", tmp_path)
     path = tmp_path / "net.pt"
-    final = ["--preset", "final", "--minimal", "4", "--forms", "2"]
+    final = ["--preset", "final", "--minimal", "4", "--continued", "3"]
     assert main(["train", *SHORT, *final, "--save", str(path)]) == 0
     net, metadata = load_checkpoint(path)
     assert net.sizes["n_loops"] == train.FINAL["n_loops"] and metadata["minimal"] == 4
-    assert metadata["training_boards"] == 100 and metadata["forms"] == 2
+    assert metadata["training_boards"] == 100 and metadata["config"]["continued"] == 3
     names, scores = [*metadata["scores"]], [*metadata["scores"].values()]
     kinds = ["validation, minimal: singles do", "validation, minimal: more is needed"]
     assert names[:3] == ["validation", *kinds]
