@@ -18,16 +18,17 @@ from ..model import save_checkpoint
 from .flags import add_machine_flags, chosen_device, positive
 from .solve import SURE
 
-FINAL = {  # `train --preset final`: wider attention and more passes than in the grid, and hard boards
-    "learning_rate": 3e-3,
-    "embedding_dim": 30,
+FINAL = {  # `train --preset final`: a wider net with more passes than in the grid, and hard boards
+    "learning_rate": 1.5e-3,
+    "embedding_dim": 54,
     "attention_dim": 54,
     "n_heads": 3,
     "n_loops": 8,
     "epochs": 40,
-    "steps_per_epoch": 425,
+    "steps_per_epoch": 400,
     "batch_size": 32,
-    "max_revealed": 0.5,
+    "max_revealed": 0.25,
+    "continued": 16,
     "validate_every": 20,
     "validation_boards": 200,
     "boards": 10_000,
