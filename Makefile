@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV = .venv
 RELEASES = -c constraints.txt
 NOTEBOOK = llm_on_sudoku.ipynb
+NOTEBOOKS = $(NOTEBOOK) $(wildcard notebooks/*.ipynb)
 JUPYTER = $(VENV)/bin/jupyter
 PIP_INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -rs
@@ -44,18 +45,15 @@ test-wandb: $(VENV)/ready
 test-gpu: $(VENV)/ready
 	SUDOKU_TEST_GPU=1 $(PYTEST) -m gpu tests
 
-# Execute the committed notebook again, in place, after a change of code or prose.
+# Execute the committed notebooks again, in place, after a change of code or prose.
 refresh: $(VENV)/ready
 	$(JUPYTER) nbconvert --to notebook --execute --inplace --log-level WARN \
-		--ExecutePreprocessor.record_timing=False $(NOTEBOOK)
-	$(JUPYTER) nbconvert --coalesce-streams --log-level WARN $(NOTEBOOK)  # in place: what a cell prints is one piece
-	$(JUPYTER) nbconvert --to markdown --output-dir build --log-level WARN $(NOTEBOOK)
+		--ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
+	$(JUPYTER) nbconvert --coalesce-streams --log-level WARN $(NOTEBOOKS)  # in place: what a cell prints is one piece
+	$(JUPYTER) nbconvert --to markdown --output-dir build --log-level WARN notebooks/grid_240.ipynb
 	# The pictures of README and guide: cell and output.
-	cd build/llm_on_sudoku_files && \
-		cp llm_on_sudoku_29_0.png ../../images/curves.png && \
-		cp llm_on_sudoku_29_1.png ../../images/parallel.png && \
-		cp llm_on_sudoku_31_0.png ../../images/importance.png && \
-		cp llm_on_sudoku_45_1.png ../../images/solved.png
+	cp build/grid_240_files/grid_240_5_0.png images/curves.png
+	cp build/grid_240_files/grid_240_7_0.png images/parallel.png
 
 # More than an hour on a quiet machine. Lightning is one of the peers.
 bench: $(VENV)/ready

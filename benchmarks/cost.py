@@ -11,13 +11,13 @@ from sudoku_sweep import data, model, sweeps, train
 
 REPEATS = 3
 FULL = sweeps.PRESETS["full"].budget
-SHAPE = ("embedding_dim", "attention_dim", "n_heads")
-TRAINED = data.DATA_DIR / "winner.pt"
+SIZES = ("embedding_dim", "attention_dim", "n_heads")
+TRAINED = data.DATA_DIR / "grid_best.pt"
 
 
 def seconds_per_run(shape, boards, per_board):
     """Predicted seconds of one run of the full preset: its steps, and its ten validations."""
-    config = train.Config(**FULL | dict(zip(SHAPE, shape, strict=True)))
+    config = train.Config(**FULL | dict(zip(SIZES, shape, strict=True)))
     net = train.build_model(config)
     optimizers, _ = train.build_optimizers(net, config.learning_rate, n_steps=REPEATS)
     batches = train.epoch_batches(config, *train.to_tensors(boards, "cpu"), torch.Generator())
@@ -31,10 +31,10 @@ def seconds_per_run(shape, boards, per_board):
             seconds.append(time.perf_counter() - start)
         per_step[n_loops] = median(seconds[1:])
     epochs = range(1, config.epochs + 1)
-    steps = sum(per_step[train.passes(config, epoch)] for epoch in epochs)
+    each_step_once = sum(per_step[train.passes(config, epoch)] for epoch in epochs)
     n_validations = config.epochs // config.validate_every
     per_epoch = train.steps_per_epoch(config, len(boards.quizzes))
-    return per_epoch * steps + n_validations * 2_000 * per_board
+    return per_epoch * each_step_once + n_validations * 2_000 * per_board
 
 
 def main():
@@ -44,16 +44,16 @@ def main():
     net, _ = model.load_checkpoint(TRAINED)
     start = time.perf_counter()
     train.evaluate(net, validation)
-    # a net that solves the boards, reckoned down to two passes; one that is stuck stops sooner
-    per_board = (time.perf_counter() - start) / len(validation.quizzes) * 2 / net.n_loops
+    # a net that solves the boards; one that is stuck stops sooner
+    per_board = (time.perf_counter() - start) / len(validation.quizzes)
     grid = sweeps.FULL["parameters"]
-    shapes = list(product(*(grid[name]["values"] for name in SHAPE)))
+    shapes = list(product(*(grid[name]["values"] for name in SIZES)))
     runs = {shape: seconds_per_run(shape, boards, per_board) for shape in shapes}
     total = len(grid["learning_rate"]["values"]) * sum(runs.values()) / 3600
     fastest, slowest = min(runs, key=runs.get), max(runs, key=runs.get)
     for what, shape in (("fastest", fastest), ("slowest", slowest)):
         print(
-            f"{what} run: {', '.join(map(str, shape))} ({', '.join(SHAPE)}), {runs[shape] / 60:.1f} min"
+            f"{what} run: {', '.join(map(str, shape))} ({', '.join(SIZES)}), {runs[shape] / 60:.1f} min"
         )
     print(f"median run: {median(runs.values()) / 60:.1f} min\n")
     rows = [[n, f"{total / n:.0f} h", f"{total / n / 24:.1f} days"] for n in (1, 2, 8)]

@@ -39,17 +39,13 @@ def values(rows):
     return [{name: value for name, value in row.items() if name != "_step"} for row in rows]
 
 
-PARAMETERS = {
-    "learning_rate": {"values": [5e-4, 2.5e-3]},
-    "attention_dim": {"values": [9, 36]},
-    "embedding_dim": {"value": 20},
-    "n_heads": {"value": 3},
+PARAMETERS = sweeps.PRESETS["quick"].parameters | {
     "epochs": {"value": 2},
     "batch_size": {"value": 8},
     "steps_per_epoch": {"value": 1},
     "validation_boards": {"value": 4},
 }
-TINY = sweeps.Preset("quick", "4 runs of 2 steps", PARAMETERS)
+TINY = sweeps.Preset("quick", "6 runs of 2 steps", PARAMETERS)
 
 
 @pytest.fixture
@@ -72,18 +68,18 @@ def run_cells(names, *cells):
 def test_cells_9_10_and_12_do_the_same_with_an_account_as_without(server, tiny):
     before = {}
     run_cells(before, 1, 3, 5, 7)
-    before["COUNT"] = 4  # all of them; without a count W&B's agent waits ten seconds at the end
+    before["COUNT"] = 6  # all of them; without a count W&B's agent waits ten seconds at the end
     offline, online = dict(before), dict(before)
 
     with mock.patch.dict(os.environ, WANDB_MODE="offline"):
         wandb.teardown()
-        printed = run_cells(offline, 9, 10, 12)
+        printed = run_cells(offline, 9, 10, 12, 14, 16)
     assert offline["backend"] is local
     assert "no account is used" in printed and "this run is offline" in printed
     assert not server.requests
 
     wandb.teardown()
-    printed = run_cells(online, 9, 10, 12)
+    printed = run_cells(online, 9, 10, 12, 14, 16)
     assert online["backend"] is wandb
     assert "Logged in" in printed and f"{server.url}/{ENTITY}/{sweeps.PROJECT}/runs/" in printed
 
@@ -93,13 +89,14 @@ def test_cells_9_10_and_12_do_the_same_with_an_account_as_without(server, tiny):
     assert values(single.rows) == online["single"].history == offline["single"].history
 
     here = offline["runs"]
-    assert [run.sweep for run in arrived] == [online["sweep_id"]] * 4
+    assert [run.sweep for run in arrived] == [online["sweep_id"]] * 6
     assert {run.state for run in arrived} == {"finished"}
     assert [run.config for run in arrived] == [run.config for run in here]
     assert [values(run.rows) for run in arrived] == [values(run.rows) for run in here]
     for run, same in zip(arrived, here, strict=True):
         assert run.summary["val_accuracy"] == same.summary["val_accuracy"]
-    assert "Cell 10, runs: 4 of 4 - states: finished" in printed  # what Cell 12 reads back
+    assert "Cell 10: 6 runs of 6 - states: finished" in printed  # what Cell 12 reads back
+    assert "same curve as in Cell 7: True" in printed
     assert [run.id for run in online["runs"]] == [run.id for run in arrived]
     assert len({run.summary["val_accuracy"] for run in here}) > 1  # else equality would say little
 
@@ -126,18 +123,16 @@ def test_cell_10_again_goes_on_with_its_sweep_unless_it_has_changed(server, tiny
         (line,) = re.findall("`(sweep_id, made_for = .*?)`", GUIDE)
         line = line.replace("ID", first)
         exec(CELLS[10].source.replace("if globals()", f"{line}\nif globals()"), after)
-        with pytest.raises(NameError, match="by_hand_results"):
-            run_cells(after, 12)
-        run_cells(after, 14, 15)
+        run_cells(after, 12, 14)
         assert after["sweep_id"] == first
-        assert [run.config["attention_dim"] for run in after["runs"]] == [9, 9, 36, 36]
+        assert [run.config["attention_dim"] for run in after["runs"]] == [9, 9, 9, 36]
 
-        changed = PARAMETERS | {"n_heads": {"value": 9}}
+        changed = PARAMETERS | {"steps_per_epoch": {"value": 2}}
         after["preset"] = dataclasses.replace(TINY, parameters=changed)
         run_cells(after, 10)
         second = after["sweep_id"]
         assert second != first
-        assert [run.config["n_heads"] for run in after["fetch"](second)] == [9]
+        assert [run.config["steps_per_epoch"] for run in after["fetch"](second)] == [2]
         del after["made_for"]
         run_cells(after, 10)
         assert after["sweep_id"] not in (first, second)

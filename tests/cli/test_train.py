@@ -42,8 +42,9 @@ def test_the_final_preset_trains_and_is_scored_on_minimal_boards_too(tmp_path, m
 
 
 @pytest.mark.slow
-def test_two_processes_share_every_batch_and_train_the_net_that_one_trains(tmp_path):
-    uneven = ["--steps-per-epoch=4", "--batch-size=33"]  # a last batch of one board
+@pytest.mark.parametrize("continued", [0, 8])
+def test_two_processes_share_every_batch_and_train_the_net_that_one_trains(tmp_path, continued):
+    uneven = ["--steps-per-epoch=4", f"--batch-size={33 + continued}", f"--continued={continued}"]
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     nets, printed = [], []
     for name, by in (("alone", []), ("together", torchrun)):

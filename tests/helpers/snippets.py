@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import wandb
 
-from sudoku_sweep import data, local, model, sweeps, train
+from sudoku_sweep import data, local, sweeps, train
 from sudoku_sweep.analysis import tables
 from sudoku_sweep.boards import generator
 
@@ -50,6 +50,6 @@ def namespace():
     names = dict(
         os=os, plt=plt, np=np, torch=torch, wandb=wandb, tables=tables, data=data, local=local
     )
-    names |= dict(model=model, sweeps=sweeps, train=train, training=boards, validation=boards)
+    names |= dict(sweeps=sweeps, train=train, training=boards, validation=boards)
     names |= dict(preset=sweeps.choose_preset("quick"), COUNT=None, backend=local)
-    return names | dict(sweep_id=sweep_id, runs=local.runs(sweep_id))
+    return names | dict(sweep_config=tiny, sweep_id=sweep_id, runs=local.runs(sweep_id))
