@@ -189,19 +189,12 @@ def fit(config, train, validation, *, log=None, device=None):
     generator = torch.Generator(device).manual_seed(config.seed)
     n_steps = config.epochs * steps_per_epoch(config, len(quizzes))
     optimizers, schedules = build_optimizers(model, config.learning_rate, n_steps)
-    begun = quizzes[:0], solutions[:0]  # boards that go on in the next batch
     try:
         for epoch in range(1, config.epochs + 1):
             model.n_loops = passes(config, epoch)
-            totals = torch.zeros(3, device=device)  # stays on the device until the epoch is over
-            for fresh in epoch_batches(config, quizzes, solutions, generator):
-                quiz, solution = map(torch.cat, zip(begun, fresh, strict=True))
-                sums, filled = training_step(model, optimizers, quiz, solution, most_blanks)
-                totals += sums
-                begun = still_open(filled, solution, config.continued)
-                for schedule in schedules:
-                    schedule.step()
-            metrics = epoch_metrics(config, epoch, totals, schedules[0], model, validation)
+            batches = epoch_batches(config, quizzes, solutions, generator)
+            sums = train_epoch(config, model, optimizers, schedules, batches, most_blanks)
+            metrics = epoch_metrics(config, epoch, sums, schedules[0], model, validation)
             result.history.append(metrics)
             if log is not None:
                 log(dict(metrics))
@@ -266,10 +259,23 @@ def epoch_batches(config, quizzes, solutions, generator):
         yield augment(quizzes[rows], solutions[rows], generator, config.max_revealed)
 
 
+def train_epoch(config, model, optimizers, schedules, batches, most_blanks):
+    """A step on each batch, to which ``config.continued`` boards of the batch before are added; the steps' sums."""
+    totals = torch.zeros(3, device=model.place.device)  # stays there until the epoch is over
+    begun = []  # nothing, or one pair like a batch
+    for batch in batches:
+        quizzes, solutions = map(torch.cat, zip(*begun, batch, strict=True))
+        sums, filled = training_step(model, optimizers, quizzes, solutions, most_blanks)
+        totals += sums
+        if config.continued:
+            begun = [still_open(filled, solutions, config.continued)]
+        for schedule in schedules:
+            schedule.step()
+    return totals
+
+
 def still_open(quizzes, solutions, most):
     """The first boards that have blanks left, at most so many: quizzes and solutions [board, 81]."""
-    if not most:
-        return quizzes[:0], solutions[:0]
     rows = (quizzes == 0).any(1).nonzero()[:most, 0]
     return quizzes[rows], solutions[rows]
 
@@ -339,7 +345,7 @@ def cell_losses(scores, target):
     return torch.stack(losses).mean(0).view_as(target)
 
 
-def epoch_metrics(config, epoch, totals, schedule, model, validation):
+def epoch_metrics(config, epoch, sums, schedule, model, validation):
     """What is logged after an epoch, from its sums [loss, right answers, cells].
 
     Raises
@@ -347,7 +353,7 @@ def epoch_metrics(config, epoch, totals, schedule, model, validation):
     DivergedError
         A number that is not finite.
     """
-    loss, right, blanks = totals.tolist()
+    loss, right, blanks = sums.tolist()
     metrics = {
         "epoch": epoch,
         "train_loss": loss / max(blanks, 1),

@@ -114,7 +114,8 @@ def test_boards_go_on_in_the_next_batch_with_right_digits_filled_in(few, monkeyp
     monkeypatch.setattr(train, "training_step", watched)
     for device in ("cpu", "cpu:0"):  # the second one pads, as on a GPU
         batches.clear()
-        train.fit(Config(**SMALL, continued=12, max_revealed=0.0), few, few, device=device)
+        config = Config(**SMALL | dict(epochs=1, steps_per_epoch=4, continued=12, max_revealed=0.0))
+        train.fit(config, few, few, device=device)
         assert [len(quizzes) for quizzes, _ in batches] == [4, 8, 12, 16]
         for before, after in itertools.pairwise(batches):
             n = len(after[0]) - 4

@@ -56,6 +56,9 @@ def plot_curves(history, metric, best_id=None, color_by=None):
     figure, axes = plt.subplots(figsize=(7, 3.5))
     many = logged["id"].nunique() > MANY
     shades = {} if color_by is None else _shades(axes, color_by)
+    best_label = "best run"
+    if shades and best_id is not None:
+        best_label += f" ({_value_labels([color_by[best_id]])[0]})"
     for run_id, rows in logged.groupby("id", sort=False):
         best = run_id == best_id
         axes.plot(
@@ -65,7 +68,7 @@ def plot_curves(history, metric, best_id=None, color_by=None):
             linewidth=2.5 if best else 0.7 if many else 1.2,
             antialiased=best or not many,
             zorder=3 if best else 2,
-            label="best run" if best else None,
+            label=best_label if best else None,
         )
     axes.set(xlabel="epoch", ylabel=_axis_label(metric))
     axes.grid(alpha=0.3)

@@ -29,7 +29,7 @@ def test_curves_take_the_colours_of_a_setting_which_the_legend_names(make_run):
     assert np.array_equal(named, [first, second]) and np.array_equal(first, third)
     assert best == figures.BLUE
     legend = labels(axes.get_legend().get_texts())
-    assert legend == ["learning_rate 0.1", "learning_rate 0.2", "best run"]
+    assert legend == ["learning_rate 0.1", "learning_rate 0.2", "best run (0.2)"]
 
 
 def test_curves_run_on_over_rows_that_have_not_the_metric():
