@@ -25,7 +25,7 @@ N_MINIMAL = 10_000
 
 
 def main(arguments=None):
-    """Make the three shipped files, or one file of other boards."""
+    """Make the three splits, or the minimal boards, or one file of other boards."""
     parser = argparse.ArgumentParser(description="Make boards, the shipped ones or others.")
     parser.add_argument("--folder", default=data.DATA_DIR, help="for the shipped files: data/")
     parser.add_argument("--out", metavar="FILE", help="make one file of other boards instead")
@@ -42,6 +42,8 @@ def main(arguments=None):
     args = parser.parse_args(arguments)
     asked = {"n": args.boards, "seed": args.seed, "clues": args.clues and tuple(args.clues)}
     asked = {name: value for name, value in asked.items() if value is not None}
+    if args.out and args.minimal:
+        parser.error("--out and --minimal do not go together")
     if args.out:
         write(Path(args.out), make_boards(**{"n": 1000, "seed": 3} | asked))
     elif asked:

@@ -20,7 +20,7 @@ CARD = """\
 # {name}
 
 A `SudokuTransformer` with {parameters:,} parameters, trained on the first {training_boards:,} boards of
-{source}; digits are relabelled, blanks revealed.
+{source}; digits are relabelled, blanks revealed.{continued}
 
 ```
 {start} sudoku_sweep train {flags} --save {path}
@@ -65,12 +65,15 @@ def card_text(path, metadata):
         source = f"the sequence whose first {shipped:,} are {source}"
     if metadata["minimal"]:
         source += f", {metadata['minimal']:,} of them made minimal"
+    continued = metadata["config"].get("continued")  # not in older checkpoints
     together = metadata["processes"] > 1
     torchrun = f"torchrun --standalone --nproc-per-node {metadata['processes']} -m"
     rows = [_row(name, score) for name, score in metadata["scores"].items()]
     words = {"name": path.name, "path": shlex.quote(str(path)), "source": source}
     words |= {"start": torchrun if together else "python -m"}
     words |= {"each": f" in each of {metadata['processes']} processes" if together else ""}
+    goes_on = f" Of each batch, up to {continued} boards go on from\nthe batch before, a step of solving further."
+    words |= {"continued": goes_on if continued else ""}
     words |= {"sure": 100 * SURE, "flags": _flags(metadata), "scores": "\n".join(rows)}
     return CARD.format_map(metadata["config"] | metadata | words)
 

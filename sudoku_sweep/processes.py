@@ -28,11 +28,12 @@ def add_up(model, *others):
     if how_many() == 1:
         return
     weights = list(model.parameters())
-    parts = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights] + [*others]
+    parts = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
+    parts += others
     sums = torch.cat([part.flatten() for part in parts])
     distributed.all_reduce(sums)
     sums = sums.split([part.numel() for part in parts])
-    for weight, gradient in zip(weights, sums, strict=False):
+    for weight, gradient in zip(weights, sums[: len(weights)], strict=True):
         weight.grad = gradient.view_as(weight)
     for other, total in zip(others, sums[len(weights) :], strict=True):
         other.copy_(total.view_as(other))

@@ -20,7 +20,7 @@ MUON_RATE = 10  # Muon's learning rate, as a multiple of AdamW's
 WARM_UP = 0.05  # share of the steps in which the learning rate rises
 GROWTH = 0.4  # share of the epochs in which the net's passes grow in number, from one to n_loops
 CLIP = 1.0  # the largest norm of a gradient; larger ones are scaled down to it
-SURE = 0.95  # a right answer of at least this probability is filled in where a board goes on, see training_step
+FILL_FROM = 0.95  # a right answer of at least this probability is filled in where a board goes on, see fill_in
 CHUNK = 32  # boards whose loss is computed together on a CPU: what they need stays in its cache
 
 
@@ -47,7 +47,7 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
     steps_per_epoch: int | None = Field(None, ge=1, le=1_000_000)
     # the largest share of a board's blanks that is filled in, see data.augment
     max_revealed: float = Field(1.0, ge=0, le=1)
-    # how many boards of a batch come from the batch before, a step of solving further
+    # at most so many boards of a batch come from the batch before, a step of solving further, see fill_in
     continued: int = Field(0, ge=0)
     # epochs between two validations (the last epoch always has one), and on how many of the boards given; None: all
     validate_every: int = Field(5, ge=1)
@@ -85,7 +85,7 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
 
 def _in_words(error):
     """One of pydantic's errors as a sentence that names the hyperparameter, and what to write instead."""
-    if not error["loc"]:  # from check_sizes, which names the field itself
+    if not error["loc"]:  # from _can_be_trained, which names the field itself
         return str(error["ctx"]["error"])
     name, value = error["loc"][0], error["input"]
     if error["type"] == "extra_forbidden":
@@ -193,8 +193,8 @@ def fit(config, train, validation, *, log=None, device=None):
         for epoch in range(1, config.epochs + 1):
             model.n_loops = passes(config, epoch)
             batches = epoch_batches(config, quizzes, solutions, generator)
-            sums = train_epoch(config, model, optimizers, schedules, batches, most_blanks)
-            metrics = epoch_metrics(config, epoch, sums, schedules[0], model, validation)
+            totals = train_epoch(config, model, optimizers, schedules, batches, most_blanks)
+            metrics = epoch_metrics(config, epoch, totals, schedules[0], model, validation)
             result.history.append(metrics)
             if log is not None:
                 log(dict(metrics))
@@ -260,13 +260,13 @@ def epoch_batches(config, quizzes, solutions, generator):
 
 
 def train_epoch(config, model, optimizers, schedules, batches, most_blanks):
-    """A step on each batch, to which ``config.continued`` boards of the batch before are added; the steps' sums."""
+    """A step on each batch, with up to ``config.continued`` boards of the batch before; returns the steps' sums."""
     totals = torch.zeros(3, device=model.place.device)  # stays there until the epoch is over
     begun = []  # nothing, or one pair like a batch
     for batch in batches:
         quizzes, solutions = map(torch.cat, zip(*begun, batch, strict=True))
-        sums, filled = training_step(model, optimizers, quizzes, solutions, most_blanks)
-        totals += sums
+        of_step, filled = training_step(model, optimizers, quizzes, solutions, most_blanks)
+        totals += of_step
         if config.continued:
             begun = [still_open(filled, solutions, config.continued)]
         for schedule in schedules:
@@ -275,7 +275,7 @@ def train_epoch(config, model, optimizers, schedules, batches, most_blanks):
 
 
 def still_open(quizzes, solutions, most):
-    """The first boards that have blanks left, at most so many: quizzes and solutions [board, 81]."""
+    """The first boards that have blanks left, at most so many. (The one thing for which a GPU waits in a step.)"""
     rows = (quizzes == 0).any(1).nonzero()[:most, 0]
     return quizzes[rows], solutions[rows]
 
@@ -326,13 +326,14 @@ def blank_cell_sums(model, quizzes, solutions, n_asked):
 
 
 def fill_in(quizzes, asked, scores, target, is_blank):
-    """The boards [batch, 81] a step of solving later: filled in is what the net is sure of, and right about.
+    """The boards [batch, 81] a step of solving later: some right digits more, those of which the net is surest.
 
-    That is every blank to whose right digit it gives a probability of at least ``SURE``, or else the likeliest one.
+    These are all to which it gives a probability of at least ``FILL_FROM``, or else the one to which it gives most.
     Of the cells ``asked`` it takes scores, right digits less one, and whether they are blank: each [batch, n_asked].
     """
     chance = scores.softmax(2).gather(2, target[..., None])[..., 0] * is_blank
-    least = chance.sort(1, descending=True).values[:, :1].clamp(max=SURE)  # [batch, 1]
+    # Sorted, since there is no maximum where no cell is asked: [batch, 1], or [batch, 0].
+    least = chance.sort(1, descending=True).values[:, :1].clamp(max=FILL_FROM)
     digits = (target + 1) * (is_blank & (chance >= least))
     return quizzes.scatter_add(1, asked, digits.to(torch.uint8))
 
@@ -345,7 +346,7 @@ def cell_losses(scores, target):
     return torch.stack(losses).mean(0).view_as(target)
 
 
-def epoch_metrics(config, epoch, sums, schedule, model, validation):
+def epoch_metrics(config, epoch, totals, schedule, model, validation):
     """What is logged after an epoch, from its sums [loss, right answers, cells].
 
     Raises
@@ -353,7 +354,7 @@ def epoch_metrics(config, epoch, sums, schedule, model, validation):
     DivergedError
         A number that is not finite.
     """
-    loss, right, blanks = sums.tolist()
+    loss, right, blanks = totals.tolist()
     metrics = {
         "epoch": epoch,
         "train_loss": loss / max(blanks, 1),

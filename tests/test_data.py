@@ -11,7 +11,6 @@ from transformed import scramble
 
 from sudoku_sweep import data
 from sudoku_sweep.boards import generator, rules, symmetry
-from sudoku_sweep.boards.difficulty import minimize_clues
 from sudoku_sweep.errors import BoardError
 
 
@@ -178,11 +177,6 @@ def test_minimal_training_boards_are_the_first_ones_with_fewer_clues():
     for n, n_minimal, most in ((6, 7, 6), (None, 10_001, 10_000)):
         with pytest.raises(BoardError, match=f"{n_minimal} minimal boards .* {most} at most"):
             data.training_boards(n, n_minimal)
-
-
-def test_the_shipped_minimal_boards_are_made_again():
-    made = minimize_clues(data.load_split("train").first(20), seed=0)
-    assert (data.training_boards(20, n_minimal=20).quizzes == made.quizzes).all()
 
 
 @pytest.mark.slow

@@ -126,6 +126,28 @@ def test_boards_go_on_in_the_next_batch_with_right_digits_filled_in(few, monkeyp
             assert ((after[0][:n] == before[0][:n]) | (before[0][:n] == 0)).all()
 
 
+@pytest.mark.parametrize(
+    "chances, filled", [((0.96, 0.5, 0.97), [7, 0, 9]), ((0.3, 0.8, 0.1), [0, 8, 0])]
+)
+def test_filled_in_is_what_the_net_is_sure_of_or_else_its_surest_cell(chances, filled):
+    board = torch.ones(1, 81, dtype=torch.uint8)
+    board[0, :3] = 0
+    asked = torch.tensor([[0, 1, 2, 3]])  # three blanks, with the right digits 7, 8, 9, and a clue
+    target, is_blank = torch.tensor([[6, 7, 8, 0]]), torch.tensor([[True, True, True, False]])
+    scores = torch.full((1, 4, 9), -100.0)
+    for at, chance in enumerate(chances):  # the rest goes to the digit 1
+        scores[0, at, 0], scores[0, at, target[0, at]] = math.log(1 - chance), math.log(chance)
+    after = train.fill_in(board, asked, scores, target, is_blank)
+    assert after[0, :3].tolist() == filled and (after[0, 3:] == 1).all()
+
+
+def test_full_boards_do_not_go_on_and_no_more_than_asked_for():
+    quizzes = torch.ones(4, 81, dtype=torch.uint8)
+    quizzes[[0, 2, 3], 5] = 0  # board 1 is full
+    open_ones, solutions = train.still_open(quizzes, torch.arange(4)[:, None], most=2)
+    assert len(open_ones) == 2 and solutions[:, 0].tolist() == [0, 2]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rate, lowest, highest", [(5e-3, 0.25, 1), (0.0, 0, 0.16)])
 def test_a_short_run_leaves_the_plateau_and_a_learning_rate_of_zero_does_not(rate, lowest, highest):
@@ -136,11 +158,19 @@ def test_a_short_run_leaves_the_plateau_and_a_learning_rate_of_zero_does_not(rat
 
 
 @pytest.mark.parametrize(
-    "asked, n_boards, n_batches",
-    [(None, 20_000, 313), (40, 20_000, 40), (40, 100, 2), (None, 3, 1)],
+    "asked, continued, n_boards, n_batches",
+    [
+        (None, 0, 20_000, 313),
+        (40, 0, 20_000, 40),
+        (40, 0, 100, 2),
+        (None, 0, 3, 1),
+        (None, 32, 20_000, 625),
+    ],
 )
-def test_an_epoch_is_all_boards_or_as_many_batches_as_asked_for(asked, n_boards, n_batches):
-    config = Config(batch_size=64, steps_per_epoch=asked)
+def test_an_epoch_is_all_boards_or_as_many_batches_as_asked_for(
+    asked, continued, n_boards, n_batches
+):
+    config = Config(batch_size=64, steps_per_epoch=asked, continued=continued)
     assert train.steps_per_epoch(config, n_boards) == n_batches
 
 

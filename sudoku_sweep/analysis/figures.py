@@ -55,10 +55,12 @@ def plot_curves(history, metric, best_id=None, color_by=None):
     logged = history.assign(**{metric: values}).dropna(subset=["epoch", metric])
     figure, axes = plt.subplots(figsize=(7, 3.5))
     many = logged["id"].nunique() > MANY
-    shades = {} if color_by is None else _shades(axes, color_by)
-    best_label = "best run"
-    if shades and best_id is not None:
-        best_label += f" ({_value_labels([color_by[best_id]])[0]})"
+    shades, best_label = {}, "best run"
+    if color_by is not None:
+        color_by = color_by.dropna()
+        shades = _shades(axes, color_by)
+        if best_id in color_by:
+            best_label += f" ({_value_labels([color_by[best_id]])[0]})"
     for run_id, rows in logged.groupby("id", sort=False):
         best = run_id == best_id
         axes.plot(

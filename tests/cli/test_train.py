@@ -24,10 +24,16 @@ def test_train_saves_a_net_that_says_how_it_was_made(tmp_path, capsys):
     assert "validation: " in capsys.readouterr().out
 
 
+def test_the_final_preset_is_that_of_the_shipped_net():
+    _, metadata = load_checkpoint(data.DATA_DIR / "winner.pt")
+    made = metadata["config"] | {"boards": metadata["training_boards"]}
+    made["minimal"] = metadata["minimal"]
+    assert train.FINAL.items() <= made.items()
+
+
 @pytest.mark.slow
 def test_the_final_preset_trains_and_is_scored_on_minimal_boards_too(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "N_MINIMAL", 8)
-    monkeypatch.setattr(data, "MADE_DIR", tmp_path)
     path = tmp_path / "net.pt"
     final = ["--preset", "final", "--minimal", "4", "--continued", "3"]
     assert main(["train", *SHORT, *final, "--save", str(path)]) == 0
@@ -44,6 +50,7 @@ def test_the_final_preset_trains_and_is_scored_on_minimal_boards_too(tmp_path, m
 @pytest.mark.slow
 @pytest.mark.parametrize("continued", [0, 8])
 def test_two_processes_share_every_batch_and_train_the_net_that_one_trains(tmp_path, continued):
+    # the last batch has one new board
     uneven = ["--steps-per-epoch=4", f"--batch-size={33 + continued}", f"--continued={continued}"]
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     nets, printed = [], []

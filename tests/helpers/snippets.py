@@ -32,7 +32,7 @@ def run_blocks(text, where, namespace, account=False):
 
 
 def namespace():
-    """What the reader has after Cells 1, 3, 9 and 10 of the notebook, with few boards and a tiny sweep."""
+    """What the reader has after Cells 1, 3, 5, 9 and 10 of the notebook, with few boards and a tiny sweep."""
     boards = generator.make_boards(64, seed=31)
     tiny = {
         "method": "grid",

@@ -2,6 +2,7 @@ import hashlib
 
 import pytest
 
+from scripts import make_boards
 from scripts.make_boards import main
 from sudoku_sweep import data
 from sudoku_sweep.errors import BoardError
@@ -14,6 +15,15 @@ def test_the_shipped_files_are_made_again(tmp_path, capsys):
         written = (tmp_path / f"sudoku_{name}.csv").read_bytes()
         assert written == (data.DATA_DIR / f"sudoku_{name}.csv").read_bytes()
         assert hashlib.sha256(written).hexdigest() in out
+
+
+def test_minimal_boards_are_the_beginning_of_the_shipped_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(make_boards, "N_MINIMAL", 20)
+    main(["--minimal", "--folder", str(tmp_path)])
+    made, shipped = (folder / data.MINIMAL for folder in (tmp_path, data.DATA_DIR))
+    assert shipped.read_bytes().startswith(made.read_bytes())
+    with pytest.raises(SystemExit):
+        main(["--minimal", "--out", str(tmp_path / "x.csv")])
 
 
 def test_other_boards_are_made(tmp_path):
