@@ -1,4 +1,4 @@
-"""The notebook in JupyterLab, in a real browser. Screenshots: build/jupyterlab."""
+"""The notebooks in JupyterLab, in a real browser. Screenshots: build/jupyterlab."""
 
 import json
 import os
@@ -18,6 +18,7 @@ from sudoku_sweep import local
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ROOT = Path(__file__).resolve().parents[2]
+MORE = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SHOTS = ROOT / "build" / "jupyterlab"
 MINUTES = 15  # for all cells; two or three on a quiet machine
 
@@ -30,11 +31,11 @@ pytestmark = [
 
 @pytest.fixture
 def lab(tmp_path):
-    """A JupyterLab in a folder with the notebook and what it reads: its address, and the folder."""
+    """A JupyterLab in a folder with the notebooks and what they read: its address, and the folder."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "llm_on_sudoku.ipynb", tmp_path)
-    for name in ("data", "notebooks"):
-        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    (tmp_path / "data").symlink_to(ROOT / "data")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -102,10 +103,13 @@ def choose(page, *labels):
         page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True).click()
 
 
-def test_run_all_cells_leaves_no_error_and_no_cell_out(lab, browser):
+@pytest.mark.parametrize(
+    "name", ["llm_on_sudoku.ipynb", *(f"notebooks/{path.name}" for path in MORE)]
+)
+def test_run_all_cells_leaves_no_error_and_no_cell_out(lab, browser, name):
     address, folder = lab
-    path = folder / "llm_on_sudoku.ipynb"
-    page = open_notebook(browser, address, path.name)
+    path = folder / name
+    page = open_notebook(browser, address, name)
     choose(page, "Edit", "Clear Outputs of All Cells")
     choose(page, "Run", "Run All Cells")
     wait_for(lambda: not idle(address), 60, "the first cell")
@@ -115,7 +119,7 @@ def test_run_all_cells_leaves_no_error_and_no_cell_out(lab, browser):
         60 * MINUTES,
         "the last cell",
     )
-    page.screenshot(path=SHOTS / "end.png")
+    page.screenshot(path=SHOTS / f"{path.stem}.png")
     page.keyboard.press("Control+s")
     wait_for(lambda: executed(path), 60, "the saved notebook")
     for at, cell in enumerate(nbformat.read(path, 4).cells):
