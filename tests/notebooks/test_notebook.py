@@ -55,6 +55,11 @@ def test_cell_10_runs_the_sweeps_of_the_presets():
         assert names["sweep_config"] == preset.sweep(), name
 
 
+def test_only_the_sweep_of_cell_10_has_a_name():
+    """Of the sweeps that have one, `report` takes the latest."""
+    assert [at for at, cell in code(CELLS) if re.search('^ +"name":', cell.source, re.M)] == [10]
+
+
 def test_links_lead_somewhere():
     """To a file, and, where they name a heading of a notebook, to that; ids are those of JupyterLab and GitHub."""
     for path in NOTEBOOKS:
