@@ -31,10 +31,10 @@ def seconds_per_run(shape, boards, per_board):
             seconds.append(time.perf_counter() - start)
         per_step[n_loops] = median(seconds[1:])
     epochs = range(1, config.epochs + 1)
-    seconds = sum(per_step[train.passes(config, epoch)] for epoch in epochs)
+    one_step_each = sum(per_step[train.passes(config, epoch)] for epoch in epochs)  # seconds
     n_validations = config.epochs // config.validate_every
     per_epoch = train.steps_per_epoch(config, len(boards.quizzes))
-    return per_epoch * seconds + n_validations * 2_000 * per_board
+    return per_epoch * one_step_each + n_validations * 2_000 * per_board
 
 
 def main():

@@ -20,7 +20,7 @@ CARD = """\
 # {name}
 
 A `SudokuTransformer` with {parameters:,} parameters, trained on the first {training_boards:,} boards of
-{source}; digits are relabelled, blanks revealed.{continued}
+{source}; digits are relabelled, blanks revealed.{goes_on}
 
 ```
 {start} sudoku_sweep train {flags} --save {path}
@@ -73,7 +73,7 @@ def card_text(path, metadata):
     words |= {"start": torchrun if together else "python -m"}
     words |= {"each": f" in each of {metadata['processes']} processes" if together else ""}
     goes_on = f" Of each batch, up to {continued} boards go on from\nthe batch before, a step of solving further."
-    words |= {"continued": goes_on if continued else ""}
+    words |= {"goes_on": goes_on if continued else ""}
     words |= {"sure": 100 * SURE, "flags": _flags(metadata), "scores": "\n".join(rows)}
     return CARD.format_map(metadata["config"] | metadata | words)
 

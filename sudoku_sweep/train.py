@@ -262,20 +262,21 @@ def epoch_batches(config, quizzes, solutions, generator):
 def train_epoch(config, model, optimizers, schedules, batches, most_blanks):
     """A step on each batch, with up to ``config.continued`` boards of the batch before; returns the steps' sums."""
     totals = torch.zeros(3, device=model.place.device)  # stays there until the epoch is over
-    begun = []  # nothing, or one pair like a batch
-    for batch in batches:
-        quizzes, solutions = map(torch.cat, zip(*begun, batch, strict=True))
+    begun = None  # boards of the batch before, which go on
+    for quizzes, solutions in batches:
+        if begun is not None:
+            quizzes, solutions = map(torch.cat, zip(begun, (quizzes, solutions), strict=True))
         of_step, filled = training_step(model, optimizers, quizzes, solutions, most_blanks)
         totals += of_step
         if config.continued:
-            begun = [still_open(filled, solutions, config.continued)]
+            begun = still_open(filled, solutions, config.continued)
         for schedule in schedules:
             schedule.step()
     return totals
 
 
 def still_open(quizzes, solutions, most):
-    """The first boards that have blanks left, at most so many. (The one thing for which a GPU waits in a step.)"""
+    """The first boards [board, 81] that have blanks left, at most so many: the one thing a GPU waits for in a step."""
     rows = (quizzes == 0).any(1).nonzero()[:most, 0]
     return quizzes[rows], solutions[rows]
 

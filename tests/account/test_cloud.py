@@ -124,6 +124,8 @@ def test_cell_10_again_goes_on_with_its_sweep_unless_it_has_changed(server, tiny
         line = line.replace("ID", first)
         exec(CELLS[10].source.replace("if globals()", f"{line}\nif globals()"), after)
         run_cells(after, 12, 14)
+        with pytest.raises(NameError, match="by_hand_results"):
+            run_cells(after, 16)
         assert after["sweep_id"] == first
         assert [run.config["attention_dim"] for run in after["runs"]] == [9, 9, 9, 36]
 

@@ -112,9 +112,8 @@ def test_the_shipped_results_are_runs_of_the_full_grid_in_the_laptop_budget():
 
 @pytest.mark.slow
 def test_a_row_of_the_shipped_results_can_be_trained_again():
-    run = results.load(data.DATA_DIR / "grid_240").runs[
-        6
-    ]  # a small net that soon leaves the plateau
+    # a small net that soon leaves the plateau
+    run = results.load(data.DATA_DIR / "grid_240").runs[6]
     config = train.Config(**run["config"])
     again = train.fit(config, data.load_split("train"), data.load_split("validation"))
     # Equal on the same machine; rounding differs between processors, and a thousand steps make more of it.

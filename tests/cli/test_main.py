@@ -19,7 +19,10 @@ COMMANDS = ("train", "sweep", "agent", "export", "report", "dashboard", "solve")
         ("train --save .", "ends in .pt"),
         ("train --save /proc/net.pt", "cannot write net.pt in /proc"),
         ("train --device cuda", "no GPU"),
-        ("train --minimal 30 --boards 20", "30 minimal boards"),
+        (
+            "train --minimal 30 --boards 20",
+            "no 30 minimal boards among the training boards: 20 at most",
+        ),
         ("report ../../x", "no local sweep"),
         ("report", "no local sweep in wandb/local-sweeps yet"),
         ("dashboard ../../x --no-browser", "no local sweep"),

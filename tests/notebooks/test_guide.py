@@ -41,16 +41,16 @@ def test_python_m_commands_parse():
             parser().parse_args(arguments)
 
 
+def anchors(level):
+    """Those that GitHub makes of the guide's headings of a level."""
+    prose = re.sub(r"^```.*?^```", "", GUIDE, flags=re.M | re.S)
+    headings = re.findall(rf"^{level} (.*)$", prose, re.M)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
 def test_links_within_the_guide_lead_to_headings():
-    headings = re.findall(
-        r"^#{2,3} (.*)$", re.sub(r"^```.*?^```", "", GUIDE, flags=re.M | re.S), re.M
-    )
-    anchors = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
-    links = re.findall(r"\]\(#(.*?)\)", GUIDE)
-    assert len(set(anchors)) == len(anchors) and set(links) <= set(anchors)
-    sections = [
-        anchor
-        for anchor, heading in zip(anchors, headings, strict=True)
-        if f"\n## {heading}\n" in GUIDE
-    ]
-    assert set(sections) <= set(links)  # the contents name them all
+    sections, parts = anchors("##"), anchors("###")
+    links = set(re.findall(r"\]\(#(.*?)\)", GUIDE))
+    assert len({*sections, *parts}) == len(sections + parts)
+    assert links <= {*sections, *parts}
+    assert set(sections) <= links  # the contents name them all
