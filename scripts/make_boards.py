@@ -18,8 +18,8 @@ from sudoku_sweep.boards.difficulty import minimize_clues
 from sudoku_sweep.boards.generator import make_boards
 from sudoku_sweep.boards.symmetry import leaked
 from sudoku_sweep.cli.flags import positive
-from sudoku_sweep.errors import BoardError
-from sudoku_sweep.files import StorageError, write_atomically
+from sudoku_sweep.errors import BoardError, StorageError
+from sudoku_sweep.files import write_atomically
 
 N_MINIMAL = 10_000
 

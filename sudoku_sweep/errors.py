@@ -1,7 +1,9 @@
-"""What can go wrong, as one small family: every error says what is wrong, where, and what to do.
+"""What can go wrong, as one family: every error says what is wrong, where, and what to do.
 
 All of them are ``ValueError``, so code that knows nothing of this package can still catch them.
 """
+
+WRITE_NUMBERS = "write it without quotes in Python, and 1.0e-5 in YAML, which reads 1e-5 as text"
 
 
 class SudokuError(ValueError):
@@ -26,3 +28,26 @@ class DivergedError(SudokuError):
 
 class OutOfMemoryError(SudokuError):
     """A training run that needs more memory than there is."""
+
+
+class SweepError(SudokuError):
+    """A sweep configuration, or a sweep's id, that cannot be run."""
+
+
+class StorageError(SudokuError, OSError):
+    """A file that cannot be written: no space, no permission, no such place."""
+
+
+def in_words(error):
+    """An error in a line: those of this package speak for themselves, others are named first."""
+    return str(error) if isinstance(error, SudokuError) else f"{type(error).__name__}: {error}"
+
+
+def file_reason(error):
+    """Why a file could not be opened or written, without the error's number and the path."""
+    return getattr(error, "strerror", None) or error
+
+
+def field_reason(error):
+    """What is wrong with a field, from one of the dicts that pydantic's ``ValidationError.errors()`` gives."""
+    return error["msg"].removeprefix("Value error, ").replace("Input should", "it should")

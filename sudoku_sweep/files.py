@@ -6,9 +6,7 @@ import secrets
 import stat
 from pathlib import Path
 
-
-class StorageError(OSError):
-    """A file that cannot be written: no space, no permission, no such place."""
+from .errors import StorageError, file_reason
 
 
 def write_atomically(path, content):
@@ -43,14 +41,9 @@ def writing(path):
 def cannot_write(path, error):
     """The ``StorageError`` that an error in writing ``path`` becomes."""
     return StorageError(
-        f"cannot write {path.name} in {path.parent}: {reason(error)}. "
+        f"cannot write {path.name} in {path.parent}: {file_reason(error)}. "
         "Make room or choose another folder; what was there before is unchanged"
     )
-
-
-def reason(error):
-    """Why a file could not be opened or written, without its number and its path."""
-    return getattr(error, "strerror", None) or error
 
 
 def _replace(path, content):

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from .attention import attention
 from .boards.rules import BOX, COLUMN, ROW
-from .errors import CheckpointError, ConfigError
-from .files import reason, write_atomically
+from .errors import CheckpointError, ConfigError, file_reason
+from .files import write_atomically
 
 N_PLACE = 27  # one-hot row, column and box
 LARGEST = dict(embedding_dim=1024, attention_dim=1024, n_heads=1024, n_loops=1000, mlp_ratio=16)
@@ -172,7 +172,7 @@ def load_checkpoint(path, device="cpu"):
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name that is none
-        raise CheckpointError(f"no checkpoint {path} ({reason(error)}): {advice}") from error
+        raise CheckpointError(f"no checkpoint {path} ({file_reason(error)}): {advice}") from error
     try:
         saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
         with torch.device("meta"):  # takes no memory for weights that the file may not have

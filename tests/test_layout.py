@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "sudoku_sweep"
 # room: the rooms that it may import from
 ARROWS = {
     "errors": set(),
-    "files": set(),
+    "files": {"errors"},
+    "values": set(),
     "boards": {"errors"},
     "attention": set(),
     "processes": set(),
@@ -21,8 +22,8 @@ ARROWS = {
     "solver": {"boards", "errors", "model"},
     "train": {"data", "errors", "model", "processes", "solver"},
     "sweeps": {"errors", "train"},
-    "local": {"files"},
-    "analysis": {"boards", "files"},
+    "local": {"errors", "files", "values"},
+    "analysis": {"boards", "errors", "files", "values"},
 }
 
 

@@ -14,7 +14,8 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from ..files import StorageError, write_atomically
+from ..errors import StorageError
+from ..files import write_atomically
 from . import tables
 
 COLUMNS = ("index", "id", "name", "state", "config", "summary", "seconds", "error")  # in this order

@@ -6,8 +6,6 @@ import select
 import sys
 
 from ..errors import SudokuError
-from ..files import StorageError
-from ..local import SweepError
 from . import report, solve, sweep, train
 
 
@@ -37,7 +35,7 @@ def main(argv=None):
         status = args.run(args) or 0
         sys.stdout.flush()
         return status
-    except (SudokuError, SweepError, StorageError) as error:
+    except SudokuError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -16,9 +16,9 @@ from dataclasses import asdict
 import filelock
 import wandb
 
+from ..errors import SweepError
 from . import search
 from .configuration import grid, holds, n_runs, read, remarks
-from .errors import SweepError
 from .in_process import session
 from .program import names_program
 from .run import run_one

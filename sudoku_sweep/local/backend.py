@@ -6,7 +6,7 @@ import sys
 
 import wandb
 
-from .errors import SweepError
+from ..errors import SweepError
 
 LOGIN_SECONDS = 10
 NO_KEY = 3

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
+from ..errors import SweepError
 from .distributions import LazySequence, Parameter
-from .errors import SweepError
 from .hyperband import Hyperband
 from .validation import Json, Model, Number, Whole, as_json
 

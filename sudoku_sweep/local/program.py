@@ -10,9 +10,9 @@ from pathlib import Path
 
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
+from ..errors import SweepError
 from . import wandb_file
 from .configuration import read
-from .errors import SweepError
 from .store import run_file
 
 POLL_SECONDS = 1  # how often a run that may be stopped early is looked at

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
+from ..errors import SweepError
 from ..files import write_atomically
 from . import in_process, program, wandb_file
-from .errors import SweepError
 from .stopping import EarlyStopper, StoppedEarly
 from .store import run_file, save
 

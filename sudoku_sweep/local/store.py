@@ -12,9 +12,9 @@ from typing import Any
 import filelock
 from pydantic.dataclasses import dataclass
 
-from ..files import StorageError, cannot_write, write_atomically
+from ..errors import StorageError, SweepError
+from ..files import cannot_write, write_atomically
 from . import configuration
-from .errors import SweepError
 
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 

@@ -26,7 +26,8 @@ import wandb
 from sudoku_sweep import data, local, model, train
 from sudoku_sweep.analysis import results
 from sudoku_sweep.boards import generator
-from sudoku_sweep.files import StorageError, write_atomically
+from sudoku_sweep.errors import StorageError
+from sudoku_sweep.files import write_atomically
 
 fork = multiprocessing.get_context("fork")
 pytestmark = pytest.mark.usefixtures("in_tmp_path")

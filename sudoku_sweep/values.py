@@ -1,0 +1,51 @@
+"""What W&B's configs, summaries and rows hold: plain values, in dicts that may be nested."""
+
+import json
+
+
+def plain(value):
+    """A number of numpy's or PyTorch's as Python's own; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def as_json(value):
+    """A value as JSON, the same for dicts that differ only in the order of their keys."""
+    return json.dumps(value, sort_keys=True, default=plain)
+
+
+def _entries(value):
+    """The value itself if it is a mapping, such as the summary of a run from ``wandb.Api``."""
+    return value if hasattr(type(value), "keys") else None
+
+
+def flatten(values, inside=_entries):
+    """Nested values as ``{path: value}``, where a path is a tuple of names; the inverse of ``nest``.
+
+    ``inside(value)`` gives the mapping that a value holds, and None for one that holds none.
+    """
+    flat = {}
+    for name in values.keys():  # noqa: SIM118  (a summary of wandb.Api is not iterable)
+        nested = inside(values[name])
+        if nested is None:
+            flat[name,] = values[name]
+        else:
+            flat |= {(name, *path): value for path, value in flatten(nested, inside).items()}
+    return flat
+
+
+def nest(flat):
+    """``{path: value}`` as nested dicts: ``{("a", "b"): 1}`` -> ``{"a": {"b": 1}}``."""
+    nested = {}
+    for path, value in flat.items():
+        put(nested, path, value)
+    return nested
+
+
+def put(values, path, value):
+    """Set the value at a path of nested dicts; those above it are made if they are missing."""
+    *above, name = path
+    for part in above:
+        if not isinstance(values.get(part), dict):
+            values[part] = {}
+        values = values[part]
+    values[name] = value
