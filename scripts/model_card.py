@@ -14,7 +14,7 @@ from sudoku_sweep import data
 from sudoku_sweep.cli.solve import SURE
 from sudoku_sweep.errors import CheckpointError
 from sudoku_sweep.files import write_atomically
-from sudoku_sweep.model import load_checkpoint
+from sudoku_sweep.checkpoint import load_checkpoint
 
 CARD = """\
 # {name}

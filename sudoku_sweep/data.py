@@ -1,26 +1,22 @@
-"""Boards as arrays: load, check, split, augment.
+"""Boards as arrays: load, check, augment; the batches of an epoch.
 
 A board is 81 digits read row by row, 0 for a blank. Many boards are one uint8 array [board, cell].
 """
 
 import csv
-import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .boards.generator import VERSION, make_boards
-from .boards.rules import Boards, obeys_rules, repeated_cells
-from .boards.symmetry import leaked
+from .boards.rules import Boards, cell_name, obeys_rules, repeated_cells
 from .errors import BoardError
-from .files import write_atomically
 
 # where `pip install .` puts data/; not there in a checkout
 SHIPPED = Path(__file__).with_name("shipped")
 DATA_DIR = SHIPPED if SHIPPED.is_dir() else Path(__file__).resolve().parent.parent / "data"
-MADE_DIR = DATA_DIR / "made"  # boards that were made on demand
 SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
 SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}  # boards
 MINIMAL = "sudoku_minimal.csv"  # the first training boards with no clue to spare
@@ -35,20 +31,10 @@ def load_split(name):
 
 
 def training_boards(n=None, n_minimal=0):
-    """The first ``n`` training boards (None: the 20,000 shipped), of which ``n_minimal`` have no clue to spare.
-
-    The shipped boards are the beginning of any larger set, which is made on first use, and cached. A further board
-    that is a validation or test board up to symmetry is left out, with a line that says so.
-    """
+    """The first ``n`` training boards (None: all), of which the first ``n_minimal`` have no clue to spare."""
     boards = load_split("train")
     if n is not None and n > len(boards.quizzes):
-        boards = cached(f"boards_n{n}", lambda: make_boards(n, SPLIT_SEEDS["train"]))
-        twins = np.concatenate(
-            [leaked(boards, load_split(name)) for name in ("validation", "test")]
-        )
-        if len(twins):
-            print(f"{len(twins)} boards left out: other forms of validation or test boards")
-        boards = Boards(*(np.delete(part, twins, axis=0) for part in boards))
+        raise BoardError(f"no {n} training boards: there are {len(boards.quizzes):,}")
     boards = boards.first(n)
     if not n_minimal:
         return boards
@@ -58,30 +44,6 @@ def training_boards(n=None, n_minimal=0):
         raise BoardError(f"no {n_minimal} minimal boards among the training boards: {most} at most")
     parts = zip(minimal, boards, strict=True)
     return Boards(*(np.concatenate([new[:n_minimal], old[n_minimal:]]) for new, old in parts))
-
-
-def cached(name, make):
-    """The boards in a file of ``MADE_DIR``, which ``make()`` gives if it is not there.
-
-    The file has its SHA-256 beside it. One that does not match (cut short, edited) is made again, with a line that
-    says so. Several processes may ask at once: each file is renamed into place whole.
-    """
-    path = MADE_DIR / f"{name}_v{VERSION}.csv"
-    checksum = path.with_suffix(".sha256")
-    if path.exists():
-        if checksum.exists() and checksum.read_bytes().strip() == _sha256(path.read_bytes()):
-            return load_boards(path)
-        print(f"{path.name} does not match its checksum: making it again")
-    boards = make()
-    content = boards_to_csv(boards)
-    # The checksum first: whoever finds the file finds what to compare it with.
-    write_atomically(checksum, _sha256(content))
-    write_atomically(path, content)
-    return boards
-
-
-def _sha256(content):
-    return hashlib.sha256(content).hexdigest().encode()
 
 
 # --- files ---
@@ -193,9 +155,7 @@ def check_boards(boards, source, lines):
         if wrong.any():
             board, cell = np.argwhere(wrong)[0]
             what = what.format(quiz=quizzes[board, cell], solution=solutions[board, cell])
-            where = (
-                f"line {lines[board]} (board {board}), row {cell // 9 + 1}, column {cell % 9 + 1}"
-            )
+            where = f"line {lines[board]} (board {board}), {cell_name(cell)}"
             raise BoardError(f"{source}, {where}: {what}")
 
 
@@ -204,13 +164,48 @@ def parse_board(text):
     digits = "".join(text.split()).replace(".", "0")
     if len(digits) != 81:
         raise BoardError(f"a board has 81 cells; this text has {len(digits)}")
-    wrong = [cell for cell, digit in enumerate(digits) if digit not in "0123456789"]
-    if wrong:
-        cell = wrong[0]
-        raise BoardError(
-            f"row {cell // 9 + 1}, column {cell % 9 + 1}: {digits[cell]!r} is not a digit, 0 or ."
-        )
+    for cell, digit in enumerate(digits):
+        if digit not in "0123456789":
+            raise BoardError(f"{cell_name(cell)}: {digit!r} is not a digit, 0 or .")
     return np.array([int(digit) for digit in digits], dtype=np.uint8)
+
+
+# --- batches ---
+
+
+def to_tensors(boards, device):
+    """Quizzes and solutions as uint8 tensors [board, 81] on the device."""
+    return [torch.from_numpy(part.copy()).to(device) for part in boards]
+
+
+def steps_per_epoch(config, n_boards):
+    """Batches in one epoch: all the boards give, the last one perhaps smaller, or fewer if the config says so."""
+    available = math.ceil(n_boards / (config.batch_size - config.rollout))
+    return min(config.steps_per_epoch or available, available)
+
+
+class Batches:
+    """The batches of new boards of an epoch, in random order, augmented: each time it is iterated over, others.
+
+    Yields pairs of uint8 tensors [new, 81] on the device, quizzes and solutions. There are ``config.batch_size`` new
+    boards in a batch, less the ``config.rollout`` that it has room for besides.
+    """
+
+    def __init__(self, boards, config, device):
+        self.quizzes, self.solutions = to_tensors(boards, device)
+        self.config = config
+        self.generator = torch.Generator(device).manual_seed(config.seed)
+
+    def __len__(self):
+        return steps_per_epoch(self.config, len(self.quizzes))
+
+    def __iter__(self):
+        numbers = dict(generator=self.generator, device=self.quizzes.device)
+        order = torch.randperm(len(self.quizzes), **numbers)
+        n_new = self.config.batch_size - self.config.rollout
+        for rows in order.split(n_new)[: len(self)]:
+            quizzes, solutions = self.quizzes[rows], self.solutions[rows]
+            yield augment(quizzes, solutions, self.generator, self.config.max_revealed)
 
 
 def augment(quizzes, solutions, generator, max_revealed=1.0):

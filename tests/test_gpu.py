@@ -3,16 +3,16 @@
 import pytest
 
 from sudoku_sweep import data, local, train
+from sudoku_sweep.checkpoint import load_checkpoint
 from sudoku_sweep.cli.main import main
-from sudoku_sweep.model import load_checkpoint
+from sudoku_sweep.config import Config
 from sudoku_sweep.solver import solve
-from sudoku_sweep.train import Config
 
 pytestmark = pytest.mark.gpu
 
 
 def test_same_seed_same_history(boards):
-    config = Config(epochs=3, steps_per_epoch=20, batch_size=64, continued=16, validate_every=3)
+    config = Config(epochs=3, steps_per_epoch=20, batch_size=64, rollout=16, validate_every=3)
     first, again = (train.fit(config, boards, boards, device="cuda").history for _ in range(2))
     assert again == first
 

@@ -45,7 +45,7 @@ def test_a_range_that_can_be_trained_is_taken():
 @pytest.mark.parametrize("name", sweeps.PRESETS)
 def test_every_preset_is_a_sweep_that_can_be_trained(name):
     preset = sweeps.PRESETS[name]
-    config = preset.sweep()
+    config = preset.sweep_config
     sweeps.check_trainable(local.configurations(config))
     assert local.n_runs(config) == (6 if name == "quick" else 240)
     assert f"{6 if name == 'quick' else 'all 240'} runs" in preset.description

@@ -4,7 +4,7 @@ import bisect
 
 import numpy as np
 
-from .. import data, model, solver
+from .. import checkpoint, data, solver
 from ..boards.rules import count_solutions, repeated_cells
 from ..errors import BoardError
 from ..files import write_atomically
@@ -126,7 +126,7 @@ def solve(args):
     """Solve a board (81 digits, 0 or . for a blank), or a CSV file of boards, with a trained net."""
     if bool(args.board) == bool(args.file) or bool(args.file) != bool(args.out):
         raise BoardError("give one board of 81 digits, or --file IN.csv and --out OUT.csv")
-    net, _ = model.load_checkpoint(args.net)
+    net, _ = checkpoint.load_checkpoint(args.net)
     if args.file:
         return 0 if solve_file(net, args.file, args.out) else 1
     return 0 if solve_one(net, data.parse_board(args.board)) else 1

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 import yaml
 
-from .. import data, local, sweeps, train
+from .. import data, local, sweeps
+from ..config import Config
 from ..local import SweepError
 from .flags import SWEEP, add_machine_flags, chosen_device, chosen_sweep, positive
 from .report import read_export
-from .train import fit_logged
 
 
 def add_commands(add):
@@ -45,7 +45,7 @@ def set_up_sweep(args):
         if args.file:
             config = _read_sweep(args.file)
         else:
-            config = {"project": sweeps.PROJECT} | sweeps.choose_preset(args.preset).sweep()
+            config = {"project": sweeps.PROJECT} | sweeps.choose_preset(args.preset).sweep_config
         if _trains_sudoku(config):
             sweeps.check_trainable(local.configurations(config))
         sweep_id = local.sweep(config)
@@ -113,8 +113,8 @@ def _training(args):
     """The training function of the Sudoku net's sweeps."""
     device = chosen_device(args)
     boards, validation = data.training_boards(args.boards), data.load_split("validation")
-    config = train.Config(validation_boards=args.validation_boards)
-    return lambda: fit_logged(config, boards, validation, device)
+    config = Config(validation_boards=args.validation_boards)
+    return lambda: sweeps.train_with_wandb(boards, validation, config, device)
 
 
 def _run_workers(sweep_id, args):

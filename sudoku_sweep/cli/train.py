@@ -1,20 +1,15 @@
 """``train``: one net, as a plain run or as a W&B run."""
 
 import dataclasses
-import functools
-import os
-import subprocess
 import tempfile
 from pathlib import Path
 
-import torch
-import wandb
-
-from .. import data, processes, sweeps, train
+from .. import data, sweeps, train
 from ..boards.difficulty import minimize_clues, solved_by_singles
+from ..checkpoint import save_checkpoint
+from ..config import Config
 from ..errors import CheckpointError
 from ..files import writing
-from ..model import save_checkpoint
 from .flags import add_machine_flags, chosen_device, positive
 from .solve import SURE
 
@@ -28,7 +23,7 @@ FINAL = {  # `train --preset final`: a wider net with more passes than in the gr
     "steps_per_epoch": 400,
     "batch_size": 32,
     "max_revealed": 0.25,
-    "continued": 16,
+    "rollout": 16,
     "validate_every": 20,
     "validation_boards": 200,
     "boards": 10_000,
@@ -45,7 +40,7 @@ def add_commands(add):
     """Add ``train`` to the command line: a flag for every hyperparameter, and some for the rest."""
     command = add("train", train_net)
     flag = command.add_argument
-    for name, field in train.Config.model_fields.items():
+    for name, field in Config.model_fields.items():
         kind = float if field.annotation is float else int
         flag(f"--{name.replace('_', '-')}", type=kind, help=f"default {field.default}")
     flag("--preset", choices=["final"], help="start from the settings of data/winner.pt")
@@ -59,68 +54,27 @@ def add_commands(add):
 
 
 def train_net(args):
-    """Train one net, score it, and save it; by ``torchrun``, in several processes, of which the first does the rest."""
-    others = processes.join() > 0
+    """Train one net, score it, and save it."""
     settings = dict(FINAL) if args.preset else {}
-    for name in (*train.Config.model_fields, *BOARDS):
+    for name in (*Config.model_fields, *BOARDS):
         if getattr(args, name) is not None:
             settings[name] = getattr(args, name)
     n_boards, n_minimal = (settings.pop(*default) for default in BOARDS.items())
-    config = train.Config(**settings)
+    config = Config(**settings)
     save = _checked_save_path(args.save)
     device = chosen_device(args)
     boards = data.training_boards(n_boards, n_minimal)
     validation = data.load_split("validation")
-    if args.wandb and not others:
-        result = fit_logged(config, boards, validation, device)
+    if args.wandb:
+        result = sweeps.train_with_wandb(boards, validation, config, device)
     else:
-        log = None if others else _print_epoch
+        log = _print_epoch
         result = train.fit(config, boards, validation, log=log, device=device)
-    if result.interrupted:
-        raise KeyboardInterrupt
-    if others:
-        return
     scores = _final_scores(result.model, args.test, n_minimal > 0)
     if save:
         metadata = _metadata(result, device, len(boards.quizzes), n_minimal, scores)
         save_checkpoint(save, result.model, metadata)
         print(f"saved {save}")
-
-
-def fit_logged(config, boards, validation, device):
-    """Train in a W&B run of its own, in whose config an agent's settings replace those of ``config``."""
-    os.environ.setdefault("WANDB_PROJECT", sweeps.PROJECT)  # an agent sets its sweep's project
-    with wandb.init(config=dict(config)) as run:
-        return fit_in_run(run, train.Config(**run.config), boards, validation, device)
-
-
-def fit_in_run(run, config, boards, validation, device):
-    """Train, log to an open W&B run, and note in its summary on what, with which commit and for how long."""
-    run.define_metric("*", step_metric="epoch")
-    run.summary.update({"device": hardware(device), "commit": commit()})
-    result = train.fit(config, boards, validation, log=run.log, device=device)
-    if result.interrupted:
-        raise KeyboardInterrupt
-    for name in ("seconds", "cpu_seconds"):
-        run.summary[name] = round(getattr(result, name), 3)
-    return result
-
-
-def hardware(device):
-    """On what a net was trained, in words."""
-    name = "CPU" if device == "cpu" else torch.cuda.get_device_name()
-    return f"{name}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
-
-
-@functools.cache  # asked once per run, and an agent runs one version of the code
-def commit():
-    """The commit of this checkout, ``-dirty`` added if it was changed since; empty outside of one."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    try:
-        asked = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
-    except FileNotFoundError:  # no git on this machine
-        return ""
-    return asked.stdout.strip()
 
 
 def _print_epoch(metrics):
@@ -173,9 +127,8 @@ def _metadata(result, device, n_boards, n_minimal, scores):
         "steps": result.config.epochs * train.steps_per_epoch(result.config, n_boards),
         "seconds": round(result.seconds),
         "cpu_seconds": round(result.cpu_seconds),
-        "processes": processes.how_many(),
-        "device": hardware(device),
-        "commit": commit(),
+        "device": sweeps.hardware(device),
+        "commit": sweeps.commit(),
         "training_boards": n_boards,
         "minimal": n_minimal,
         "scores": scores,

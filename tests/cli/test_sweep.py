@@ -8,7 +8,7 @@ import yaml
 from sudoku_sweep import local, sweeps
 from sudoku_sweep.analysis import results
 from sudoku_sweep.cli.main import main
-from sudoku_sweep.cli.train import commit
+from sudoku_sweep.sweeps import commit
 
 SWEEP_YAML = Path(__file__).resolve().parents[2] / "sweep.yaml"
 SMALL = f"""
