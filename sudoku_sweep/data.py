@@ -20,7 +20,6 @@ DATA_DIR = SHIPPED if SHIPPED.is_dir() else Path(__file__).resolve().parent.pare
 SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
 SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}  # boards
 MINIMAL = "sudoku_minimal.csv"  # the first training boards with no clue to spare
-HEADER = b"quizzes,solutions\n"
 
 
 def load_split(name):
@@ -56,13 +55,14 @@ def boards_to_csv(boards):
     rows[:, 81] = ord(",")
     rows[:, 82:163] = boards.solutions + ord("0")
     rows[:, 163] = ord("\n")
-    return HEADER + rows.tobytes()
+    return b"quizzes,solutions\n" + rows.tobytes()
 
 
 def load_boards(path):
     """Read a CSV file with columns ``quizzes`` and ``solutions``, and check every board.
 
     The layout is that of the well-known Kaggle set "1 million Sudoku games", so its file, unpacked, can be used as is.
+    Whether a quiz has *only* that solution is not checked; ``boards.rules.count_solutions`` tells, one board at a time.
 
     Raises
     ------
@@ -73,21 +73,9 @@ def load_boards(path):
     path = Path(path)
     if not path.is_file():
         raise BoardError(f"no file {path}: `python scripts/make_boards.py` makes one")
-    rows = read_columns(path, *Boards._fields)
-    lines = [line for line, _ in rows]
-    parts = []
-    for at, name in enumerate(Boards._fields):
-        column = [texts[at] for _, texts in rows]
-        for line, text in zip(lines, column, strict=True):
-            if len(text) != 81:
-                raise BoardError(
-                    f"{path.name}, line {line}: {name} has {len(text)} characters; a board has 81"
-                )
-        characters = "".join(column).encode("latin-1", "replace")  # what is not latin becomes "?"
-        # uint8: a character below "0" wraps round to more than 9
-        parts.append(np.frombuffer(characters, np.uint8).reshape(-1, 81) - ord("0"))
-    boards = Boards(*parts)
-    check_boards(boards, path.name, lines)
+    places, quizzes, solutions = read_columns(path, "quizzes", "solutions")
+    boards = Boards(parse_boards(quizzes, places), parse_boards(solutions, places))
+    check_boards(boards, places)
     return boards
 
 
@@ -99,20 +87,15 @@ def load_quizzes(path):
     BoardError
         No such file or column, or a quiz that is no board; the message names the line.
     """
-    boards = []
-    for line, (text,) in read_columns(path, "quizzes"):
-        try:
-            boards.append(parse_board(text))
-        except BoardError as error:
-            raise BoardError(f"{path}, line {line}: {error}") from error
-    if not boards:
+    places, quizzes = read_columns(path, "quizzes")
+    if not quizzes:
         raise BoardError(f"{path} holds no boards")
-    return np.stack(boards)
+    return parse_boards(quizzes, places)
 
 
 def read_columns(path, *names):
-    """The rows of a CSV file in which something stands: for each its line, and the texts of the named columns."""
-    rows = []
+    """The rows of a CSV file in which something stands: a list of their places, and one of texts for each column."""
+    places, *columns = [], *([] for _ in names)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")
@@ -125,49 +108,53 @@ def read_columns(path, *names):
                         f"line {reader.line_num} has more columns than the first line"
                     )
                 if any(map(str.strip, row.values())):
-                    rows.append((reader.line_num, [row[name].strip() for name in names]))
+                    places.append(f"{Path(path).name}, line {reader.line_num}")
+                    for name, column in zip(names, columns, strict=True):
+                        column.append(row[name])
     except (OSError, UnicodeError, csv.Error, LookupError) as error:
-        columns = f"columns {' and '.join(names)}" if names[1:] else f"a column {names[0]}"
-        raise BoardError(f"{path} is no CSV file with {columns}: {error}") from error
-    return rows
+        listed = f"columns {' and '.join(names)}" if names[1:] else f"a column {names[0]}"
+        raise BoardError(f"{path} is no CSV file with {listed}: {error}") from error
+    return places, *columns
 
 
-def check_boards(boards, source, lines):
-    """Raise ``BoardError`` unless every quiz fits its solution and every solution obeys the rules.
+def parse_boards(texts, places):
+    """Boards from texts: 81 digits each, ``0`` or ``.`` for a blank, white space ignored. Returns uint8 [board, 81].
 
-    ``source`` is what the message calls them, ``lines`` [board] where each stands in it. Whether a quiz has *only*
-    that solution is not checked here; ``boards.rules.count_solutions`` tells, one board at a time.
+    ``places`` say where each stands, for the message of a ``BoardError``.
     """
+    texts = ["".join(text.split()).replace(".", "0") for text in texts]
+    for text, place in zip(texts, places, strict=True):
+        if len(text) != 81:
+            raise BoardError(f"{place}: a board has 81 cells; this text has {len(text)}")
+    characters = "".join(texts).encode("latin-1", "replace")  # what is not latin becomes "?"
+    # uint8: a character below "0" wraps round to more than 9
+    boards = np.frombuffer(characters, np.uint8).reshape(-1, 81) - ord("0")
+    for board, cell in np.argwhere(boards > 9)[:1]:
+        what = f"{texts[board][cell]!r} is not a digit, 0 or ."
+        raise BoardError(f"{places[board]}, {cell_name(cell)}: {what}")
+    return boards
+
+
+def parse_board(text):
+    """One board, as ``parse_boards`` reads it: uint8 [81]."""
+    return parse_boards([text], ["the board"])[0]
+
+
+def check_boards(boards, places):
+    """Raise ``BoardError`` unless every quiz fits its solution and every solution obeys the rules."""
     quizzes, solutions = boards
     twice = np.zeros(solutions.shape, dtype=bool)
     broken = ~obeys_rules(solutions)  # [board]
     twice[broken] = repeated_cells(solutions[broken])
     mistakes = (
-        (quizzes > 9, "the quiz needs a digit 0-9 here"),
-        ((solutions < 1) | (solutions > 9), "the solution needs a digit 1-9 here"),
-        (
-            (quizzes != solutions) & (quizzes != 0),
-            "the clue {quiz} contradicts the solution {solution}",
-        ),
-        (twice, "the solution repeats {solution} in a row, column or box"),
+        (solutions == 0, "the solution needs a digit 1-9 here"),
+        ((quizzes != solutions) & (quizzes != 0), "the clue {} contradicts the solution {}"),
+        (twice, "the solution repeats {1} in a row, column or box"),
     )
     for wrong, what in mistakes:  # [board, cell]
-        if wrong.any():
-            board, cell = np.argwhere(wrong)[0]
-            what = what.format(quiz=quizzes[board, cell], solution=solutions[board, cell])
-            where = f"line {lines[board]} (board {board}), {cell_name(cell)}"
-            raise BoardError(f"{source}, {where}: {what}")
-
-
-def parse_board(text):
-    """One board from text: 81 digits, ``0`` or ``.`` for a blank, white space ignored. Returns uint8 [81]."""
-    digits = "".join(text.split()).replace(".", "0")
-    if len(digits) != 81:
-        raise BoardError(f"a board has 81 cells; this text has {len(digits)}")
-    for cell, digit in enumerate(digits):
-        if digit not in "0123456789":
-            raise BoardError(f"{cell_name(cell)}: {digit!r} is not a digit, 0 or .")
-    return np.array([int(digit) for digit in digits], dtype=np.uint8)
+        for board, cell in np.argwhere(wrong)[:1]:
+            what = what.format(quizzes[board, cell], solutions[board, cell])
+            raise BoardError(f"{places[board]} (board {board}), {cell_name(cell)}: {what}")
 
 
 # --- batches ---

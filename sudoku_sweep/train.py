@@ -117,7 +117,7 @@ def fit(config, training, validation, *, log=None, device=None):
                 loss = cross_entropy(logits, target)
                 (loss / n_blanks).backward()
                 sums += torch.stack([loss.detach(), *right_and_blank(logits, target)])
-                if config.rollout:
+                if config.rollout:  # off by default
                     batches.fill_in(rows, cells, logits[-1], target)
             optimizer.step()
         metrics = {"epoch": epoch, **train_metrics(sums), "lr": optimizer.lr}

@@ -88,7 +88,7 @@ def another(digit):
         (changed(5, CLUE, another(GOOD.quizzes[3, CLUE])), ["line 5", "contradicts"]),
         (changed(6, 82, b"0"), ["line 6", "row 1, column 1"]),
         (changed(7, 82 + BLANK, another(GOOD.solutions[5, BLANK])), ["line 7", "repeats"]),
-        (changed(9, 10, b""), ["line 9", "80 characters"]),
+        (changed(9, 10, b""), ["line 9", "this text has 80"]),
         (changed(9, 10, b"x").replace(b"\n", b"\n\n"), ["line 17", "row 2, column 2"]),
         (changed(1, 0, b"x"), ["columns quizzes and solutions"]),
         (b"", ["columns quizzes and solutions"]),
