@@ -18,7 +18,6 @@ from .errors import BoardError
 SHIPPED = Path(__file__).with_name("shipped")
 DATA_DIR = SHIPPED if SHIPPED.is_dir() else Path(__file__).resolve().parent.parent / "data"
 SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
-SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}  # boards
 MINIMAL = "sudoku_minimal.csv"  # the first training boards with no clue to spare
 
 
@@ -108,7 +107,7 @@ def read_columns(path, *names):
                         f"line {reader.line_num} has more columns than the first line"
                     )
                 if any(map(str.strip, row.values())):
-                    places.append(f"{Path(path).name}, line {reader.line_num}")
+                    places.append(f" ({Path(path).name}, line {reader.line_num})")
                     for name, column in zip(names, columns, strict=True):
                         column.append(row[name])
     except (OSError, UnicodeError, csv.Error, LookupError) as error:
@@ -120,24 +119,24 @@ def read_columns(path, *names):
 def parse_boards(texts, places):
     """Boards from texts: 81 digits each, ``0`` or ``.`` for a blank, white space ignored. Returns uint8 [board, 81].
 
-    ``places`` say where each stands, for the message of a ``BoardError``.
+    ``places`` end the message of a ``BoardError``: where each stands, such as `` (mine.csv, line 2)``.
     """
     texts = ["".join(text.split()).replace(".", "0") for text in texts]
     for text, place in zip(texts, places, strict=True):
         if len(text) != 81:
-            raise BoardError(f"{place}: a board has 81 cells; this text has {len(text)}")
+            raise BoardError(f"a board has 81 cells; this text has {len(text)}{place}")
     characters = "".join(texts).encode("latin-1", "replace")  # what is not latin becomes "?"
     # uint8: a character below "0" wraps round to more than 9
     boards = np.frombuffer(characters, np.uint8).reshape(-1, 81) - ord("0")
     for board, cell in np.argwhere(boards > 9)[:1]:
         what = f"{texts[board][cell]!r} is not a digit, 0 or ."
-        raise BoardError(f"{places[board]}, {cell_name(cell)}: {what}")
+        raise BoardError(f"{cell_name(cell)}: {what}{places[board]}")
     return boards
 
 
 def parse_board(text):
     """One board, as ``parse_boards`` reads it: uint8 [81]."""
-    return parse_boards([text], ["the board"])[0]
+    return parse_boards([text], [""])[0]
 
 
 def check_boards(boards, places):
@@ -154,7 +153,7 @@ def check_boards(boards, places):
     for wrong, what in mistakes:  # [board, cell]
         for board, cell in np.argwhere(wrong)[:1]:
             what = what.format(quizzes[board, cell], solutions[board, cell])
-            raise BoardError(f"{places[board]} (board {board}), {cell_name(cell)}: {what}")
+            raise BoardError(f"{cell_name(cell)}: {what}{places[board]}")
 
 
 # --- batches ---
