@@ -43,7 +43,7 @@ def load_checkpoint(path, device="cpu"):
             model = SudokuTransformer(Config(**saved["shape"]))
         model.load_state_dict(saved["weights"], assign=True)
         metadata = saved["metadata"]
-    # on a damaged file torch.load raises this and that, struct.error among it
+    # on a damaged file torch.load raises errors of many kinds, struct.error among them
     except Exception as error:
         raise CheckpointError(
             f"{path} is not a checkpoint of this package, or is damaged ({type(error).__name__}): {advice}"

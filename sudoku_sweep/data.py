@@ -186,11 +186,11 @@ class Batches:
         return steps_per_epoch(self.config, len(self.quizzes))
 
     def __iter__(self):
-        numbers = dict(generator=self.generator, device=self.quizzes.device)
-        order = torch.randperm(len(self.quizzes), **numbers)
+        random = dict(generator=self.generator, device=self.quizzes.device)
+        order = torch.randperm(len(self.quizzes), **random)
         n_new = self.config.batch_size - self.config.rollout
-        for rows in order.split(n_new)[: len(self)]:
-            quizzes, solutions = self.quizzes[rows], self.solutions[rows]
+        for indices in order.split(n_new)[: len(self)]:
+            quizzes, solutions = self.quizzes[indices], self.solutions[indices]
             yield augment(quizzes, solutions, self.generator, self.config.max_revealed)
 
 

@@ -31,8 +31,8 @@ class SudokuTransformer(nn.Module):
         self.config, self.n_heads, self.n_loops = config, config.n_heads, config.n_loops
         width = config.embedding_dim + N_POSITION
         hidden = config.mlp_ratio * width
-        lines = [F.one_hot(torch.from_numpy(line.copy()), 9) for line in (ROW, COLUMN, BOX)]
-        position = torch.cat(lines, 1).float()  # [cell, 27]
+        units = [F.one_hot(torch.from_numpy(unit.copy()), 9) for unit in (ROW, COLUMN, BOX)]
+        position = torch.cat(units, 1).float()  # [cell, 27]
         self.register_buffer("position", position, persistent=False)
         self.token_embedding = nn.Embedding(10, config.embedding_dim)
         self.attention_norm = nn.LayerNorm(width)
@@ -60,13 +60,13 @@ class SudokuTransformer(nn.Module):
         float tensor [loop, batch, n_cells, 9]
         """
         inputs = self.embed(quizzes)  # [batch, cell, width]
-        x, answers = torch.zeros_like(inputs), []
+        x, logits = torch.zeros_like(inputs), []
         for loop in range(self.n_loops):
             last = loop == self.n_loops - 1
-            # Told again what the board is, so that no loop has to remember it.
+            # The input is added in every loop, so that none has to remember the board.
             x = self.block(x + inputs, cells if last else None)
-            answers.append(self.head(self.final_norm(x if last else pick_cells(x, cells))))
-        return torch.stack(answers)
+            logits.append(self.head(self.final_norm(x if last else pick_cells(x, cells))))
+        return torch.stack(logits)
 
     def embed(self, quizzes):
         """What the net is told of every cell, its digit and its position: [batch, 81] -> [batch, 81, width]."""

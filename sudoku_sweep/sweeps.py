@@ -92,7 +92,7 @@ def choose_preset(name=None):
 
 
 def train_with_wandb(training, validation, config=None, device=None):
-    """One run under W&B: train, log, and note in its summary on what, with which commit and for how long.
+    """One run under W&B: train, log, and note in its summary the device, the commit and how long it took.
 
     Parameters
     ----------
@@ -106,36 +106,43 @@ def train_with_wandb(training, validation, config=None, device=None):
     -------
     train.Result
     """
-    from .train import fit
-
     os.environ.setdefault("WANDB_PROJECT", PROJECT)  # an agent sets its sweep's project
     with wandb.init(config=dict(config or Config())) as run:
-        run.define_metric("*", step_metric="epoch")  # draw metrics over epochs, not over log calls
-        config = Config(**run.config)
-        run.summary.update({"device": hardware(device), "commit": commit()})
-        result = fit(config, training, validation, log=run.log, device=device)
-        run.summary["seconds"] = round(result.seconds, 3)
-        run.summary["cpu_seconds"] = round(result.cpu_seconds, 3)
-        return result
+        return fit_in_run(run, Config(**run.config), training, validation, device)
 
 
-def hardware(device=None):
-    """On what a net is trained, in words."""
+def fit_in_run(run, config, training, validation, device=None):
+    """The same in a run that is open already; returns the ``train.Result``."""
+    from .train import fit
+
+    run.define_metric("*", step_metric="epoch")  # draw metrics over epochs, not over log calls
+    run.summary.update({"device": device_name(device), "commit": commit()})
+    result = fit(config, training, validation, log=run.log, device=device)
+    run.summary["seconds"] = round(result.seconds, 3)
+    run.summary["cpu_seconds"] = round(result.cpu_seconds, 3)
+    return result
+
+
+def device_name(device=None):
+    """The device that a net is trained on, in words, with the number of threads and the version of PyTorch."""
     import torch
 
     from .train import default_device
 
-    on_cpu = torch.device(device or default_device()).type == "cpu"
-    name = "CPU" if on_cpu else torch.cuda.get_device_name()
+    device = torch.device(device or default_device())
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
     return f"{name}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
 
 
 @functools.cache  # asked once per run, and an agent runs one version of the code
 def commit():
     """The commit of this checkout, ``-dirty`` added if it was changed since; empty outside of one."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    checkout = Path(__file__).resolve().parent.parent
+    if not (checkout / ".git").exists():  # installed: a repository further up is another one
+        return ""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]  # no tags
     try:
-        asked = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+        asked = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
     except FileNotFoundError:  # no git on this machine
         return ""
     return asked.stdout.strip()

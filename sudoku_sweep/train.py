@@ -112,13 +112,13 @@ def fit(config, training, validation, *, log=None, device=None):
         for quizzes, solutions in batches:  # uint8 [batch, 81]
             n_blanks = (quizzes == 0).sum().clamp(min=1)
             optimizer.zero_grad()
-            for rows, cells, target in micro_batches(quizzes, solutions):  # blank cells only
-                logits = model(quizzes[rows], cells)  # [loop, board, cell, 9]
+            for indices, cells, target in micro_batches(quizzes, solutions):  # blank cells
+                logits = model(quizzes[indices], cells)  # [loop, board, cell, 9]
                 loss = cross_entropy(logits, target)
                 (loss / n_blanks).backward()
                 sums += torch.stack([loss.detach(), *right_and_blank(logits, target)])
                 if config.rollout:  # off by default
-                    batches.fill_in(rows, cells, logits[-1], target)
+                    batches.fill_in(indices, cells, logits[-1], target)
             optimizer.step()
         metrics = {"epoch": epoch, **train_metrics(sums), "lr": optimizer.lr}
         if epoch % config.validate_every == 0 or epoch == config.epochs:

@@ -10,7 +10,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from sudoku_sweep import data, train
 from sudoku_sweep.config import Config
 from sudoku_sweep.recipe import optimizer
-from sudoku_sweep.recipe.attention import GROUP, attention
+from sudoku_sweep.recipe.attention import CHUNK_SIZE, attention
 from sudoku_sweep.recipe.gradients import MICRO_BATCH, NO_TARGET, micro_batches
 from sudoku_sweep.recipe.loops import loops_at
 from sudoku_sweep.recipe.optimizer import MuonWithAdamW
@@ -22,7 +22,10 @@ SMALL = dict(embedding_dim=6, attention_dim=6, n_heads=3, batch_size=16)
 @pytest.mark.parametrize("head_dim, n_query", [(1, 81), (4, 30), (12, 1), (3, 0)])
 def test_attention_is_that_of_pytorch_and_so_are_its_gradients(head_dim, n_query):
     numbers = torch.Generator().manual_seed(0)
-    shape, kind = (GROUP // 3 + 1, 3), dict(generator=numbers, dtype=torch.float64)  # two groups
+    shape, kind = (
+        (CHUNK_SIZE // 3 + 1, 3),
+        dict(generator=numbers, dtype=torch.float64),
+    )  # two chunks
     query, key, value = (
         torch.randn(*shape, n, head_dim, requires_grad=True, **kind) for n in (n_query, 81, 81)
     )
@@ -46,13 +49,13 @@ def test_micro_batches_have_the_gradient_of_the_whole_batch(boards, n_loops):
     blank = quizzes == 0
     target = torch.where(blank, solutions.long() - 1, NO_TARGET)
     train.cross_entropy(whole(quizzes), target).backward()
-    n_cells, rows_seen = 0, []
-    for rows, cells, target in micro_batches(quizzes, solutions):
-        assert len(rows) <= MICRO_BATCH
-        train.cross_entropy(apart(quizzes[rows], cells), target).backward()
+    n_cells, seen = 0, []
+    for indices, cells, target in micro_batches(quizzes, solutions):
+        assert len(indices) <= MICRO_BATCH
+        train.cross_entropy(apart(quizzes[indices], cells), target).backward()
         n_cells += int((target != NO_TARGET).sum())
-        rows_seen += rows.tolist()
-    assert sorted(rows_seen) == list(range(len(quizzes))) and len(quizzes) > 3 * MICRO_BATCH
+        seen += indices.tolist()
+    assert sorted(seen) == list(range(len(quizzes))) and len(quizzes) > 3 * MICRO_BATCH
     assert n_cells == blank.sum()
     for one, other in zip(apart.parameters(), whole.parameters(), strict=True):
         assert torch.allclose(one.grad, other.grad, atol=1e-10)
@@ -60,8 +63,8 @@ def test_micro_batches_have_the_gradient_of_the_whole_batch(boards, n_loops):
 
 def test_away_from_a_cpu_a_batch_is_taken_whole():
     quizzes = torch.zeros(3, 81, dtype=torch.uint8, device="meta")  # no CPU, and no GPU needed
-    ((rows, cells, target),) = micro_batches(quizzes, quizzes)
-    assert rows == slice(None) and cells is None and target.shape == (3, 81)
+    ((indices, cells, target),) = micro_batches(quizzes, quizzes)
+    assert indices == slice(None) and cells is None and target.shape == (3, 81)
 
 
 def test_every_weight_has_one_optimizer_and_muon_has_the_matrices():
@@ -86,6 +89,14 @@ def test_a_step_clips_the_gradient_and_moves_on_in_the_cycle():
     assert norm == pytest.approx(optimizer.GRAD_CLIP, rel=1e-4)
     assert rates.index(max(rates)) == 40 * optimizer.WARMUP_FRACTION and max(rates) > 0.99e-3
     assert steps.lr < 1e-6
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 19, 38])
+def test_the_shortest_runs_have_a_step_of_warm_up(n_steps):
+    steps = MuonWithAdamW(train.build_model(Config(**SMALL)), 1e-3, n_steps)
+    assert steps.lr == pytest.approx(1e-3 / 25)
+    for _ in range(n_steps):
+        steps.step()
 
 
 @pytest.mark.slow
@@ -126,8 +137,8 @@ def test_boards_go_on_in_the_next_batch_with_right_digits_filled_in(boards, whol
         batches.append((quizzes, solutions))
         target = torch.where(quizzes == 0, solutions.long() - 1, NO_TARGET)
         parts = [(slice(None), None, target)] if whole else micro_batches(quizzes, solutions)
-        for rows, cells, target in parts:
-            rollout.fill_in(rows, cells, net(quizzes[rows], cells)[-1], target)
+        for indices, cells, target in parts:
+            rollout.fill_in(indices, cells, net(quizzes[indices], cells)[-1], target)
     assert [len(quizzes) for quizzes, _ in batches] == [4, 8, 12, 16]
     for before, after in itertools.pairwise(batches):
         n = len(after[0]) - 4

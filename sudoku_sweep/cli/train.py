@@ -127,7 +127,7 @@ def _metadata(result, device, n_boards, n_minimal, scores):
         "steps": result.config.epochs * train.steps_per_epoch(result.config, n_boards),
         "seconds": round(result.seconds),
         "cpu_seconds": round(result.cpu_seconds),
-        "device": sweeps.hardware(device),
+        "device": sweeps.device_name(device),
         "commit": sweeps.commit(),
         "training_boards": n_boards,
         "minimal": n_minimal,

@@ -1,1 +1,1 @@
-"""What makes training faster or better and changes none of its meaning; who wants to learn may skip the room."""
+"""What makes training faster or better than the plain loop does; to understand ``train.fit``, none of it is needed."""

@@ -4,8 +4,9 @@
 """
 
 import torch
+from torch.autograd.function import once_differentiable
 
-GROUP = 48  # heads whose scores are computed at once: 1.3 MB, which stays in a CPU's cache
+CHUNK_SIZE = 48  # heads, of all boards, that are computed at once: their weights, 1.3 MB, stay in a CPU's cache
 
 
 def attention(query, key, value):
@@ -22,44 +23,47 @@ def attention(query, key, value):
     """
     # With the cells in the last axis, matrix products have long rows even where a head is three numbers wide.
     # each [n, head_dim, cell]
-    columns = [part.transpose(2, 3).flatten(0, 1) for part in (query, key, value)]
-    mixed = _ColumnAttention.apply(*columns)  # [n, head_dim, n_query]
+    transposed = [part.transpose(2, 3).flatten(0, 1) for part in (query, key, value)]
+    mixed = _TransposedAttention.apply(*transposed)  # [n, head_dim, n_query]
     return mixed.unflatten(0, query.shape[:2]).transpose(2, 3)
 
 
-class _ColumnAttention(torch.autograd.Function):
-    """Attention over columns: query [n, head_dim, n_query], key and value [n, head_dim, cell]; n = batch * head."""
+class _TransposedAttention(torch.autograd.Function):
+    """Of a query [n, head_dim, n_query], key and value [n, head_dim, cell], where n is batch * head."""
 
     @staticmethod
     def forward(ctx, query, key, value):
         query = query * query.shape[1] ** -0.5
         weights = query.new_empty(len(query), query.shape[2], key.shape[2])  # [n, n_query, cell]
         mixed = torch.empty_like(query)
-        for some in _groups(query):
-            torch.softmax(_products(query[some], key[some]), 2, out=weights[some])
-            torch.bmm(value[some], weights[some].transpose(1, 2), out=mixed[some])
+        for chunk in _chunks(query):
+            torch.softmax(_products(query[chunk], key[chunk]), 2, out=weights[chunk])
+            torch.bmm(value[chunk], weights[chunk].transpose(1, 2), out=mixed[chunk])
         ctx.save_for_backward(query, key, value, mixed, weights)
         return mixed
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad):
         query, key, value, mixed, weights = ctx.saved_tensors
         grad_query, grad_key, grad_value = map(torch.empty_like, (query, key, value))
         # Sum over the cells of weight * (grad . value), which is grad . mixed: [n, n_query, 1]
-        mean = (grad * mixed).sum(1)[..., None]
-        for some in _groups(query):
-            torch.bmm(grad[some], weights[some], out=grad_value[some])
+        delta = (grad * mixed).sum(1)[..., None]
+        for chunk in _chunks(query):
+            torch.bmm(grad[chunk], weights[chunk], out=grad_value[chunk])
             # Through the softmax: each weight's gradient, less their weighted mean, times the weight.
-            grad_scores = _products(grad[some], value[some]).sub_(mean[some]).mul_(weights[some])
-            torch.bmm(query[some], grad_scores, out=grad_key[some])
-            torch.bmm(key[some], grad_scores.transpose(1, 2), out=grad_query[some])
+            grad_scores = (
+                _products(grad[chunk], value[chunk]).sub_(delta[chunk]).mul_(weights[chunk])
+            )
+            torch.bmm(query[chunk], grad_scores, out=grad_key[chunk])
+            torch.bmm(key[chunk], grad_scores.transpose(1, 2), out=grad_query[chunk])
         # The query was saved scaled, so only its own gradient still needs the scale.
         return grad_query.mul_(query.shape[1] ** -0.5), grad_key, grad_value
 
 
-def _groups(heads):
-    """Slices of the first axis: ``GROUP`` heads each on a CPU, all at once on a GPU."""
-    size = GROUP if heads.device.type == "cpu" else len(heads)
+def _chunks(heads):
+    """Slices of the first axis: ``CHUNK_SIZE`` heads each on a CPU, all at once on a GPU."""
+    size = CHUNK_SIZE if heads.device.type == "cpu" else len(heads)
     return [slice(at, at + size) for at in range(0, len(heads), size)]
 
 

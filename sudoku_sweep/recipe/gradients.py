@@ -9,9 +9,9 @@ NO_TARGET = -100  # cross_entropy's ignore_index
 def micro_batches(quizzes, solutions):
     """Take a batch apart; the gradients of the parts, summed, are those of the batch.
 
-    On a CPU, boards are sorted by their number of blanks and taken ``MICRO_BATCH`` at a time. The net is asked for as
-    many cells of each as the emptiest has blanks; where a board has fewer, clues fill up, which have no target. A GPU
-    takes the batch whole, with all cells: reading the number of blanks back would make it wait.
+    On a CPU, boards are sorted by their number of blanks and taken ``MICRO_BATCH`` at a time. Of each board the net
+    answers for as many cells as the one with most blanks needs; the others are padded with clues, which have no
+    target. A GPU takes the batch whole, with all cells: reading the number of blanks back would make it wait.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def micro_batches(quizzes, solutions):
 
     Yields
     ------
-    rows : which boards of the batch
+    indices : which boards of the batch
     cells : int64 tensor [board, n_cells], or None for all 81
     target : int64 tensor [board, n_cells]; the right digit less one, or ``NO_TARGET``
     """
@@ -29,7 +29,9 @@ def micro_batches(quizzes, solutions):
         yield slice(None), None, target
         return
     n_blanks = blank.sum(1)  # [batch]
-    for rows in n_blanks.argsort().split(MICRO_BATCH):
-        most = int(n_blanks[rows[-1]])  # the last one has the most
-        cells = blank[rows].argsort(dim=1, descending=True, stable=True)[:, :most]  # blanks first
-        yield rows, cells, target[rows].gather(1, cells)
+    for indices in n_blanks.argsort().split(MICRO_BATCH):
+        most = int(n_blanks[indices[-1]])  # the last one has the most
+        cells = blank[indices].argsort(dim=1, descending=True, stable=True)[
+            :, :most
+        ]  # blanks first
+        yield indices, cells, target[indices].gather(1, cells)

@@ -1,10 +1,10 @@
-"""Boards that go on in the next batch, so that the net trains on the boards that it meets when it solves."""
+"""Boards that go on in the next batch, half-solved: the net trains on what it meets when it solves step by step."""
 
 import torch
 
 from .gradients import NO_TARGET
 
-SURE = 0.95  # a right digit of at least this probability is filled in
+FILL_THRESHOLD = 0.95  # a right digit of at cutoff this probability is filled in
 
 
 class Rollout:
@@ -23,32 +23,33 @@ class Rollout:
         return len(self.batches)
 
     def __iter__(self):
-        begun = None
-        for new in self.batches:
-            batch = new if begun is None else tuple(map(torch.cat, zip(begun, new, strict=True)))
-            quizzes, solutions = batch
+        carried = None
+        for quizzes, solutions in self.batches:
+            if carried is not None:
+                quizzes = torch.cat([carried[0], quizzes])
+                solutions = torch.cat([carried[1], solutions])
             self.next_quizzes = quizzes.clone()  # fill_in works on it
-            yield batch
+            yield quizzes, solutions
             # The one thing in a step that a GPU has to wait for.
-            open_rows = (self.next_quizzes == 0).any(1).nonzero()[: self.n, 0]
-            begun = self.next_quizzes[open_rows], solutions[open_rows]
+            still_open = (self.next_quizzes == 0).any(1).nonzero()[: self.n, 0]
+            carried = self.next_quizzes[still_open], solutions[still_open]
 
-    def fill_in(self, rows, cells, logits, target):
+    def fill_in(self, indices, cells, logits, target):
         """Fill in right digits on some boards of the batch: those of which the net is sure, or else its surest one.
 
         Parameters
         ----------
-        rows, cells, target
+        indices, cells, target
             From ``micro_batches``.
         logits : float tensor [board, n_cells, 9]
         """
         is_blank = target != NO_TARGET
         digit = target.clamp(min=0)
-        chance = logits.detach().softmax(2).gather(2, digit[..., None])[..., 0] * is_blank
+        probability = logits.detach().softmax(2).gather(2, digit[..., None])[..., 0] * is_blank
         # Sorted, since there is no maximum where no cell is asked for: [board, 1], or [board, 0].
-        least = chance.sort(1, descending=True).values[:, :1].clamp(max=SURE)
-        found = ((digit + 1) * (is_blank & (chance >= least))).to(torch.uint8)
-        boards = self.next_quizzes[rows]
-        self.next_quizzes[rows] = (
-            boards + found if cells is None else boards.scatter_add(1, cells, found)
-        )
+        cutoff = probability.sort(1, descending=True).values[:, :1].clamp(max=FILL_THRESHOLD)
+        filled = ((digit + 1) * (is_blank & (probability >= cutoff))).to(torch.uint8)
+        if cells is not None:  # [board, 81] from [board, n_cells]
+            everywhere = torch.zeros(len(filled), 81, dtype=torch.uint8, device=filled.device)
+            filled = everywhere.scatter(1, cells, filled)
+        self.next_quizzes[indices] += filled
