@@ -1,17 +1,9 @@
 import matplotlib
-import matplotlib.pyplot as plt
 import pytest
 
 from sudoku_sweep import local
-from sudoku_sweep.analysis import tables
 
 matplotlib.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays_open():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture
@@ -37,21 +29,3 @@ def runs(make_run):
         make_run("infinite", rate=0.5, val_accuracy=float("inf")),
         make_run("silent", rate=0.6),
     ]
-
-
-@pytest.fixture
-def grid(make_run):
-    """The frame of a grid in which the rate decides, the heads do a little, and the first run failed."""
-    values = [(rate, heads) for rate in (0.1, 0.2, 0.3) for heads in (1, 3)]
-    made = [make_run(f"{r}-{h}", rate=r, heads=h, val_accuracy=r + h / 100) for r, h in values]
-    made[0].state = "failed"
-    return tables.runs_frame(made)
-
-
-@pytest.fixture
-def mixed(make_run):
-    """The frame of runs that differ in a setting which is of no one kind."""
-    made = [make_run(f"run-{i}", val_accuracy=0.1 * i) for i in range(6)]
-    for run, value in zip(made, ["adam", None, [1, 2], 100, 40, 200], strict=True):
-        run.config["odd"] = value
-    return tables.runs_frame(made)

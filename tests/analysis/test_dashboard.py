@@ -5,6 +5,8 @@ import pytest
 optuna = pytest.importorskip("optuna", reason="pip install -e '.[dashboard]'")
 from sudoku_sweep.analysis import dashboard  # noqa: E402
 
+STATES = {"finished": "COMPLETE", "stopped": "PRUNED", "running": "RUNNING"}
+STATES |= {"failed": "FAIL", "crashed": "FAIL"}
 SPACE = {"opt.lr": (1e-4, 0.1, True), "layers": range(1, 5), "kind": ["a", [1, 2], None, math.nan]}
 
 
@@ -21,23 +23,11 @@ def shown():
     return show
 
 
-@pytest.mark.parametrize(
-    "run_state, score, state",
-    [
-        ("finished", 0.5, "COMPLETE"),
-        ("finished", "NaN", "FAIL"),
-        ("finished", math.inf, "FAIL"),
-        ("failed", 0.5, "FAIL"),
-        ("crashed", 0.5, "FAIL"),
-        ("stopped", 0.5, "PRUNED"),
-        ("running", 0.5, "RUNNING"),
-    ],
-)
-def test_a_run_is_a_trial_with_its_state_and_a_score_if_it_finished_with_one(
-    make_run, shown, run_state, score, state
-):
-    (trial,) = shown(make_run("a", run_state, val_accuracy=score))
-    assert trial.state.name == state and trial.value == (score if state == "COMPLETE" else None)
+def test_a_run_is_a_trial_with_its_state_and_a_score_if_it_finished_with_one(make_run, shown):
+    runs = [make_run(state, state, val_accuracy=0.5) for state in STATES]
+    trials = shown(*runs, *(make_run(f"{one}", val_accuracy=one) for one in ("NaN", math.inf)))
+    assert [trial.state.name for trial in trials] == [*STATES.values(), "FAIL", "FAIL"]
+    assert [trial.value for trial in trials] == [0.5] + [None] * 6
 
 
 @pytest.mark.parametrize("kind, choice", [([1, 2], "[1, 2]"), (None, None), (math.nan, "NaN")])

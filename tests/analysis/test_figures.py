@@ -11,16 +11,7 @@ def labels(texts):
     return [text.get_text() for text in texts]
 
 
-@pytest.mark.parametrize("n, smooth", [(figures.MANY, figures.MANY), (figures.MANY + 1, 1)])
-def test_curves_show_every_run_and_mark_the_best(make_run, n, smooth):
-    history = tables.history_frame([make_run(f"{at}") for at in range(n)], "train_loss")
-    axes = figures.plot_curves(history, "train_loss", best_id="3")
-    assert len(axes.lines) == n
-    assert [line.get_color() for line in axes.lines].index(figures.BLUE) == 3
-    assert sum(line.get_antialiased() for line in axes.lines) == smooth  # of many, the best alone
-
-
-def test_curves_take_the_colours_of_a_setting_which_the_legend_names(make_run):
+def test_curves_show_every_run_and_mark_the_best_in_the_colours_of_a_setting(make_run):
     runs = [make_run(f"{at}", rate=rate) for at, rate in enumerate((0.1, 0.2, 0.1, 0.2))]
     rates = tables.runs_frame(runs).set_index("id")["config.learning_rate"]
     history = tables.history_frame(runs, "train_loss")
@@ -47,8 +38,15 @@ def test_parallel_coordinates_have_a_line_for_each_scored_run_the_best_on_top(ru
     assert labels(axes.get_xticklabels()) == ["learning_rate", "val_accuracy"]
 
 
-def test_settings_of_any_kind_are_drawn(mixed):
-    texts = figures.plot_parallel_coordinates(mixed).texts
+def test_settings_of_any_kind_are_told_apart_and_drawn(make_run):
+    """None is a value like others: pandas would leave its run out."""
+    made = [make_run(f"run-{i}", val_accuracy=0.1 * i) for i in range(6)]
+    for run, value in zip(made, ["adam", None, [1, 2], 100, 40, 200], strict=True):
+        run.config["odd"] = value
+    frame = tables.runs_frame(made)
+    assert tables.varied(frame) == ["config.odd"] and "odd" in tables.leaderboard(frame)
+    assert tables.importance(frame, tables.metric_values(frame)).index == ["odd"]
+    texts = figures.plot_parallel_coordinates(frame).texts
     heights = {text.get_text(): text.xy[1] for text in texts}
     assert heights["40"] < heights["100"] < heights["200"] < heights["None"]
     assert {"adam", "[1, 2]"} <= heights.keys()
@@ -61,11 +59,19 @@ def test_of_many_values_some_are_named_with_few_digits(make_run):
     assert named == [*rates, "0.10", "0.10"]
 
 
-def test_importance_has_a_bar_for_each_setting_and_none_for_a_single_run(grid):
-    panels = {
-        f"{n} runs": tables.importance(grid[:n], tables.metric_values(grid[:n])) for n in (6, 1, 0)
-    }
-    bars, *empty = figures.plot_importance(panels)
+def test_importance_finds_what_decides_and_has_a_bar_for_each_setting(make_run):
+    values = [(rate, heads) for rate in (0.1, 0.2, 0.3) for heads in (1, 3)]
+    runs = [make_run(f"{r}-{h}", rate=r, heads=h, val_accuracy=r + h / 100) for r, h in values]
+    runs[0].state = "failed"
+    frame = tables.runs_frame(runs)
+    score = tables.metric_values(frame)
+    table = tables.importance(frame, score)
+    assert table.index.tolist() == ["learning_rate", "n_heads"]
+    assert table["importance"].sum() == pytest.approx(1) and table["importance"].iloc[0] > 0.8
+    assert table["correlation"].iloc[0] > 0.9
+    assert tables.importance(frame, -score)["correlation"].iloc[0] < -0.9
+    few = {f"{n} runs": tables.importance(frame[:n], score[:n]) for n in (1, 0)}
+    bars, *empty = figures.plot_importance({"accuracy": table} | few)
     assert labels(bars.get_yticklabels()) == ["n_heads", "learning_rate"]
     assert not any(axes.patches for axes in empty)
 

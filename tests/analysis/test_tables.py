@@ -44,23 +44,8 @@ def test_the_best_run_is_a_finished_one_with_a_finite_number(runs):
 
 
 def test_history_has_a_row_for_each_run_and_epoch(runs):
-    runs[0].rows.append({"epoch": 4, "train_loss": "NaN"})  # as W&B writes it
+    runs[0].rows.append({"_step": 3, "epoch": 4, "train_loss": "NaN"})  # as W&B writes it
     history = tables.history_frame(runs[:2], "train_loss")
     assert history["id"].tolist() == ["middling"] * 3 + ["failed"] * 3
     assert history[["epoch", "train_loss"]].to_numpy().tolist() == [[1, 2], [2, 1], [3, 0]] * 2
     assert tables.history_frame(runs, "val_loss").empty
-
-
-def test_importance_finds_what_decides(grid):
-    values = tables.metric_values(grid)
-    table = tables.importance(grid, values)
-    assert table.index.tolist() == ["learning_rate", "n_heads"]
-    assert table["importance"].sum() == pytest.approx(1) and table["importance"].iloc[0] > 0.8
-    assert table["correlation"].iloc[0] > 0.9
-    assert tables.importance(grid, -values)["correlation"].iloc[0] < -0.9
-
-
-def test_settings_of_any_kind_are_told_apart(mixed):
-    """None is a value like others: pandas would leave its run out."""
-    assert tables.varied(mixed) == ["config.odd"] and "odd" in tables.leaderboard(mixed)
-    assert len(tables.importance(mixed, tables.metric_values(mixed))) == 1

@@ -27,23 +27,10 @@ def test_main_effects_are_quartiles_over_everything_else():
     assert labels(panels[3].get_xticklabels()) == ["1", "3", "9"]
 
 
-def test_a_heat_map_has_the_mean_of_each_pair():
-    axes = grid_240.plot_heat_map(GRID, "attention_dim", "n_heads")
-    assert labels(axes.get_yticklabels()) == ["9", "18", "27", "36"]
-    some = (GRID["config.attention_dim"] == 9) & (GRID["config.n_heads"] == 1)
-    assert axes.texts[0].get_text() == f"{GRID['summary.val_accuracy'][some].mean():.2f}"
-
-
 def test_the_best_so_far_is_never_worse_and_survives_failures():
     progress = grid_240.best_so_far(pd.Series([0.2, None, 0.1, 0.3]), pd.Series([1, 1, 1, 2]))
     assert progress.to_dict("list") == {"cost": [1, 2, 3, 5], "best": [0.2, 0.2, 0.2, 0.3]}
     assert grid_240.plot_best_so_far(progress).lines[0].get_xdata()[-1] == 5
-
-
-def test_a_replay_is_drawn_as_a_line_per_method():
-    rows = {"method": ["grid", "bayes"], "epochs": 10, "lower": 0.1, "median": 0.2, "upper": 0.3}
-    axes = grid_240.plot_replay(pd.DataFrame(rows))
-    assert labels(axes.get_legend().get_texts()) == ["grid", "bayes"]
 
 
 def test_seeds_are_drawn_per_row_best_mean_first_and_seed_0_apart():

@@ -36,15 +36,6 @@ def test_mistakes_are_counted_over_blank_cells_by_what_the_rules_leave(boards):
     assert (table["right"] == (table["candidates"] == 1)).all()
 
 
-def test_boards_are_counted_by_clues(boards):
-    many = (boards.quizzes > 0).sum(1) >= 40
-    ways = {"some": many, "none": many & False}
-    table = inside_the_net.solved_by_clues(boards, bands=(0, 20, 40, 82), **ways)
-    assert table["clues"].tolist() == ["20-39", "40-81"]  # no board has fewer than 20
-    assert table["boards"].tolist() == [(~many).sum(), many.sum()]
-    assert table["some"].tolist() == [0, 1] and table["none"].tolist() == [0, 0]
-
-
 def test_heads_of_the_trained_net_look_along_lines_and_are_drawn(boards, quizzes):
     """The rules were not given: the heads have found rows, columns and boxes."""
     net, _ = checkpoint.load_checkpoint(data.DATA_DIR / "winner.pt")

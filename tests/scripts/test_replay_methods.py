@@ -17,7 +17,8 @@ def grid(tmp_path):
     runs = []
     for index, config in enumerate(local.grid(SWEEP)):
         score = {"val_accuracy": round(config["a"] / 10 + config["b"], 3)}
-        rows = [{"train_loss": 2 - score["val_accuracy"] * epoch} for epoch in range(1, 10)]
+        losses = [2 - score["val_accuracy"] * epoch for epoch in range(1, 10)]
+        rows = [{"_step": step, "train_loss": loss} for step, loss in enumerate(losses)]
         runs.append(local.Run(index, "id", f"run-{index}", "finished", config, score, rows=rows))
     results.export(tmp_path / "grid", runs, {"sweep": SWEEP})
     return results.load(tmp_path / "grid")
