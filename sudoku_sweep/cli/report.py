@@ -41,12 +41,8 @@ def export(args):
 
 def read_export(path):
     """What ``export`` wrote: the sweep's configuration, and its runs."""
-    try:
-        loaded = results.load(path)
-    except ValueError as error:
-        raise SweepError(str(error)) from error
-    runs = [local.LocalRun(**run | {"seconds": run["seconds"] or 0.0}) for run in loaded.runs]
-    return loaded.metadata.get("sweep", {}), runs
+    loaded = results.load(path, local.LocalRun)
+    return loaded.metadata.get("sweep", {}), loaded.runs
 
 
 def report(args):
@@ -110,7 +106,7 @@ def _study(name, config, runs):
             values = low, high, low > 0 and "log" in parameter.distribution
         if isinstance(values, list):  # of a dict, each entry is a setting
             for value in values:
-                for column, part in tables.flatten("", {".".join(path): value}).items():
+                for column, part in tables.dotted("", {".".join(path): value}).items():
                     space.setdefault(column[1:], []).append(part)
         else:
             space[".".join(path)] = values

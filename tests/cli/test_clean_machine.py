@@ -67,5 +67,5 @@ def test_every_step_works_in_any_folder_locale_and_home(name, environment, tmp_p
     # the last: a net after one step solves nothing
     assert statuses == [*"00000001"], printed + done.stderr.decode()
     assert b"Traceback" not in done.stderr
-    for name in ("läufe.csv", "läufe_history.csv", "läufe.json", "lösungen.csv", "nëtz.pt"):
+    for name in ("läufe.csv", "läufe.jsonl", "lösungen.csv", "nëtz.pt"):
         assert (folder / name).stat().st_size > 0
