@@ -12,8 +12,9 @@ import itertools
 import torch
 import wandb
 
-from sudoku_sweep import config, data, local, sweeps, train
+from sudoku_sweep import data, local, sweeps
 from sudoku_sweep.analysis import results, tables
+from sudoku_sweep.config import Config
 
 GRID = data.DATA_DIR / "grid_240.csv"
 REPEATS = data.DATA_DIR / "grid_240_seeds.csv"
@@ -72,15 +73,10 @@ def train_repeats(sweep_id, grid):
     configs = {run.index: run.config for run in grid.runs}
 
     def train_again():
-        # not train_with_wandb, which has to know the config before the agent tells the row
-        with wandb.init() as run:
+        with wandb.init() as run:  # what else is set depends on the row, which the agent brings
             settings = configs[run.config["row"]] | {"seed": run.config["seed"]}
             run.config.setdefaults(settings)
-            run.summary.update({"device": sweeps.hardware("cpu"), "commit": sweeps.commit()})
-            again = config.Config(**settings)
-            result = train.fit(again, training, validation, log=run.log, device="cpu")
-            run.summary["seconds"] = round(result.seconds, 3)
-            run.summary["cpu_seconds"] = round(result.cpu_seconds, 3)
+            sweeps.fit_in_run(run, Config(**settings), training, validation, "cpu")
 
     local.agent(sweep_id, function=train_again)
 
