@@ -1,7 +1,4 @@
-"""A tiny transformer that reads a Sudoku board, and the file it is kept in."""
-
-import io
-from pathlib import Path
+"""A tiny transformer that reads a Sudoku board."""
 
 import torch
 from torch import nn
@@ -9,11 +6,9 @@ from torch.nn import functional as F
 
 from .attention import attention
 from .boards.rules import BOX, COLUMN, ROW
-from .errors import CheckpointError, ConfigError, file_reason
-from .files import write_atomically
+from .config import check_sizes
 
 N_PLACE = 27  # one-hot row, column and box
-LARGEST = dict(embedding_dim=1024, attention_dim=1024, n_heads=1024, n_loops=1000, mlp_ratio=16)
 
 
 class SudokuTransformer(nn.Module):
@@ -125,63 +120,8 @@ class SudokuTransformer(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def check_sizes(sizes):
-    """Raise ``ConfigError`` unless a net can have these sizes, a dict of those in ``LARGEST``: they are whole numbers,
-    not beyond all use, and the heads can share the attention's width.
-    """
-    for name, largest in LARGEST.items():
-        if type(sizes[name]) is not int or not 1 <= sizes[name] <= largest:
-            raise ConfigError(f"{name}={sizes[name]!r}: give a whole number from 1 to {largest:,}")
-    attention_dim, n_heads = sizes["attention_dim"], sizes["n_heads"]
-    if attention_dim % n_heads:
-        raise ConfigError(
-            f"attention_dim={attention_dim} cannot be shared out among n_heads={n_heads}: "
-            "choose an attention_dim that is a multiple of n_heads"
-        )
-
-
 def pick_cells(state, cells):
     """The named cells of every board: [batch, 81, width], [batch, n] -> [batch, n, width] (None: all of them)."""
     if cells is None:
         return state
     return state.gather(1, cells[..., None].expand(-1, -1, state.shape[2]))
-
-
-# --- checkpoints ---
-
-
-def save_checkpoint(path, model, metadata):
-    """Write the weights, the shape, and ``metadata`` (plain numbers and strings: where the net comes from)."""
-    buffer = io.BytesIO()
-    weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
-    torch.save({"shape": model.sizes, "metadata": metadata, "weights": weights}, buffer)
-    write_atomically(path, buffer.getvalue())
-
-
-def load_checkpoint(path, device="cpu"):
-    """Read what ``save_checkpoint`` wrote: ``(model, metadata)``, the model ready for use.
-
-    Read with ``weights_only=True``: a file from a stranger can be wrong, but it cannot run code.
-
-    Raises
-    ------
-    CheckpointError
-        No such file, or one that holds something else.
-    """
-    advice = "train a net with `python -m sudoku_sweep train --save FILE.pt`"
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name that is none
-        raise CheckpointError(f"no checkpoint {path} ({file_reason(error)}): {advice}") from error
-    try:
-        saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-        with torch.device("meta"):  # takes no memory for weights that the file may not have
-            model = SudokuTransformer(**saved["shape"])
-        model.load_state_dict(saved["weights"], assign=True)
-        metadata = saved["metadata"]
-    # on a damaged file torch.load raises this and that, struct.error among it
-    except Exception as error:
-        raise CheckpointError(
-            f"{path} is not a checkpoint of this package, or is damaged ({type(error).__name__}): {advice}"
-        ) from error
-    return model.to(device).eval(), metadata

@@ -1,10 +1,13 @@
 """The sweep over learning rate and size of the net: its grid, its presets, what can be trained, what it costs."""
 
+import functools
 import os
+import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from .config import Config
 from .errors import ConfigError
-from .train import Config
 
 PROJECT = "sudoku-llm-hyperparameter-sweep"
 
@@ -115,3 +118,43 @@ def cost_line(n_runs, seconds_per_run):
     else:
         size = f"{total / 3600:.1f} h"
     return f"{n_runs} runs x {seconds_per_run:.0f} s for one run on this machine = about {size}, one after the other"
+
+
+def train_with_wandb(training, validation, config=None, device=None):
+    """Train in a W&B run of its own, in whose config an agent's settings replace those of ``config``."""
+    import wandb
+
+    from .train import default_device, fit
+
+    device = device or default_device()
+    os.environ.setdefault("WANDB_PROJECT", PROJECT)  # an agent sets its sweep's project
+    with wandb.init(config=dict(config or {})) as run:
+        run.define_metric("*", step_metric="epoch")
+        config = Config(**run.config)
+        run.config.setdefaults(dict(config))
+        run.summary.update({"device": hardware(device), "commit": commit()})
+        result = fit(config, training, validation, log=run.log, device=device)
+        if result.interrupted:
+            raise KeyboardInterrupt
+        for name in ("seconds", "cpu_seconds"):
+            run.summary[name] = round(getattr(result, name), 3)
+        return result
+
+
+def hardware(device):
+    """On what a net is trained, in words."""
+    import torch
+
+    name = "CPU" if device == "cpu" else torch.cuda.get_device_name()
+    return f"{name}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
+
+
+@functools.cache  # asked once per run, and an agent runs one version of the code
+def commit():
+    """The commit of this checkout, ``-dirty`` added if it was changed since; empty outside of one."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        asked = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    except FileNotFoundError:  # no git on this machine
+        return ""
+    return asked.stdout.strip()

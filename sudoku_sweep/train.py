@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass, field
 
 import torch
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from torch.nn import functional as F
 
 from . import processes
+from .config import Config
 from .data import augment
-from .errors import BoardError, ConfigError, DivergedError, OutOfMemoryError
-from .model import LARGEST, SudokuTransformer, check_sizes
+from .errors import BoardError, DivergedError, OutOfMemoryError
+from .model import SudokuTransformer
 from .solver import solve
 
 BETAS, WEIGHT_DECAY = (0.9, 0.99), 0.1  # of AdamW; of both optimizers
@@ -22,78 +22,6 @@ GROWTH = 0.4  # share of the epochs in which the net's passes grow in number, fr
 CLIP = 1.0  # the largest norm of a gradient; larger ones are scaled down to it
 FILL_FROM = 0.95  # a right answer of at least this probability is filled in where a board goes on, see fill_in
 CHUNK = 32  # boards whose loss is computed together on a CPU: what they need stays in its cache
-
-
-class Config(BaseModel, frozen=True, extra="forbid", strict=True):
-    """The hyperparameters of one run; ``Config(**run.config)`` takes them from a W&B run, ``dict(config)`` gives them.
-
-    Raises
-    ------
-    ConfigError
-        A name that is no hyperparameter, or a value that cannot be trained with.
-    """
-
-    # peak of the one-cycle schedule, see build_optimizers
-    learning_rate: float = Field(2.5e-3, ge=0, allow_inf_nan=False)
-    # the sizes of the net, see SudokuTransformer
-    embedding_dim: int = 20
-    attention_dim: int = 27
-    n_heads: int = 3
-    n_loops: int = 2
-    mlp_ratio: int = 2
-    # passes over the training boards, or over steps_per_epoch batches of them
-    epochs: int = Field(50, ge=1, le=1_000_000)
-    batch_size: int = Field(512, ge=1, le=1_000_000)
-    steps_per_epoch: int | None = Field(None, ge=1, le=1_000_000)
-    # the largest share of a board's blanks that is filled in, see data.augment
-    max_revealed: float = Field(1.0, ge=0, le=1)
-    # at most so many boards of a batch come from the batch before, a step of solving further, see fill_in
-    continued: int = Field(0, ge=0)
-    # epochs between two validations (the last epoch always has one), and on how many of the boards given; None: all
-    validate_every: int = Field(5, ge=1)
-    validation_boards: int | None = Field(None, ge=1)
-    # same seed, same device, same history
-    seed: int = Field(0, ge=-(2**63), lt=2**63)
-
-    def __init__(self, /, **values):
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise ConfigError("; ".join(map(_in_words, error.errors()))) from None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _plain(cls, value):
-        """numpy's numbers, and those of PyTorch, become plain ones."""
-        return value.item() if getattr(value, "ndim", None) == 0 else value
-
-    @model_validator(mode="after")
-    def _can_be_trained(self):
-        check_sizes(self.sizes)
-        if self.continued >= self.batch_size:
-            raise ConfigError(
-                f"continued={self.continued} leaves no room for new boards: "
-                f"choose less than batch_size={self.batch_size}"
-            )
-        return self
-
-    @property
-    def sizes(self):
-        """The part that makes the net: keyword arguments of ``SudokuTransformer``."""
-        return {name: getattr(self, name) for name in LARGEST}
-
-
-def _in_words(error):
-    """One of pydantic's errors as a sentence that names the hyperparameter, and what to write instead."""
-    if not error["loc"]:  # from _can_be_trained, which names the field itself
-        return str(error["ctx"]["error"])
-    name, value = error["loc"][0], error["input"]
-    if error["type"] == "extra_forbidden":
-        return f"no hyperparameter {name}; there are {', '.join(Config.model_fields)}"
-    if isinstance(value, str):
-        advice = "write it without quotes in Python, and 1.0e-5 in YAML, which reads 1e-5 as text"
-        return f"{name}={value!r} is text, not a number; {advice}"
-    return f"{name}={value!r}: {error['msg'].replace('Input should', 'it should')}"
 
 
 @dataclass
@@ -242,7 +170,7 @@ def to_tensors(boards, device):
 
 def steps_per_epoch(config, n_boards):
     """Batches in one epoch: all the boards give, the last one perhaps smaller, or fewer if the config says so."""
-    available = math.ceil(n_boards / (config.batch_size - config.continued))
+    available = math.ceil(n_boards / (config.batch_size - config.rollout))
     return min(config.steps_per_epoch or available, available)
 
 
@@ -254,13 +182,13 @@ def passes(config, epoch):
 def epoch_batches(config, quizzes, solutions, generator):
     """The new boards of an epoch's batches, augmented, in random order: yields two tensors [new, 81] each time."""
     order = torch.randperm(len(quizzes), generator=generator, device=quizzes.device)
-    n_new = config.batch_size - config.continued
+    n_new = config.batch_size - config.rollout
     for rows in order.split(n_new)[: steps_per_epoch(config, len(quizzes))]:
         yield augment(quizzes[rows], solutions[rows], generator, config.max_revealed)
 
 
 def train_epoch(config, model, optimizers, schedules, batches, most_blanks):
-    """A step on each batch, with up to ``config.continued`` boards of the batch before; returns the steps' sums."""
+    """A step on each batch, with up to ``config.rollout`` boards of the batch before; returns the steps' sums."""
     totals = torch.zeros(3, device=model.place.device)  # stays there until the epoch is over
     begun = None  # boards of the batch before, which go on
     for quizzes, solutions in batches:
@@ -268,8 +196,8 @@ def train_epoch(config, model, optimizers, schedules, batches, most_blanks):
             quizzes, solutions = map(torch.cat, zip(begun, (quizzes, solutions), strict=True))
         of_step, filled = training_step(model, optimizers, quizzes, solutions, most_blanks)
         totals += of_step
-        if config.continued:
-            begun = still_open(filled, solutions, config.continued)
+        if config.rollout:
+            begun = still_open(filled, solutions, config.rollout)
         for schedule in schedules:
             schedule.step()
     return totals

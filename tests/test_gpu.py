@@ -12,7 +12,7 @@ pytestmark = pytest.mark.gpu
 
 
 def test_same_seed_same_history(boards):
-    config = Config(epochs=3, steps_per_epoch=20, batch_size=64, continued=16, validate_every=3)
+    config = Config(epochs=3, steps_per_epoch=20, batch_size=64, rollout=16, validate_every=3)
     first, again = (train.fit(config, boards, boards, device="cuda").history for _ in range(2))
     assert again == first
 

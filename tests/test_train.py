@@ -114,7 +114,7 @@ def test_boards_go_on_in_the_next_batch_with_right_digits_filled_in(few, monkeyp
     monkeypatch.setattr(train, "training_step", watched)
     for device in ("cpu", "cpu:0"):  # the second one pads, as on a GPU
         batches.clear()
-        config = Config(**SMALL | dict(epochs=1, steps_per_epoch=4, continued=12, max_revealed=0.0))
+        config = Config(**SMALL | dict(epochs=1, steps_per_epoch=4, rollout=12, max_revealed=0.0))
         train.fit(config, few, few, device=device)
         assert [len(quizzes) for quizzes, _ in batches] == [4, 8, 12, 16]
         for before, after in itertools.pairwise(batches):
@@ -170,7 +170,7 @@ def test_a_short_run_leaves_the_plateau_and_a_learning_rate_of_zero_does_not(rat
 def test_an_epoch_is_all_boards_or_as_many_batches_as_asked_for(
     asked, continued, n_boards, n_batches
 ):
-    config = Config(batch_size=64, steps_per_epoch=asked, continued=continued)
+    config = Config(batch_size=64, steps_per_epoch=asked, rollout=continued)
     assert train.steps_per_epoch(config, n_boards) == n_batches
 
 
@@ -259,7 +259,7 @@ def test_every_weight_has_one_optimizer_and_muon_has_the_matrices():
     [
         (dict(epochs=0), "epochs=0"),
         (dict(batch_size=2.5), "batch_size=2.5"),
-        (dict(batch_size=8, continued=8), "continued=8 leaves no room"),
+        (dict(batch_size=8, rollout=8), "rollout=8 leaves no room"),
         (dict(attention_dim=10, n_heads=3), "multiple of n_heads"),
         (dict(mlp_ratio=100_000), "mlp_ratio=100000: give a whole number from 1 to 16"),
         (dict(n_loops=1001), "n_loops=1001: give a whole number from 1 to 1,000"),

@@ -1,0 +1,47 @@
+"""The file that a trained net is kept in."""
+
+import io
+from pathlib import Path
+
+import torch
+
+from .errors import CheckpointError, file_reason
+from .files import write_atomically
+from .model import SudokuTransformer
+
+
+def save_checkpoint(path, model, metadata):
+    """Write the weights, the shape, and ``metadata`` (plain numbers and strings: where the net comes from)."""
+    buffer = io.BytesIO()
+    weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
+    torch.save({"shape": model.sizes, "metadata": metadata, "weights": weights}, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_checkpoint(path, device="cpu"):
+    """Read what ``save_checkpoint`` wrote: ``(model, metadata)``, the model ready for use.
+
+    Read with ``weights_only=True``: a file from a stranger can be wrong, but it cannot run code.
+
+    Raises
+    ------
+    CheckpointError
+        No such file, or one that holds something else.
+    """
+    advice = "train a net with `python -m sudoku_sweep train --save FILE.pt`"
+    try:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name that is none
+        raise CheckpointError(f"no checkpoint {path} ({file_reason(error)}): {advice}") from error
+    try:
+        saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+        with torch.device("meta"):  # takes no memory for weights that the file may not have
+            model = SudokuTransformer(**saved["shape"])
+        model.load_state_dict(saved["weights"], assign=True)
+        metadata = saved["metadata"]
+    # on a damaged file torch.load raises this and that, struct.error among it
+    except Exception as error:
+        raise CheckpointError(
+            f"{path} is not a checkpoint of this package, or is damaged ({type(error).__name__}): {advice}"
+        ) from error
+    return model.to(device).eval(), metadata
