@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 from sudoku_sweep import data
-from sudoku_sweep.cli.solve import SURE
+from sudoku_sweep.solver import SURE
 from sudoku_sweep.errors import CheckpointError
 from sudoku_sweep.files import write_atomically
-from sudoku_sweep.model import load_checkpoint
+from sudoku_sweep.checkpoint import load_checkpoint
 
 CARD = """\
 # {name}
@@ -65,15 +65,16 @@ def card_text(path, metadata):
         source = f"the sequence whose first {shipped:,} are {source}"
     if metadata["minimal"]:
         source += f", {metadata['minimal']:,} of them made minimal"
-    continued = metadata["config"].get("continued")  # not in older checkpoints
-    together = metadata["processes"] > 1
-    torchrun = f"torchrun --standalone --nproc-per-node {metadata['processes']} -m"
+    rollout = metadata["config"].get("rollout")  # not in older checkpoints
+    processes = metadata.get("processes", 1)  # only in older checkpoints
+    together = processes > 1
+    torchrun = f"torchrun --standalone --nproc-per-node {processes} -m"
     rows = [_row(name, score) for name, score in metadata["scores"].items()]
     words = {"name": path.name, "path": shlex.quote(str(path)), "source": source}
     words |= {"start": torchrun if together else "python -m"}
-    words |= {"each": f" in each of {metadata['processes']} processes" if together else ""}
-    goes_on = f" Of each batch, up to {continued} boards go on from\nthe batch before, a step of solving further."
-    words |= {"goes_on": goes_on if continued else ""}
+    words |= {"each": f" in each of {processes} processes" if together else ""}
+    goes_on = f" Of each batch, up to {rollout} boards go on from\nthe batch before, a step of solving further."
+    words |= {"goes_on": goes_on if rollout else ""}
     words |= {"sure": 100 * SURE, "flags": _flags(metadata), "scores": "\n".join(rows)}
     return CARD.format_map(metadata["config"] | metadata | words)
 
