@@ -7,7 +7,7 @@ import tempfile
 from unittest import mock
 
 from sudoku_sweep import local
-from sudoku_sweep.local import LocalRun, SweepError
+from sudoku_sweep.local import Run, SweepError
 from sudoku_sweep.local.hyperband import Hyperband
 
 GRID = {  # of exercise 1
@@ -47,11 +47,11 @@ def check_1(n):
     """How many runs the grid ``GRID`` has, and how many of them can be trained: a pair."""
     if not isinstance(n, tuple) or len(n) != 2:
         return "give a pair: all runs, and those that can be trained"
-    points = local.grid(GRID)
-    fine = sum(point["attention_dim"] % point["n_heads"] == 0 for point in points)
-    if n[0] != len(points):
+    configs = local.grid(GRID)
+    trainable = sum(config["attention_dim"] % config["n_heads"] == 0 for config in configs)
+    if n[0] != len(configs):
         return f"not {n[0]} runs: a grid multiplies; {{min, max}} of whole numbers counts both ends"
-    if n[1] != fine:
+    if n[1] != trainable:
         return f"not {n[1]} that can be trained: n_heads has to divide attention_dim"
     return None
 
@@ -75,11 +75,11 @@ def check_2(config):
         ((rate.get("min"), rate.get("max")) == (1e-4, 1e-2), "the rate goes from 1e-4 to 1e-2"),
         (sorted(heads.get("values", [])) == [1, 3], "n_heads has the values 1 and 3"),
     )
-    return next((what for holds, what in expected if not holds), None)
+    return next((what for right, what in expected if not right), None)
 
 
 def _run(name, state, **summary):
-    return LocalRun(0, name, name, state, {}, summary, error=None, seconds=1.0, rows=[])
+    return Run(0, name, name, state, {}, summary)
 
 
 @says

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 from sudoku_sweep import data
-from sudoku_sweep.solver import SURE
+from sudoku_sweep.checkpoint import load_checkpoint
 from sudoku_sweep.errors import CheckpointError
 from sudoku_sweep.files import write_atomically
-from sudoku_sweep.checkpoint import load_checkpoint
+from sudoku_sweep.solver import SURE
 
 CARD = """\
 # {name}

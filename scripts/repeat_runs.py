@@ -14,7 +14,7 @@ import wandb
 
 from sudoku_sweep import data, local, sweeps, train
 from sudoku_sweep.analysis import results, tables
-from sudoku_sweep.cli.train import fit_in_run
+from sudoku_sweep.config import Config
 
 GRID = data.DATA_DIR / "grid_240.csv"
 REPEATS = data.DATA_DIR / "grid_240_seeds.csv"
@@ -48,7 +48,7 @@ def repeats_of(grid):
         No run has finished with a score.
     """
     metric = grid.metadata["sweep"].get("metric", sweeps.FULL["metric"])
-    score = tables.scores(grid.frame, metric["name"]).dropna()
+    score = tables.metric_values(grid.frame, metric["name"]).dropna()
     if score.empty:
         raise ValueError(f"no run has finished with a number for {metric['name']!r}")
     ranked = grid.frame.loc[score.sort_values(ascending=metric.get("goal") != "maximize").index]
@@ -69,14 +69,19 @@ def repeats_of(grid):
 
 def train_repeats(sweep_id, grid):
     """Train what is left of a sweep from ``repeats_of``, on the boards that the first runs had."""
-    boards, validation = data.load_split("train"), data.load_split("validation")
-    settings = {run["index"]: run["config"] for run in grid.runs}
+    training, validation = data.load_split("train"), data.load_split("validation")
+    configs = {run.index: run.config for run in grid.runs}
 
     def train_again():
-        with wandb.init() as run:
-            config = settings[run.config["row"]] | {"seed": run.config["seed"]}
+        with (
+            wandb.init() as run
+        ):  # not train_with_wandb: its config is not known before the agent has told the row
+            config = configs[run.config["row"]] | {"seed": run.config["seed"]}
             run.config.setdefaults(config)
-            fit_in_run(run, train.Config(**config), boards, validation, "cpu")
+            run.summary.update({"device": sweeps.hardware("cpu"), "commit": sweeps.commit()})
+            result = train.fit(Config(**config), training, validation, log=run.log, device="cpu")
+            run.summary["seconds"] = round(result.seconds, 3)
+            run.summary["cpu_seconds"] = round(result.cpu_seconds, 3)
 
     local.agent(sweep_id, function=train_again)
 

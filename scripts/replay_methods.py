@@ -9,7 +9,6 @@ configuration that is drawn twice costs twice, as it does in a sweep.
 
 import argparse
 import itertools
-import json
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,8 @@ from sudoku_sweep import data, local, sweeps
 from sudoku_sweep.analysis import results, tables
 from sudoku_sweep.files import write_atomically
 from sudoku_sweep.local import search
-from sudoku_sweep.local.configuration import read
 from sudoku_sweep.local.hyperband import Hyperband
+from sudoku_sweep.values import as_json
 
 METRIC = sweeps.FULL["metric"]["name"]  # what is looked for
 # by the training loss, logged every epoch
@@ -87,26 +86,26 @@ def compare(grid, repetitions, budget, methods=METHODS):
 
 def _epochs(grid):
     """For how long each run was trained, once the runs are known to be those of a whole grid, in its order."""
-    points = local.grid(grid.metadata["sweep"])
-    if [run["index"] for run in grid.runs] != list(range(len(points))):
+    configs = local.grid(grid.metadata["sweep"])
+    if [run.index for run in grid.runs] != list(range(len(configs))):
         raise ValueError(
-            f"a replay needs all {len(points)} runs of the grid, in its order; there are {len(grid.runs)}"
+            f"a replay needs all {len(configs)} runs of the grid, in its order; there are {len(grid.runs)}"
         )
-    for run, point in zip(grid.runs, points, strict=True):
-        if not point.items() <= run["config"].items():
-            raise ValueError(f"{run['name']} has another config than the grid has there")
-    unscored = grid.frame["name"][tables.scores(grid.frame, METRIC).isna()]
+    for run, config in zip(grid.runs, configs, strict=True):
+        if not config.items() <= run.config.items():
+            raise ValueError(f"{run.name} has another config than the grid has there")
+    unscored = grid.frame["name"][tables.metric_values(grid.frame, METRIC).isna()]
     if len(unscored):
         raise ValueError(f"{', '.join(unscored)}: not finished with a number for {METRIC}")
     epochs = [len(_losses(run)) for run in grid.runs]
     if 0 in epochs:
-        raise ValueError(f"{grid.runs[epochs.index(0)]['name']} has logged no train_loss")
+        raise ValueError(f"{grid.runs[epochs.index(0)].name} has logged no train_loss")
     return epochs
 
 
 def _losses(run):
     """The training loss of a run after each of its epochs."""
-    return [row["train_loss"] for row in run["rows"] if "train_loss" in row]
+    return [row["train_loss"] for row in run.rows if "train_loss" in row]
 
 
 def replay(method, grid, seed, budget):
@@ -128,28 +127,23 @@ def replay(method, grid, seed, budget):
     """
     name, _, stops = method.partition(" + ")
     searched = {"method": name, "metric": sweeps.FULL["metric"]}
-    sweep = read(grid.metadata["sweep"] | searched)
-    points = local.grid(grid.metadata["sweep"])
-    by_settings = {_key(points[run["index"]]): run for run in grid.runs}
-    spent, best, found, records, losses = 0, -np.inf, [], [], []
+    space = local.read_config(grid.metadata["sweep"] | searched)
+    configs = local.grid(grid.metadata["sweep"])
+    by_config = {as_json(configs[run.index]): run for run in grid.runs}
+    spent, best, found, runs, losses = 0, -np.inf, [], [], []
     for number in itertools.count():
-        if spent >= budget or (name == "grid" and number == len(points)):
+        if spent >= budget or (name == "grid" and number == len(configs)):
             return found
-        point = search.propose(sweep, seed, number, records)
-        run = by_settings[_key(search.configuration(sweep, point))]
+        params = search.propose(space, seed, number, runs)
+        run = by_config[as_json(search.to_config(space, params))]
         loss = _losses(run)
         epochs = _stopped_after(loss, losses) if stops else len(loss)
         losses.append(loss[:epochs])
         spent += epochs
-        if epochs == len(loss) and run["summary"][METRIC] > best:
-            best = run["summary"][METRIC]
+        if epochs == len(loss) and run.summary[METRIC] > best:
+            best = run.summary[METRIC]
             found.append((spent, best))
-        records.append(run | {"point": point})
-
-
-def _key(settings):
-    """Settings as text that is the same for the same settings."""
-    return json.dumps(settings, sort_keys=True)
+        runs.append(local.Run(**vars(run), params=params))
 
 
 def _stopped_after(loss, others):

@@ -18,6 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import optuna
 import optuna_dashboard
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
 
 from . import tables
 
@@ -47,7 +48,7 @@ def show_runs(storage, name, runs, judged_by, space):
         study.set_metric_names([metric])
     known = {trial.user_attrs["id"]: trial for trial in study.get_trials(deepcopy=False)}
     changed = [run for run in runs if run.id not in known or not known[run.id].state.is_finished()]
-    scores = tables.scores(tables.runs_frame(changed), metric)
+    scores = tables.metric_values(tables.runs_frame(changed), metric)
     distributions = {name: _distribution(values) for name, values in space.items()}
     for run, score in zip(changed, scores.tolist(), strict=True):
         trial = _trial(run, score, metric, distributions)
@@ -67,8 +68,8 @@ def _distribution(values):
 
 def _choice(value):
     """A value as Optuna takes it for one of several; lists, and not-a-number, as text."""
-    plain = value is None or isinstance(value, str | int | float)
-    return value if plain and value == value else json.dumps(value)
+    scalar = value is None or isinstance(value, str | int | float)
+    return value if scalar and value == value else json.dumps(value)
 
 
 def _fits(value, distribution):
@@ -80,7 +81,7 @@ def _fits(value, distribution):
 
 def _trial(run, score, metric, distributions):
     """A run as a trial. What it has besides the settings that were searched is in ``user_attrs``."""
-    facts = tables.flatten("config", run.config) | tables.flatten("summary", run.summary)
+    facts = tables.dotted("config", run.config) | tables.dotted("summary", run.summary)
     params = {name: _choice(facts.get(f"config.{name}")) for name in distributions}
     params = {name: value for name, value in params.items() if _fits(value, distributions[name])}
     end = datetime.fromtimestamp(facts.get("summary._timestamp", time.time()))
@@ -88,12 +89,12 @@ def _trial(run, score, metric, distributions):
     searched = {f"config.{name}" for name in params}
     rest = {name: facts[name] for name in facts if "._" not in name and name not in searched}
     rest |= {"error": run.error} if getattr(run, "error", None) else {}  # W&B's runs have none
-    state = optuna.trial.TrialState[STATES.get(run.state, "FAIL")]
-    if state.name == "COMPLETE" and math.isnan(score):
-        state = optuna.trial.TrialState.FAIL
+    state = TrialState[STATES.get(run.state, "FAIL")]
+    if state == TrialState.COMPLETE and math.isnan(score):
+        state = TrialState.FAIL
     trial = optuna.create_trial(
         state=state,
-        value=score if state.name == "COMPLETE" else None,
+        value=score if state == TrialState.COMPLETE else None,
         params=params,
         distributions={name: distributions[name] for name in params},
         user_attrs={"id": run.id, "name": run.name} | rest,
@@ -106,7 +107,7 @@ def _trial(run, score, metric, distributions):
 
 def _curve(run, metric):
     """The logged numbers of a metric, by step."""
-    rows = [tables.flatten("row", row) for row in run.scan_history()]
+    rows = [tables.dotted("row", row) for row in run.scan_history()]
     values = {row.get("row._step", at): row.get(f"row.{metric}") for at, row in enumerate(rows)}
     # W&B writes not-a-number as a string
     return {step: value for step, value in values.items() if isinstance(value, Number)}

@@ -1,4 +1,6 @@
-"""Figures of runs, made with matplotlib from the tables of ``tables`` and ``results``; each returns its axes."""
+"""Figures of runs, from the tables of ``tables`` and ``results``, and of boards; made with matplotlib, each returns its
+axes.
+"""
 
 import math
 from numbers import Number
@@ -12,29 +14,10 @@ from . import tables
 # Okabe and Ito's colours, told apart by everyone: jfly.uni-koeln.de/color
 BLUE, VERMILION, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7"
 LINE, FADED = "0.2", "0.75"  # greys
-MOST_LABELS = 10  # per axis
+CLUE, FILLED, WRONG = "black", BLUE, VERMILION  # digits of a board
+MAX_LABELS = 10  # per axis
 SHARES = ("train_accuracy", "val_accuracy", "val_solved")  # metrics from 0 to 1
 MANY = 50  # more lines than this are drawn thin, without smooth edges: the picture takes a third of the space
-
-
-def _axis_label(metric):
-    """A metric as people write it, with its unit."""
-    return metric.replace("_", " ") + (" (share)" if metric in SHARES else "")
-
-
-def _value_labels(values):
-    """Values of a setting as text, numbers without needless digits; of many values, only some are named."""
-    every = math.ceil(len(values) / MOST_LABELS)
-    texts = [
-        f"{value:.4g}" if isinstance(value, Number) and not isinstance(value, bool) else str(value)
-        for value in values
-    ]
-    return [text if at % every == 0 else "" for at, text in enumerate(texts)]
-
-
-def _numbers_first(value):
-    """A key that sorts numbers by size and puts everything else after them, by its text."""
-    return (0, value, "") if isinstance(value, Number) else (1, 0, str(value))
 
 
 def plot_curves(history, metric, best_id=None, color_by=None):
@@ -54,40 +37,33 @@ def plot_curves(history, metric, best_id=None, color_by=None):
     values = pd.to_numeric(history[metric], errors="coerce")  # W&B writes not-a-number as text
     logged = history.assign(**{metric: values}).dropna(subset=["epoch", metric])
     figure, axes = plt.subplots(figsize=(7, 3.5))
-    many = logged["id"].nunique() > MANY
-    shades, best_label = {}, "best run"
+    colors, best_label = {}, "best run"
     if color_by is not None:
-        color_by = color_by.dropna()
-        shades = _shades(axes, color_by)
-        if best_id in color_by:
-            best_label += f" ({_value_labels([color_by[best_id]])[0]})"
+        colors = _setting_colors(axes, color_by.dropna())
+        if best_id in colors:
+            best_label += f" ({value_labels([color_by[best_id]])[0]})"
+    many = logged["id"].nunique() > MANY
+    best = dict(color=BLUE, linewidth=2.5, zorder=3, label=best_label)
     for run_id, rows in logged.groupby("id", sort=False):
-        best = run_id == best_id
-        axes.plot(
-            rows["epoch"],
-            rows[metric],
-            color=BLUE if best else shades.get(run_id, FADED),
-            linewidth=2.5 if best else 0.7 if many else 1.2,
-            antialiased=best or not many,
-            zorder=3 if best else 2,
-            label=best_label if best else None,
-        )
-    axes.set(xlabel="epoch", ylabel=_axis_label(metric))
+        other = dict(color=colors.get(run_id, FADED), linewidth=0.7 if many else 1.2)
+        style = best if run_id == best_id else other | dict(antialiased=not many)
+        axes.plot(rows["epoch"], rows[metric], **style)
+    axes.set(xlabel="epoch", ylabel=axis_label(metric))
     axes.grid(alpha=0.3)
-    if best_id is not None or shades:
+    if best_id is not None or colors:
         axes.legend()
     figure.tight_layout()
     return axes
 
 
-def _shades(axes, color_by):
+def _setting_colors(axes, color_by):
     """A colour for each run, the darker the larger its value, and a line in the legend for each value."""
-    values = {str(value): value for value in sorted(color_by, key=_numbers_first)}
-    colors = plt.cm.inferno(np.linspace(0.85, 0.1, len(values)))  # no blue: the best run is
-    for text, color in zip(_value_labels(values.values()), colors, strict=True):
-        if text:
-            axes.plot([], color=color, label=f"{tables.short_name(color_by.name)} {text}")
-    return color_by.astype(str).map(dict(zip(values, colors, strict=True))).to_dict()
+    values = _distinct(color_by)
+    shades = plt.cm.inferno(np.linspace(0.85, 0.1, len(values)))  # no blue: the best run is
+    for label, shade in zip(value_labels(values.values()), shades, strict=True):
+        if label:
+            axes.plot([], color=shade, label=f"{tables.short_name(color_by.name)} {label}")
+    return color_by.astype(str).map(dict(zip(values, shades, strict=True))).to_dict()
 
 
 def plot_parallel_coordinates(frame, metric="val_accuracy", goal="maximize"):
@@ -97,36 +73,40 @@ def plot_parallel_coordinates(frame, metric="val_accuracy", goal="maximize"):
     far from 5e-4 as that is from 1e-3.
     """
     columns = tables.varied(frame)
-    score = tables.scores(frame, metric).dropna()
+    score = tables.metric_values(frame, metric).dropna()
     score = score.sort_values(ascending=goal != "minimize")  # the best runs are drawn last, on top
-    color = plt.matplotlib.colors.Normalize(score.min(), score.max())
-    height = np.empty((len(score), len(columns) + 1))  # [run, axis], 0 below, 1 above
+    scale = plt.Normalize(score.min(), score.max())
     figure, axes = plt.subplots(figsize=(8, 3.8))
-    label = dict(xytext=(-6, 0), textcoords="offset points", ha="right", va="center", zorder=4)
-    label["bbox"] = dict(facecolor="white", edgecolor="none", pad=1)
+    heights = []  # of each axis, where it is crossed by each run: 0 below, 1 above
     for at, column in enumerate(columns):
-        values = {str(value): value for value in sorted(frame[column].dropna(), key=_numbers_first)}
+        values = _distinct(frame[column].dropna())
         position = {text: (i + 0.5) / len(values) for i, text in enumerate(values)}
-        height[:, at] = frame.loc[score.index, column].astype(str).map(position)
-        for text, place in zip(_value_labels(values.values()), position.values(), strict=True):
-            if text:
-                axes.annotate(text, (at, place), **label)
-    height[:, -1] = 0.05 + 0.9 * color(score)
-    for value in (score.min(), score.max()):
-        axes.annotate(f"{value:.2f}", (len(columns), 0.05 + 0.9 * color(value)), **label)
-    for line, value in zip(height, score, strict=True):
-        shade = plt.cm.viridis(color(value))
-        axes.plot(range(len(line)), line, color=shade, linewidth=2, antialiased=len(score) <= MANY)
-    for at in range(len(columns) + 1):
-        axes.axvline(at, color=LINE, linewidth=0.8)
-    names = [tables.short_name(column) for column in columns]
-    axes.set(xticks=range(len(columns) + 1), xticklabels=[*names, metric], yticks=[], ylim=(0, 1))
+        heights.append(frame.loc[score.index, column].astype(str).map(position))
+        _write_values(axes, at, value_labels(values.values()), position.values())
+    heights.append(0.05 + 0.9 * scale(score))
+    ends = [f"{score.min():.2f}", f"{score.max():.2f}"]
+    _write_values(axes, len(columns), ends, (0.05, 0.95))
+    shades, many = plt.cm.viridis(scale(score)), len(score) > MANY
+    for line, shade in zip(np.transpose(heights), shades, strict=True):
+        axes.plot(line, color=shade, linewidth=2, antialiased=not many)
+    names = [*map(tables.short_name, columns), metric]
+    axes.set(xticks=range(len(names)), xticklabels=names, yticks=[], ylim=(0, 1))
     axes.set_xlim(-0.35, len(columns) + 0.1)
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(plt.cm.ScalarMappable(color, "viridis"), ax=axes, pad=0.02)
-    bar.set_label(_axis_label(metric))
+    colors = plt.cm.ScalarMappable(scale, "viridis")
+    figure.colorbar(colors, ax=axes, pad=0.02, label=axis_label(metric))
     figure.tight_layout()
     return axes
+
+
+def _write_values(axes, x, texts, heights):
+    """Draw an upright axis with texts to the left of it."""
+    axes.axvline(x, color=LINE, linewidth=0.8)
+    box = dict(facecolor="white", edgecolor="none", pad=1)
+    style = dict(textcoords="offset points", ha="right", va="center", zorder=4, bbox=box)
+    for text, height in zip(texts, heights, strict=True):
+        if text:
+            axes.annotate(text, (x, height), (-6, 0), **style)
 
 
 def plot_importance(panels):
@@ -141,105 +121,60 @@ def plot_importance(panels):
     return row[0]
 
 
-def plot_main_effects(effects, metric="val_accuracy"):
-    """A panel per setting of ``tables.main_effects``: median and middle half of the runs, and the best one."""
-    settings = effects["setting"].unique()
-    n = max(len(settings), 1)  # an empty panel says that nothing was varied
-    figure, row = plt.subplots(1, n, figsize=(2.7 * n, 3), sharey=True, squeeze=False)
-    for axes, setting in zip(row[0], settings, strict=False):
-        part = effects[effects["setting"] == setting]
-        places = range(len(part))
-        spread = [part["median"] - part["lower"], part["upper"] - part["median"]]
-        style = dict(fmt="o", color=LINE, capsize=4, label="median, quartiles")
-        axes.errorbar(places, part["median"], spread, **style)
-        axes.plot(places, part["best"], "x", color=BLUE, label="best run")
-        axes.set(xticks=places, xticklabels=_value_labels(part["value"]), xlabel=setting)
-        axes.tick_params(axis="x", rotation=45 if len(part) > 4 else 0)
-        axes.margins(x=0.15)
-        axes.grid(axis="y", alpha=0.3)
-    row[0][0].set_ylabel(_axis_label(metric))
-    # above it the legend, which would hide a bar elsewhere
-    figure.tight_layout(rect=(0, 0, 1, 0.92))
-    figure.legend(*row[0][0].get_legend_handles_labels(), loc="upper center", ncols=2)
-    return row[0]
+def axis_label(metric):
+    """A metric as people write it, with its unit."""
+    return metric.replace("_", " ") + (" (share)" if metric in SHARES else "")
 
 
-def plot_heat_map(frame, down, across, metric="val_accuracy"):
-    """The mean score for each pair of values of two settings, written into the cells.
+def value_labels(values):
+    """Values of a setting as text, numbers without needless digits; of many values, only some are named."""
+    every = math.ceil(len(values) / MAX_LABELS)
+    texts = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in values]
+    return [text if at % every == 0 else "" for at, text in enumerate(texts)]
 
-    Raises
-    ------
-    ValueError
-        No run has finished with a number for the metric.
+
+def _distinct(values):
+    """The distinct values of a setting by their text: numbers by size, then everything else."""
+
+    def order(value):
+        return (0, value, "") if isinstance(value, Number) else (1, 0, str(value))
+
+    return {str(value): value for value in sorted(values, key=order)}
+
+
+def draw_board(axes, board, clues=None, solution=None, title=None):
+    """Draw one board [81]: clues in black, other digits in blue, those that differ from the solution in red.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    board : array [81]
+        0 for a blank.
+    clues : array [81], optional
+        The quiz; every digit of ``board`` is a clue if left out.
+    solution : array [81], optional
+    title : str, optional
     """
-    scored = frame.assign(score=tables.scores(frame, metric)).dropna(subset="score")
-    if scored.empty:
-        raise ValueError(
-            f"no run has finished with a number for {metric}: there is nothing to draw"
-        )
-    means = scored.pivot_table("score", f"config.{down}", f"config.{across}")
-    figure, axes = plt.subplots(figsize=(1.1 * means.shape[1] + 1.8, 0.7 * means.shape[0] + 1.2))
-    image = axes.imshow(means, cmap="viridis", aspect="auto")
-    middle = np.nanmean(image.get_clim())
-    for (i, j), value in np.ndenumerate(means.to_numpy()):
-        color = "white" if value < middle else "black"
-        axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=color)
-    axes.set_xticks(range(means.shape[1]), _value_labels(means.columns))
-    axes.set_yticks(range(means.shape[0]), _value_labels(means.index))
-    axes.set(xlabel=across, ylabel=down)
-    figure.colorbar(image, label=f"mean {_axis_label(metric)}")
-    figure.tight_layout()
-    return axes
+    board = np.asarray(board)
+    clues = board if clues is None else np.asarray(clues)
+    for cell in np.flatnonzero(board):
+        wrong = solution is not None and board[cell] != solution[cell]
+        color = CLUE if clues[cell] else WRONG if wrong else FILLED
+        weight = "bold" if clues[cell] else "normal"
+        row, column = divmod(cell, 9)
+        style = dict(ha="center", va="center", color=color, weight=weight)
+        axes.text(column + 0.5, row + 0.53, board[cell], **style)
+    widths = [1.8 if line % 3 == 0 else 0.5 for line in range(10)]
+    axes.hlines(range(10), 0, 9, color=LINE, linewidth=widths)
+    axes.vlines(range(10), 0, 9, color=LINE, linewidth=widths)
+    axes.set(xlim=(-0.1, 9.1), ylim=(9.1, -0.1), aspect="equal", xticks=[], yticks=[], title=title)
+    axes.spines[:].set_visible(False)
 
 
-def plot_replay(rows):
-    """What search methods found in a replay, a line each with its quartiles: the table in ``data/replay.csv``."""
-    figure, axes = plt.subplots(figsize=(7, 3.8))
-    styles = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, ":"))
-    methods = rows.groupby("method", sort=False)
-    for (color, style), (method, part) in zip(styles, methods, strict=False):
-        epochs = part["epochs"]
-        axes.plot(epochs, part["median"], style, color=color, linewidth=2, label=method)
-        axes.fill_between(epochs, part["lower"], part["upper"], color=color, alpha=0.15)
-    axes.set(xlabel="epochs spent, all runs together", ylabel="best val accuracy found (share)")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.tight_layout()
-    return axes
-
-
-def plot_best_so_far(panels):
-    """The best score after every run, over the epochs spent by then: ``tables.best_so_far`` tables, {title: table}."""
-    figure, row = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 2.8), squeeze=False)
-    for axes, (title, table) in zip(row[0], panels.items(), strict=True):
-        axes.step(table["cost"], table["best"], where="post", color=BLUE, linewidth=2)
-        axes.set(title=title, xlabel="epochs spent, all runs together")
-        axes.grid(alpha=0.3)
-    row[0, 0].set_ylabel("best val accuracy so far (share)")
+def draw_boards(boards, clues=None, solution=None, titles=None):
+    """Draw boards [n, 81] side by side, as ``draw_board`` does."""
+    figure, row = plt.subplots(1, len(boards), figsize=(3.1 * len(boards), 3.3), squeeze=False)
+    for at, (axes, board) in enumerate(zip(row[0], boards, strict=True)):
+        draw_board(axes, board, clues, solution, titles and titles[at])
     figure.tight_layout()
     return row[0]
-
-
-def plot_seeds(repeats, metric="val_accuracy", goal="maximize"):
-    """Scores of runs that differ only in their seed, one column per configuration, best mean first.
-
-    Seed 0 is the run by which the configuration was chosen; the others were made afterwards.
-    """
-    score = tables.scores(repeats, metric)
-    rank = {row: at for at, row in enumerate(tables.seed_spread(repeats, metric, goal).index)}
-    place = repeats["config.row"].map(rank)
-    figure, axes = plt.subplots(figsize=(7, 3.4))
-    ends = score.groupby(place)
-    axes.vlines(range(len(rank)), ends.min(), ends.max(), color=FADED, zorder=1)
-    for chosen, color, marker, label in (
-        (repeats["config.seed"] == 0, BLUE, "D", "seed 0: the sweep"),
-        (repeats["config.seed"] != 0, VERMILION, "o", "other seeds: afterwards"),
-    ):
-        axes.scatter(place[chosen], score[chosen], color=color, marker=marker, s=22, label=label)
-    axes.set(xlabel="configuration (its index in the grid), best mean first")
-    axes.set_xticks(range(len(rank)), rank, fontsize=8, rotation=60)
-    axes.set_ylabel(_axis_label(metric))
-    axes.grid(axis="y", alpha=0.3)
-    axes.legend()
-    figure.tight_layout()
-    return axes

@@ -9,43 +9,35 @@ from numbers import Number
 import numpy as np
 import pandas as pd
 
+from ..values import flatten
+
 
 def runs_frame(runs):
     """One row per run, whatever its state: DataFrame with ``id``, ``name``, ``state``, ``config.*``, ``summary.*``.
 
-    Settings and results are prefixed because a name can be both: ``learning_rate`` is set once (the peak) and
-    logged every epoch (the schedule, near 0 at the end). Nested values get dotted names. W&B's own bookkeeping
+    Settings and results are prefixed because a name can be both. Nested values get dotted names. W&B's own bookkeeping
     (names with ``_``) is left out.
     """
-    rows = [
-        {"id": run.id, "name": run.name, "state": run.state}
-        | {column: _setting(value) for column, value in flatten("config", run.config).items()}
-        | flatten("summary", run.summary)
-        for run in runs
-    ]
+    rows = []
+    for run in runs:
+        settings = dotted("config", run.config)
+        # None is a setting like others, which pandas would call missing
+        settings |= {name: "None" for name, value in settings.items() if value is None}
+        row = {"id": run.id, "name": run.name, "state": run.state}
+        rows.append(row | settings | dotted("summary", run.summary))
     columns = dict.fromkeys(column for row in rows for column in row)
     shown = [column for column in columns if "._" not in column]
     return pd.DataFrame(rows, columns=shown or ["id", "name", "state"])
 
 
-def _setting(value):
-    """``None`` as text: a setting like others, which pandas would call missing."""
-    return "None" if value is None else value
-
-
-def flatten(prefix, values):
+def dotted(prefix, values):
     """A nested mapping as one dict with dotted names: ``{"a": {"max": 1}}`` -> ``{"prefix.a.max": 1}``.
 
     A name that has the dots itself wins: beside a default ``{"a": {"max": 1}}``, what a sweep over ``"a.max"`` set.
     """
-    flat = {}
-    for name in values.keys():  # noqa: SIM118  (W&B's summaries are no iterables)
-        value, column = values[name], f"{prefix}.{name}"
-        if hasattr(type(value), "keys"):
-            flat |= flatten(column, value) | flat
-        else:
-            flat[column] = value
-    return flat
+    flat = flatten(values)
+    names = {path: ".".join(path) for path in flat}
+    return {f"{prefix}.{name}": flat.get((name,), flat[path]) for path, name in names.items()}
 
 
 def history_frame(runs, *metrics):
@@ -66,7 +58,7 @@ def varied(frame):
     return [name for name in settings if frame[name].astype(str).nunique() > 1]
 
 
-def scores(frame, metric="val_accuracy"):
+def metric_values(frame, metric="val_accuracy"):
     """The last logged ``metric`` of every run, not-a-number unless the run finished with a finite number.
 
     Failed runs may hold a half-way value, and W&B reports not-a-number as the string ``"NaN"``: neither counts.
@@ -79,7 +71,7 @@ def scores(frame, metric="val_accuracy"):
 def leaderboard(frame, metric="val_accuracy", goal="maximize"):
     """The runs, best first: what varies, and the scores. Runs without a score stand last; none is dropped."""
     ascending = goal == "minimize"
-    order = scores(frame, metric).sort_values(ascending=ascending, kind="stable").index
+    order = metric_values(frame, metric).sort_values(ascending=ascending, kind="stable").index
     chosen = [f"summary.{metric}"] if f"summary.{metric}" in frame else []
     others = {name for name in frame if name.startswith("summary.val_")}.difference(chosen)
     columns = ["name", "state", *varied(frame), *chosen, *sorted(others)]
@@ -88,7 +80,7 @@ def leaderboard(frame, metric="val_accuracy", goal="maximize"):
 
 def best_row(frame, metric="val_accuracy", goal="maximize"):
     """The row of the run with the highest (or, to ``minimize``, lowest) score; ``None`` if no run has one."""
-    found = scores(frame, metric).dropna()
+    found = metric_values(frame, metric).dropna()
     if found.empty:
         return None
     return frame.loc[found.idxmin() if goal == "minimize" else found.idxmax()]
@@ -99,13 +91,6 @@ def best_run(runs, metric="val_accuracy", goal="maximize"):
     runs = list(runs)
     row = best_row(runs_frame(runs), metric, goal)
     return None if row is None else runs[row.name]
-
-
-def outcomes(frame, metric="val_accuracy"):
-    """How many runs ended how, in words: none is left out of a figure in silence."""
-    states = frame["state"].value_counts()
-    counted = [f"{n} {state}" for state, n in states.items()]
-    return f"{', '.join(counted)}; {scores(frame, metric).notna().sum()} with a score"
 
 
 def importance(frame, score, trees=100):
@@ -119,7 +104,7 @@ def importance(frame, score, trees=100):
     frame : DataFrame
         From ``runs_frame``.
     score : Series
-        One number per run, such as ``scores(frame)`` or ``frame["summary.cpu_seconds"]``; runs without one are
+        One number per run, such as ``metric_values(frame)`` or ``frame["summary.cpu_seconds"]``; runs without one are
         left out. With fewer than two of them, or settings that never differ, the table is empty.
     trees : int
     """
@@ -143,42 +128,6 @@ def _as_numbers(column):
     if pd.api.types.is_numeric_dtype(column):
         return column.astype(float)
     return column.astype(str).rank(method="dense")
-
-
-def main_effects(frame, score, goal="maximize"):
-    """How the score is spread among the runs with one value of one setting, all others varying.
-
-    A row per setting and value: ``runs`` with a score, ``lower`` quartile, ``median``, ``upper`` quartile, ``best``.
-    """
-    rows = []
-    for column in varied(frame):
-        values = frame[column].map(lambda value: str(value) if isinstance(value, list) else value)
-        for value, group in score.dropna().groupby(values):
-            lower, median, upper = group.quantile([0.25, 0.5, 0.75])
-            row = {"setting": short_name(column), "value": value, "runs": len(group)}
-            best = group.min() if goal == "minimize" else group.max()
-            rows.append(row | dict(lower=lower, median=median, upper=upper, best=best))
-    columns = ["setting", "value", "runs", "lower", "median", "upper", "best"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def best_so_far(score, cost, goal="maximize"):
-    """What the best score was after each run, in the order of the frame: DataFrame with ``cost`` in all, ``best``."""
-    best = score.cummin() if goal == "minimize" else score.cummax()
-    return pd.DataFrame({"cost": cost.cumsum(), "best": best.ffill()})
-
-
-def seed_spread(repeats, metric="val_accuracy", goal="maximize"):
-    """Runs that repeat rows with several seeds: per ``row`` mean, standard deviation, lowest, highest, best first.
-
-    Parameters
-    ----------
-    repeats : DataFrame
-        From ``runs_frame``, with ``config.row``.
-    """
-    groups = scores(repeats, metric).groupby(repeats["config.row"])
-    table = groups.agg(["mean", "std", "min", "max", "count"])
-    return table.sort_values("mean", ascending=goal == "minimize")
 
 
 def short_name(column):

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from .. import local
-from ..analysis import tables
+from ..analysis import results
 from ..errors import SweepError
 from ..local.configuration import read
-from .options import chosen_sweep, judged_by, read_export
+from ..values import flatten
+from .options import chosen_sweep, judged_by
 
 SHOWN = "id or name of a local sweep, or NAME.csv from `export` (default: all local sweeps)"
 
@@ -25,8 +26,8 @@ def dashboard(sweep, no_browser):
         what = f"the dashboard needs {error.name}"
         raise SweepError(f'{what}: pip install -e ".[dashboard]" -c constraints.txt') from error
     if sweep and sweep.endswith(".csv"):
-        config, runs = read_export(sweep)
-        studies = [study(Path(sweep).stem, config, runs)]
+        loaded = results.load(sweep)
+        studies = [study(Path(sweep).stem, loaded.metadata.get("sweep", {}), loaded.runs)]
         serve(lambda: studies, not no_browser)
     else:
         chosen = [chosen_sweep(sweep).id] if sweep else None
@@ -42,18 +43,18 @@ def study_of(sweep):
     return study(name, sweep.config, sweep.runs())
 
 
-def study(name, config, runs):
+def study(title, config, runs):
     """What the dashboard is told of a sweep: its name, its runs, its metric, and what was searched."""
     space = {}
     for path, parameter in read(config).searched.items():
-        values = parameter.listed
-        if values is None:
+        name, listed = ".".join(path), parameter.listed
+        if listed is None:
             low, high = parameter.quantile(0), parameter.quantile(1 - 2**-53)
-            values = low, high, low > 0 and "log" in parameter.distribution
-        if isinstance(values, list):  # of a dict, each entry is a setting
-            for value in values:
-                for column, part in tables.flatten("", {".".join(path): value}).items():
-                    space.setdefault(column[1:], []).append(part)
+            space[name] = low, high, low > 0 and "log" in parameter.distribution
+        elif isinstance(listed, range):
+            space[name] = listed
         else:
-            space[".".join(path)] = values
-    return name, runs, judged_by(config), space
+            for value in listed:  # of a dict, each entry is a setting
+                for inner, part in flatten({name: value}).items():
+                    space.setdefault(".".join(inner), []).append(part)
+    return title, runs, judged_by(config), space

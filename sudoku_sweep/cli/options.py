@@ -75,15 +75,3 @@ def judged_by(config):
     """Name and goal of a sweep's metric; without one, the Sudoku net's."""
     metric = config.get("metric", sweeps.FULL["metric"])
     return metric["name"], metric.get("goal", "minimize")
-
-
-def read_export(path):
-    """What ``export`` wrote: the sweep's configuration, and its runs."""
-    from ..analysis import results  # pandas, which nothing else here needs
-
-    try:
-        loaded = results.load(path)
-    except ValueError as error:
-        raise SweepError(str(error)) from error
-    runs = [local.LocalRun(**run | {"seconds": run["seconds"] or 0.0}) for run in loaded.runs]
-    return loaded.metadata.get("sweep", {}), runs

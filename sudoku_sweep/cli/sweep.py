@@ -7,7 +7,7 @@ import yaml
 
 from .. import local, sweeps
 from ..errors import SweepError
-from .options import read_export, trains_sudoku
+from . import options
 
 PRESET = "how much of the notebook's sweep (default: SUDOKU_PRESET, else quick)"
 RESUME = "a grid from `export`, with its runs done already"
@@ -26,7 +26,7 @@ def sweep(file, preset, resume):
     else:
         of_preset = {"project": sweeps.PROJECT} | sweeps.choose_preset(preset).sweep()
         config = from_file(file) if file else of_preset
-        if trains_sudoku(config, config.get("project")):
+        if options.trains_sudoku(config, config.get("project")):
             sweeps.check_trainable(local.configurations(config))
         sweep_id = local.sweep(config)
     print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
@@ -34,9 +34,12 @@ def sweep(file, preset, resume):
 
 def resumed(path):
     """Set up a local grid sweep in which the runs of an export are done already. Returns its id."""
-    config, runs = read_export(path)
-    done = [run for run in runs if run.state in local.DONE]
-    sweep_id = local.import_runs({"name": Path(path).stem} | config, done)
+    from ..analysis import results  # and with it pandas, which nothing else here needs
+
+    loaded = results.load(path, local.LocalRun)
+    done = [run for run in loaded.runs if run.state in local.DONE]
+    config = {"name": Path(path).stem} | loaded.metadata.get("sweep", {})
+    sweep_id = local.import_runs(config, done)
     print(f"{len(done)} of them are done already")
     return sweep_id
 
