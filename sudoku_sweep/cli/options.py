@@ -53,7 +53,7 @@ def chosen_sweep(wanted):
     return local.open_sweep(wanted or local.latest_sweep())
 
 
-def trains_sudoku(config, project):
+def trains_sudoku(config):
     """Whether a sweep is for the Sudoku net, which is trained in this process; if not, it names its program.
 
     Raises
@@ -63,7 +63,7 @@ def trains_sudoku(config, project):
     """
     if local.names_program(config):
         return False
-    if project != sweeps.PROJECT:
+    if config.get("project") != sweeps.PROJECT:
         raise SweepError(
             "the sweep names no program: add `program: your_script.py`, or run it in Python with "
             f"local.agent(id, function=...). For the Sudoku net, add `project: {sweeps.PROJECT}`"

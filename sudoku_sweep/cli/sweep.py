@@ -7,7 +7,7 @@ import yaml
 
 from .. import local, sweeps
 from ..errors import SweepError
-from . import options
+from .options import trains_sudoku
 
 PRESET = "how much of the notebook's sweep (default: SUDOKU_PRESET, else quick)"
 RESUME = "a grid from `export`, with its runs done already"
@@ -23,13 +23,18 @@ def sweep(file, preset, resume):
         raise SweepError("give one of: a file, --preset for the notebook's own sweep, --resume")
     if resume:
         sweep_id = resumed(resume)
+    elif file:
+        sweep_id = set_up(from_file(file))
     else:
-        of_preset = {"project": sweeps.PROJECT} | sweeps.choose_preset(preset).sweep()
-        config = from_file(file) if file else of_preset
-        if options.trains_sudoku(config, config.get("project")):
-            sweeps.check_trainable(local.configurations(config))
-        sweep_id = local.sweep(config)
+        sweep_id = set_up({"project": sweeps.PROJECT} | sweeps.choose_preset(preset).sweep())
     print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
+
+
+def set_up(config):
+    """Set up a local sweep, of the Sudoku net only if all of it can be trained. Returns its id."""
+    if trains_sudoku(config):
+        sweeps.check_trainable(local.configurations(config))
+    return local.sweep(config)
 
 
 def resumed(path):

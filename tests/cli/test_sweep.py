@@ -1,14 +1,15 @@
+"""``sweep`` and ``agent``."""
+
 import subprocess
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 
 from sudoku_sweep import local, sweeps
 from sudoku_sweep.analysis import results
+from sudoku_sweep.cli import agent
 from sudoku_sweep.cli.main import main
-from sudoku_sweep.cli.train import commit
 
 SWEEP_YAML = Path(__file__).resolve().parents[2] / "sweep.yaml"
 SMALL = f"""
@@ -35,8 +36,7 @@ def folder(in_tmp_path, tmp_path):
 def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(capsys, monkeypatch):
     monkeypatch.setenv("SUDOKU_PRESET", "nonsense")  # which a file has no use for
     config = yaml.safe_load(SWEEP_YAML.read_text("utf-8"))
-    assert {key: config[key] for key in sweeps.FULL} == sweeps.FULL
-    assert config["project"] == sweeps.PROJECT
+    assert config.items() >= (sweeps.FULL | {"project": sweeps.PROJECT}).items()
     assert main(["sweep", str(SWEEP_YAML)]) == 0
     assert local.open_sweep(local.latest_sweep()).config == config
     out = capsys.readouterr().out
@@ -88,8 +88,7 @@ class Worker:
     """Stands in for a process that trains."""
 
     def __init__(self, command, env):
-        self.gpus, self.killed = env.get("CUDA_VISIBLE_DEVICES"), False
-        self.command, self.threads = command, env["OMP_NUM_THREADS"]
+        self.command, self.environment, self.killed = command, env, False
         workers.append(self)
 
     def wait(self):
@@ -110,18 +109,23 @@ workers = []
 
 @pytest.mark.parametrize(
     ("visible", "used"),
-    [("", ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3)],
+    [(None, ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3), ("", [""] * 3)],
 )
-def test_workers_take_turns_on_the_gpus_that_are_theirs(monkeypatch, visible, used):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+def test_workers_take_turns_on_the_gpus_that_are_theirs(monkeypatch, folder, visible, used):
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (folder / name).touch()
+    monkeypatch.setattr(agent, "DEVICES", folder)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert main(["sweep", "small.yaml"]) == 0
     workers.clear()
     monkeypatch.setattr(subprocess, "Popen", Worker)
     assert main(["agent", "--workers", "3", "--count", "2", "--boards", "64"]) == 0
-    assert [worker.gpus for worker in workers] == used
+    assert [worker.environment["CUDA_VISIBLE_DEVICES"] for worker in workers] == used
     for worker in workers:
-        assert {"--count=2", "--boards=64"} <= set(worker.command) and worker.threads == "1"
+        assert {"--count=2", "--boards=64"} <= set(worker.command)
+        assert worker.environment["OMP_NUM_THREADS"] == "1"
 
 
 def test_a_second_interrupt_leaves_no_worker_behind(monkeypatch, capsys):
@@ -154,4 +158,4 @@ def test_workers_share_a_sweep_and_what_it_found_is_exported_and_resumed(capfd):
     assert frame["config.learning_rate"].tolist() == [1e-3, 2e-3, 3e-3, 4e-3]
     assert set(frame["config.mlp_ratio"]) == {2}  # defaults are recorded, too
     assert frame["summary.device"].str.contains("1 thread(s), torch", regex=False).all()
-    assert (frame["summary.commit"].fillna("") == commit()).all()  # empty outside of a checkout
+    assert (frame["summary.commit"].fillna("") == sweeps.commit()).all()  # empty outside a checkout
