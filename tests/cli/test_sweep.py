@@ -12,25 +12,24 @@ from sudoku_sweep.cli import agent
 from sudoku_sweep.cli.main import main
 
 SWEEP_YAML = Path(__file__).resolve().parents[2] / "sweep.yaml"
-SMALL = f"""
-project: {sweeps.PROJECT}
-method: grid
-metric: {{name: val_accuracy, goal: maximize}}
-parameters:
-  learning_rate: {{values: [1.0e-3, 2.0e-3, 3.0e-3, 4.0e-3]}}
-  embedding_dim: {{value: 6}}
-  attention_dim: {{value: 6}}
-  n_heads: {{value: 3}}
-  epochs: {{value: 1}}
-  batch_size: {{value: 32}}
-  steps_per_epoch: {{value: 1}}
-"""
+TINY = dict(embedding_dim=6, attention_dim=6, n_heads=3, epochs=1, batch_size=32, steps_per_epoch=1)
+SMALL = {
+    "method": "grid",
+    "metric": {"name": "val_accuracy", "goal": "maximize"},
+    "parameters": {name: {"value": value} for name, value in TINY.items()}
+    | {"learning_rate": {"values": [1e-3, 2e-3, 3e-3, 4e-3]}},
+}
 
 
 @pytest.fixture(autouse=True)
-def folder(in_tmp_path, tmp_path):
-    (tmp_path / "small.yaml").write_text(SMALL)
-    return tmp_path
+def save(in_tmp_path):
+    """A function that saves a sweep's configuration, here the small sweep of the Sudoku net."""
+
+    def save(name, config):
+        Path(name).write_text(yaml.safe_dump(config))
+
+    save("small.yaml", SMALL | {"project": sweeps.PROJECT})
+    return save
 
 
 def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(capsys, monkeypatch):
@@ -49,23 +48,23 @@ def test_sweep_without_a_file_sets_up_the_notebook_s_sweep():
     assert local.open_sweep(local.latest_sweep()).config == quick
 
 
-def test_a_file_that_is_no_sweep_is_refused(folder, capsys):
-    for content in ("parameters: [", "[1, 2]", "method: grid\nparameters: {epochs: {value: -1}}"):
-        (folder / "wrong.yaml").write_text(content)
-        assert main(["sweep", "wrong.yaml"]) == 2
-        assert capsys.readouterr().err.startswith("error: ")
-    assert not list(folder.glob("wandb/*"))
+@pytest.mark.parametrize(
+    "content", ["parameters: [", "[1, 2]", "{method: grid, parameters: {epochs: {value: -1}}}"]
+)
+def test_a_file_that_is_no_sweep_is_refused(content, capsys):
+    Path("wrong.yaml").write_text(content)
+    assert main(["sweep", "wrong.yaml"]) == 2 and not Path("wandb").exists()
+    assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(folder, capsys):
-    foreign = SMALL.replace(f"project: {sweeps.PROJECT}", "project: theirs")
-    (folder / "theirs.yaml").write_text(foreign)
+def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(save, capsys):
+    save("theirs.yaml", SMALL | {"project": "theirs"})
     assert main(["sweep", "theirs.yaml"]) == 2
     assert "names no program: add `program: your_script.py`" in capsys.readouterr().err
-    local.sweep(yaml.safe_load(foreign))
+    local.sweep(SMALL, project="theirs")
     assert main(["agent"]) == 2 and "names no program" in capsys.readouterr().err
-    (folder / "train.py").write_text("print('theirs')\nexit(1)")
-    (folder / "theirs.yaml").write_text(f"program: train.py\n{foreign}")
+    Path("train.py").write_text("print('theirs')\nexit(1)")
+    save("theirs.yaml", SMALL | {"project": "theirs", "program": "train.py"})
     assert main(["sweep", "theirs.yaml"]) == 0 and main(["agent", "--device=cpu"]) == 2
     assert "not for a sweep with a program of its own" in capsys.readouterr().err
     assert main(["agent", "--count=1"]) == main(["agent", "--count=1", "--retry-failed"]) == 2
@@ -74,14 +73,15 @@ def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(folder, ca
 
 
 @pytest.mark.slow
-def test_the_project_s_own_program_is_run_like_any_other(folder):
+def test_the_project_s_own_program_is_run_like_any_other(save, tmp_path):
     own = yaml.safe_load(SWEEP_YAML.read_text("utf-8")) | {"run_cap": 1}
-    own["parameters"] |= yaml.safe_load(SMALL)["parameters"] | {"validation_boards": {"value": 4}}
-    (folder / "own.yaml").write_text(yaml.safe_dump(own))
+    own["parameters"] |= SMALL["parameters"] | {"validation_boards": {"value": 4}}
+    save("own.yaml", own)
     assert main(["sweep", "own.yaml"]) == main(["agent"]) == 0
     (run,) = local.runs(local.latest_sweep())
     assert run.state == "finished" and run.summary["val_accuracy"] > 0
-    assert "blank cells right" in next(folder.glob("wandb/local-sweeps/*/runs/*.log")).read_text()
+    (log,) = tmp_path.glob("wandb/local-sweeps/*/runs/*.log")
+    assert "blank cells right" in log.read_text()
 
 
 class Worker:
@@ -92,46 +92,46 @@ class Worker:
         workers.append(self)
 
     def wait(self):
+        if self.is_stubborn and not self.killed:
+            raise KeyboardInterrupt  # the user has to press Ctrl-C again
         return 0
 
     def kill(self):
         self.killed = True
 
 
-class StubbornWorker(Worker):
-    def wait(self):
-        if not self.killed:
-            raise KeyboardInterrupt  # the user has to press Ctrl-C again
-
-
 workers = []
+
+
+@pytest.fixture
+def no_process(monkeypatch):
+    workers.clear()
+    assert main(["sweep", "small.yaml"]) == 0
+    monkeypatch.setattr(subprocess, "Popen", Worker)
 
 
 @pytest.mark.parametrize(
     ("visible", "used"),
     [(None, ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3), ("", [""] * 3)],
 )
-def test_workers_take_turns_on_the_gpus_that_are_theirs(monkeypatch, folder, visible, used):
+def test_workers_take_turns_on_the_gpus_that_are_theirs(
+    no_process, monkeypatch, tmp_path, visible, used
+):
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
-        (folder / name).touch()
-    monkeypatch.setattr(agent, "DEVICES", folder)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(agent, "DEVICES", tmp_path)
+    monkeypatch.setattr(Worker, "is_stubborn", False, raising=False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert main(["sweep", "small.yaml"]) == 0
-    workers.clear()
-    monkeypatch.setattr(subprocess, "Popen", Worker)
     assert main(["agent", "--workers", "3", "--count", "2", "--boards", "64"]) == 0
     assert [worker.environment["CUDA_VISIBLE_DEVICES"] for worker in workers] == used
-    for worker in workers:
-        assert {"--count=2", "--boards=64"} <= set(worker.command)
-        assert worker.environment["OMP_NUM_THREADS"] == "1"
+    assert {worker.environment["OMP_NUM_THREADS"] for worker in workers} == {"1"}
+    assert all({"--count=2", "--boards=64"} <= set(worker.command) for worker in workers)
 
 
-def test_a_second_interrupt_leaves_no_worker_behind(monkeypatch, capsys):
-    assert main(["sweep", "small.yaml"]) == 0
-    workers.clear()
-    monkeypatch.setattr(subprocess, "Popen", StubbornWorker)
+def test_a_second_interrupt_leaves_no_worker_behind(no_process, monkeypatch, capsys):
+    monkeypatch.setattr(Worker, "is_stubborn", True, raising=False)
     assert main(["agent", "--workers", "2"]) == 130
     assert [worker.killed for worker in workers] == [True, True]
     assert "Go on with: python -m sudoku_sweep agent" in capsys.readouterr().err
@@ -140,16 +140,9 @@ def test_a_second_interrupt_leaves_no_worker_behind(monkeypatch, capsys):
 @pytest.mark.slow
 def test_workers_share_a_sweep_and_what_it_found_is_exported_and_resumed(capfd):
     small = "--boards 64 --validation-boards 4"
-    for line in (
-        "sweep small.yaml",
-        f"agent --count 1 {small}",
-        "export one.csv",
-        "sweep --resume one.csv",
-        f"agent --workers 2 {small}",
-        "export all.csv",
-        "report",
-    ):
-        assert main(line.split()) == 0
+    lines = ["sweep small.yaml", f"agent --count 1 {small}", "export one.csv"]
+    lines += ["sweep --resume one.csv", f"agent --workers 2 {small}", "export all.csv", "report"]
+    assert {main(line.split()) for line in lines} == {0}
     out = capfd.readouterr().out
     assert "1 of them are done already" in out and out.count(" finished |") == 4
     assert "4 runs, by val_accuracy" in out
