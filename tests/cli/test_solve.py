@@ -5,18 +5,15 @@ import pandas as pd
 import pytest
 
 from sudoku_sweep import data, train
-from sudoku_sweep.boards import rules
 from sudoku_sweep.checkpoint import save_checkpoint
 from sudoku_sweep.cli import solve
 from sudoku_sweep.cli.main import main
 from sudoku_sweep.config import Config
 
+FEW = data.load_split("test").first(20)
+QUIZ, SOLUTION = FEW.quizzes[0], FEW.solutions[0]
 HOPELESS = "12345678" + "0" * 72 + "9"  # r1c9 can only be 9, and stands in column 9 already
-
-
-@pytest.fixture(scope="module")
-def few():
-    return data.load_split("test").first(20)
+ENDLESS = ".....5.8....6.1.43..........1.5........1.6...3.......553.....61........4........."
 
 
 @pytest.fixture
@@ -34,61 +31,54 @@ def text_of(board):
     return "".join(map(str, board))
 
 
-def test_a_board_is_solved_step_by_step(few, said):
-    quiz, solution = few.quizzes[0], few.solutions[0]
-    status, lines = said(text_of(quiz).replace("0", "."))
+def test_a_board_is_solved_step_by_step(said):
+    status, lines = said(text_of(QUIZ).replace("0", "."))
     assert status == 0 and lines[0].startswith("step 1, at least ")
-    assert solve.grid_text(solution) in "\n".join(lines)
+    assert solve.grid_text(SOLUTION) in "\n".join(lines)
     assert "solved in" in lines[-1] and "by the rules; least sure of r" in lines[-1]
     filled = " ".join(lines[:-1]).split()
-    blanks = np.flatnonzero(quiz == 0)
-    assert {f"{solve.cell_name(cell)}={solution[cell]}" for cell in blanks} <= set(filled)
+    blanks = np.flatnonzero(QUIZ == 0)
+    assert {f"{solve.cell_name(cell)}={SOLUTION[cell]}" for cell in blanks} <= set(filled)
 
 
-def test_a_full_board_is_solved_already(few, said):
-    status, lines = said(text_of(few.solutions[0]))
-    assert (status, lines[-1]) == (0, "solved: it was full already")
+@pytest.mark.parametrize(
+    "board, status, end",
+    [
+        (text_of(SOLUTION), 0, "solved: it was full already"),
+        ("0" * 81, 0, "; the board has other solutions, too"),
+        (HOPELESS, 1, "not solved: the board has no solution"),
+        (ENDLESS, 1, "not solved: whether it has a solution took too long to find out"),
+    ],
+)
+def test_the_end_is_said_by_the_rules(board, status, end, said):
+    found, (*_, last) = said(board)
+    assert found == status and end in last
 
 
-def test_an_empty_board_is_not_called_solved_unless_it_is(said):
-    status, (*_, end) = said("0" * 81)
-    assert ("solved in" in end and "other solutions" in end) if status == 0 else "several" in end
-
-
-def test_a_board_without_a_solution_is_status_1_and_says_why(said):
-    status, lines = said(HOPELESS)
-    assert status == 1 and lines[-1].startswith("not solved: the board has no solution")
-
-
-def test_a_board_that_takes_hours_to_count_is_given_up(said):
-    board = ".....5.8....6.1.43..........1.5........1.6...3.......553.....61........4........."
-    assert rules.count_solutions(data.parse_board(board), guesses=100) is None
-    status, lines = said(board)
-    assert status == 1 and "whether it has a solution took too long to find out" in lines[-1]
-
-
-def test_the_first_wrong_digit_and_its_step_are_named(few, tmp_path, said):
+def test_the_first_wrong_digit_and_its_step_are_named(tmp_path, said):
     """By a net that knows nothing; what it fills in before is right."""
     save_checkpoint(tmp_path / "net.pt", train.build_model(Config()), {})
-    quiz, solution = few.quizzes[0], few.solutions[0]
-    status, (*lines, end) = said(text_of(quiz), "--net", tmp_path / "net.pt")
-    steps = [line.split(": ")[1].split() for line in lines if line.startswith("step ")]
-    right = {f"{solve.cell_name(cell)}={solution[cell]}" for cell in range(81)}
-    n, wrong = next(
-        (n, digit) for n, step in enumerate(steps, 1) for digit in step if digit not in right
-    )
-    assert status == 1 and f"it has one solution, and step {n} went wrong: {wrong} (" in end
+    status, (*lines, end) = said(text_of(QUIZ), "--net", tmp_path / "net.pt")
+    digits = [
+        (line.split()[1].rstrip(","), digit)
+        for line in lines
+        if line.startswith("step ")
+        for digit in line.split(": ")[1].split()
+    ]
+    right = {f"{solve.cell_name(cell)}={SOLUTION[cell]}" for cell in range(81)}
+    step, wrong = next((step, digit) for step, digit in digits if digit not in right)
+    assert status == 1 and f"it has one solution, and step {step} went wrong: {wrong} (" in end
 
 
-def test_a_file_is_solved_and_what_is_unsolved_stays_empty(few, tmp_path, said):
+def test_a_file_is_solved_and_what_is_unsolved_stays_empty(tmp_path, said):
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
-    quizzes = [text_of(quiz) for quiz in few.quizzes]
+    quizzes = [text_of(quiz) for quiz in FEW.quizzes]
     pd.DataFrame({"name": "x", "quizzes": [*quizzes, HOPELESS]}).to_csv(source, index=False)
     status, (first, _, end) = said("--file", source, "--out", target)
     assert status == 1 and first.endswith("20 of 21 boards solved, by the rules")
     written = pd.read_csv(target, dtype=str, keep_default_na=False)
     assert written["quizzes"].tolist() == [*quizzes, HOPELESS]
-    assert written["solutions"].tolist() == [*map(text_of, few.solutions), ""]
+    assert written["solutions"].tolist() == [*map(text_of, FEW.solutions), ""]
     unsolved = end.removeprefix("not solved: board 20, least sure digit ").removesuffix("%")
     assert 0 < float(unsolved) < 100  # blanks that were left do not count
     pd.DataFrame({"quizzes": quizzes}).to_csv(source, index=False)

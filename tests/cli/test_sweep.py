@@ -32,20 +32,17 @@ def save(in_tmp_path):
     return save
 
 
-def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(capsys, monkeypatch):
-    monkeypatch.setenv("SUDOKU_PRESET", "nonsense")  # which a file has no use for
-    config = yaml.safe_load(SWEEP_YAML.read_text("utf-8"))
-    assert config.items() >= (sweeps.FULL | {"project": sweeps.PROJECT}).items()
-    assert main(["sweep", str(SWEEP_YAML)]) == 0
-    assert local.open_sweep(local.latest_sweep()).config == config
-    out = capsys.readouterr().out
-    assert "240 runs" in out and f"python -m sudoku_sweep agent {local.latest_sweep()}" in out
-
-
-def test_sweep_without_a_file_sets_up_the_notebook_s_sweep():
+def test_the_notebook_s_sweep_is_set_up_by_a_preset_and_by_sweep_yaml(capsys, monkeypatch):
     assert main(["sweep"]) == 0  # the tests' environment asks for quick
     quick = sweeps.PRESETS["quick"].sweep() | {"project": sweeps.PROJECT}
     assert local.open_sweep(local.latest_sweep()).config == quick
+    monkeypatch.setenv("SUDOKU_PRESET", "nonsense")  # which a file has no use for
+    assert main(["sweep", str(SWEEP_YAML)]) == 0
+    config = local.open_sweep(local.latest_sweep()).config
+    assert config == yaml.safe_load(SWEEP_YAML.read_text("utf-8"))
+    assert config.items() >= (sweeps.FULL | {"project": sweeps.PROJECT}).items()
+    out = capsys.readouterr().out
+    assert "240 runs" in out and f"python -m sudoku_sweep agent {local.latest_sweep()}" in out
 
 
 @pytest.mark.parametrize(
@@ -84,30 +81,29 @@ def test_the_project_s_own_program_is_run_like_any_other(save, tmp_path):
     assert "blank cells right" in log.read_text()
 
 
-class Worker:
-    """Stands in for a process that trains."""
-
-    def __init__(self, command, env):
-        self.command, self.environment, self.killed = command, env, False
-        workers.append(self)
-
-    def wait(self):
-        if self.is_stubborn and not self.killed:
-            raise KeyboardInterrupt  # the user has to press Ctrl-C again
-        return 0
-
-    def kill(self):
-        self.killed = True
-
-
-workers = []
-
-
 @pytest.fixture
-def no_process(monkeypatch):
-    workers.clear()
+def workers(monkeypatch):
+    """The processes that ``agent`` would start, which end at once unless the class says otherwise."""
+    started = []
+
+    class Worker:
+        is_stubborn = False
+
+        def __init__(self, command, env):
+            self.command, self.environment, self.killed = command, env, False
+            started.append(self)
+
+        def wait(self):
+            if self.is_stubborn and not self.killed:
+                raise KeyboardInterrupt  # the user has to press Ctrl-C again
+            return 0
+
+        def kill(self):
+            self.killed = True
+
     assert main(["sweep", "small.yaml"]) == 0
     monkeypatch.setattr(subprocess, "Popen", Worker)
+    return started
 
 
 @pytest.mark.parametrize(
@@ -115,12 +111,11 @@ def no_process(monkeypatch):
     [(None, ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3), ("", [""] * 3)],
 )
 def test_workers_take_turns_on_the_gpus_that_are_theirs(
-    no_process, monkeypatch, tmp_path, visible, used
+    workers, monkeypatch, tmp_path, visible, used
 ):
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
     monkeypatch.setattr(agent, "DEVICES", tmp_path)
-    monkeypatch.setattr(Worker, "is_stubborn", False, raising=False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -130,8 +125,8 @@ def test_workers_take_turns_on_the_gpus_that_are_theirs(
     assert all({"--count=2", "--boards=64"} <= set(worker.command) for worker in workers)
 
 
-def test_a_second_interrupt_leaves_no_worker_behind(no_process, monkeypatch, capsys):
-    monkeypatch.setattr(Worker, "is_stubborn", True, raising=False)
+def test_a_second_interrupt_leaves_no_worker_behind(workers, monkeypatch, capsys):
+    monkeypatch.setattr(subprocess.Popen, "is_stubborn", True)
     assert main(["agent", "--workers", "2"]) == 130
     assert [worker.killed for worker in workers] == [True, True]
     assert "Go on with: python -m sudoku_sweep agent" in capsys.readouterr().err

@@ -5,41 +5,29 @@ from sudoku_sweep.checkpoint import load_checkpoint
 from sudoku_sweep.cli import train
 from sudoku_sweep.cli.main import main
 
-SHORT = ["--epochs=1", "--batch-size=32", "--steps-per-epoch=2", "--boards=100"]
-TINY = [*SHORT, "--embedding-dim=6", "--attention-dim=6"]
+pytestmark = pytest.mark.slow
+SHORT = dict(epochs=1, batch_size=32, steps_per_epoch=2, validation_boards=4)
+FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SHORT.items()]
 
 
-@pytest.mark.slow
-def test_train_saves_a_net_that_says_how_it_was_made(tmp_path, capsys):
-    path = tmp_path / "new folder" / "net.pt"
-    assert main(["train", *TINY, "--test", "--save", str(path)]) == 0
-    _, metadata = load_checkpoint(path)
-    assert metadata["config"]["n_heads"] == 3 and metadata["config"]["embedding_dim"] == 6
-    assert metadata["steps"] == 2 and metadata["training_boards"] == 100
-    assert set(metadata["scores"]) == {"validation", "test"}
-    assert "validation: " in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_the_final_preset_is_that_of_the_shipped_net_and_is_scored_on_minimal_boards_too(
-    tmp_path, monkeypatch
+def test_the_final_preset_trains_a_net_that_says_how_it_was_made_and_how_good_it_is(
+    tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(train, "N_MINIMAL", 8)
-    path = tmp_path / "net.pt"
-    few = ["--minimal=4", "--validation-boards=4", "--rollout=3"]
-    assert main(["train", *SHORT, "--preset=final", *few, f"--save={path}"]) == 0
+    path = tmp_path / "new folder" / "net.pt"
+    few = ["--boards=100", "--minimal=4", "--rollout=3"]
+    assert main(["train", "--preset=final", *FLAGS, *few, "--test", f"--save={path}"]) == 0
     (_, metadata), (_, shipped) = map(load_checkpoint, (path, data.DATA_DIR / "winner.pt"))
-    assert metadata["training_boards"] == 100 and metadata["minimal"] == 4
-    chosen = dict(epochs=1, steps_per_epoch=2, validation_boards=4, rollout=3)
-    assert metadata["config"] == shipped["config"] | chosen
-    names, scores = [*metadata["scores"]], [*metadata["scores"].values()]
-    kinds = ["validation, minimal: singles do", "validation, minimal: more is needed"]
-    assert names[:3] == ["validation", *kinds]
-    assert sum(part["boards"] for part in scores[1:3]) == 8
-    assert "clues" in names[3] and sum(part["boards"] for part in scores[3:]) == 8
+    assert metadata["config"] == shipped["config"] | SHORT | {"rollout": 3}
+    assert (metadata["steps"], metadata["training_boards"], metadata["minimal"]) == (2, 100, 4)
+    n_boards = {name: scores["boards"] for name, scores in metadata["scores"].items()}
+    for split in ("validation", "test"):
+        assert n_boards[split] == 2000
+        minimal = [n for name, n in n_boards.items() if name.startswith(f"{split}, minimal: ")]
+        assert sum(minimal[:2]) == sum(minimal[2:]) == 8  # by singles or more; by clues
+    assert "test, minimal: singles do: " in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_train_logs_a_run_when_asked_to(in_tmp_path, tmp_path):
-    assert main(["train", *TINY, "--wandb", "--validation-boards=4"]) == 0
+    assert main(["train", *FLAGS, "--boards=100", "--wandb"]) == 0
     assert len(list(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))) == 1
