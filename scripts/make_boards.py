@@ -20,6 +20,7 @@ from sudoku_sweep.boards.symmetry import leaked
 from sudoku_sweep.errors import BoardError, StorageError
 from sudoku_sweep.files import write_atomically
 
+SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}  # boards
 N_MINIMAL = 10_000
 
 
@@ -56,9 +57,7 @@ def main(arguments=None):
 
 def make_shipped_files(folder):
     """Make the three splits, and write them if none shares a grid with another."""
-    splits = {
-        name: make_boards(size, data.SPLIT_SEEDS[name]) for name, size in data.SPLIT_SIZES.items()
-    }
+    splits = {name: make_boards(size, data.SPLIT_SEEDS[name]) for name, size in SIZES.items()}
     for name, other in itertools.combinations(reversed(splits), 2):
         if len(leaked(splits[name], splits[other])):
             raise BoardError(

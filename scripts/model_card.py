@@ -10,7 +10,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from sudoku_sweep import data
 from sudoku_sweep.checkpoint import load_checkpoint
 from sudoku_sweep.errors import CheckpointError
 from sudoku_sweep.files import write_atomically
@@ -23,19 +22,19 @@ A `SudokuTransformer` with {parameters:,} parameters, trained on the first {trai
 {source}; digits are relabelled, blanks revealed.{goes_on}
 
 ```
-{start} sudoku_sweep train {flags} --save {path}
+python -m sudoku_sweep train {flags} --save {path}
 ```
 
-{steps:,} steps of {batch_size} boards in {seconds:,} s, {cpu_seconds:,} s of processor time{each}; seed {seed}.
+{steps:,} steps of {batch_size} boards in {seconds:,} s, {cpu_seconds:,} s of processor time; seed {seed}.
 Made at commit {commit}, on: {device}. Loading it needs no code from the file (`weights_only=True`).
 
 | boards | how many | solved step by step | solved in one shot | blank cells right | loss (nats) |
 |---|---|---|---|---|---|
-{scores}
+{rows}
 
 *Minimal*: no clue can be spared. *Singles do*: naked and hidden singles are all that is needed. *Step by step*: in each
 step, every blank of which the net is at least {sure:g} % sure, or else the one of which it is surest. The loss is the
-mean over all passes of the net; its answer is that of the last.
+mean over all loops of the net; its answer is that of the last.
 
 Limits: it knows boards like those it saw; it takes nothing back, so one wrong digit spoils a board; and its confidence
 is no proof.
@@ -59,23 +58,16 @@ def main(arguments=None):
 
 def card_text(path, metadata):
     """A checkpoint's card in Markdown, from the metadata that is saved in it."""
-    shipped = data.SPLIT_SIZES["train"]
     source = "`sudoku_train.csv`"
-    if metadata["training_boards"] > shipped:
-        source = f"the sequence whose first {shipped:,} are {source}"
     if metadata["minimal"]:
         source += f", {metadata['minimal']:,} of them made minimal"
-    rollout = metadata["config"].get("rollout")  # not in older checkpoints
-    processes = metadata.get("processes", 1)  # only in older checkpoints
-    together = processes > 1
-    torchrun = f"torchrun --standalone --nproc-per-node {processes} -m"
-    rows = [_row(name, score) for name, score in metadata["scores"].items()]
+    goes_on = ""
+    if rollout := metadata["config"].get("rollout"):  # not in older checkpoints
+        goes_on = f" Of each batch, up to {rollout} boards go on from\nthe batch before, a step of solving further."
+    rows = [_row(name, metrics) for name, metrics in metadata["scores"].items()]
     words = {"name": path.name, "path": shlex.quote(str(path)), "source": source}
-    words |= {"start": torchrun if together else "python -m"}
-    words |= {"each": f" in each of {processes} processes" if together else ""}
-    goes_on = f" Of each batch, up to {rollout} boards go on from\nthe batch before, a step of solving further."
-    words |= {"goes_on": goes_on if rollout else ""}
-    words |= {"sure": 100 * SURE, "flags": _flags(metadata), "scores": "\n".join(rows)}
+    words |= {"goes_on": goes_on, "sure": 100 * SURE}
+    words |= {"flags": _flags(metadata), "rows": "\n".join(rows)}
     return CARD.format_map(metadata["config"] | metadata | words)
 
 
@@ -91,10 +83,10 @@ def _flags(metadata):
     return " ".join(flags + ["--test"] * ("test" in metadata["scores"]))
 
 
-def _row(name, score):
-    shares = [100 * score[what] for what in ("solved", "solved_one_shot", "accuracy")]
+def _row(name, metrics):
+    shares = [100 * metrics[what] for what in ("solved", "solved_one_shot", "accuracy")]
     percent = " | ".join(f"{share:.1f} %" for share in shares)
-    return f"| {name} | {score['boards']:,} | {percent} | {score['loss']:.4f} |"
+    return f"| {name} | {metrics['boards']:,} | {percent} | {metrics['loss']:.4f} |"
 
 
 if __name__ == "__main__":

@@ -5,16 +5,20 @@ from pathlib import Path
 
 import torch
 
+from .config import Config
 from .errors import CheckpointError, file_reason
 from .files import write_atomically
 from .model import SudokuTransformer
 
+SIZES = ("embedding_dim", "attention_dim", "n_heads", "n_loops", "mlp_ratio")
+
 
 def save_checkpoint(path, model, metadata):
-    """Write the weights, the shape, and ``metadata`` (plain numbers and strings: where the net comes from)."""
+    """Write the weights, the sizes, and ``metadata`` (plain numbers and strings: where the net comes from)."""
     buffer = io.BytesIO()
     weights = {name: weight.cpu() for name, weight in model.state_dict().items()}
-    torch.save({"shape": model.sizes, "metadata": metadata, "weights": weights}, buffer)
+    sizes = {name: getattr(model.config, name) for name in SIZES}
+    torch.save({"shape": sizes, "metadata": metadata, "weights": weights}, buffer)
     write_atomically(path, buffer.getvalue())
 
 
@@ -36,7 +40,7 @@ def load_checkpoint(path, device="cpu"):
     try:
         saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
         with torch.device("meta"):  # takes no memory for weights that the file may not have
-            model = SudokuTransformer(**saved["shape"])
+            model = SudokuTransformer(Config(**saved["shape"]))
         model.load_state_dict(saved["weights"], assign=True)
         metadata = saved["metadata"]
     # on a damaged file torch.load raises this and that, struct.error among it

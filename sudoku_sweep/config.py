@@ -3,8 +3,7 @@
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from .errors import WRITE_NUMBERS, ConfigError, field_reason
-
-LARGEST = dict(embedding_dim=1024, attention_dim=1024, n_heads=1024, n_loops=1000, mlp_ratio=16)
+from .values import plain
 
 
 class Config(BaseModel, frozen=True, extra="forbid", strict=True):
@@ -16,21 +15,21 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
         A name that is no hyperparameter, or a value that cannot be trained with.
     """
 
-    # peak of the one-cycle schedule, see build_optimizers
+    # peak of the one-cycle schedule, see recipe/optimizer.py
     learning_rate: float = Field(2.5e-3, ge=0, allow_inf_nan=False)
     # the sizes of the net, see SudokuTransformer
-    embedding_dim: int = 20
-    attention_dim: int = 27
-    n_heads: int = 3
-    n_loops: int = 2
-    mlp_ratio: int = 2
+    embedding_dim: int = Field(20, ge=1, le=1024)
+    attention_dim: int = Field(27, ge=1, le=1024)
+    n_heads: int = Field(3, ge=1, le=1024)
+    n_loops: int = Field(2, ge=1, le=1000)
+    mlp_ratio: int = Field(2, ge=1, le=16)
     # passes over the training boards, or over steps_per_epoch batches of them
     epochs: int = Field(50, ge=1, le=1_000_000)
     batch_size: int = Field(512, ge=1, le=1_000_000)
     steps_per_epoch: int | None = Field(None, ge=1, le=1_000_000)
     # the largest share of a board's blanks that is filled in, see data.augment
     max_revealed: float = Field(1.0, ge=0, le=1)
-    # at most so many boards of a batch come from the batch before, a step of solving further, see fill_in
+    # so many boards of a batch, at most, go on from the batch before, see recipe/rollout.py
     rollout: int = Field(0, ge=0)
     # epochs between two validations (the last epoch always has one), and on how many of the boards given; None: all
     validate_every: int = Field(5, ge=1)
@@ -47,12 +46,15 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
     @field_validator("*", mode="before")
     @classmethod
     def _plain(cls, value):
-        """numpy's numbers, and those of PyTorch, become plain ones."""
-        return value.item() if getattr(value, "ndim", None) == 0 else value
+        return plain(value)
 
     @model_validator(mode="after")
-    def _can_be_trained(self):
-        check_sizes(self.sizes)
+    def _fits_together(self):
+        if self.attention_dim % self.n_heads:
+            raise ConfigError(
+                f"attention_dim={self.attention_dim} cannot be shared out among n_heads={self.n_heads}: "
+                "choose an attention_dim that is a multiple of n_heads"
+            )
         if self.rollout >= self.batch_size:
             raise ConfigError(
                 f"rollout={self.rollout} leaves no room for new boards: "
@@ -60,15 +62,10 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
             )
         return self
 
-    @property
-    def sizes(self):
-        """The part that makes the net: keyword arguments of ``SudokuTransformer``."""
-        return {name: getattr(self, name) for name in LARGEST}
-
 
 def _in_words(error):
     """One of pydantic's errors as a sentence that names the hyperparameter, and what to write instead."""
-    if not error["loc"]:  # from _can_be_trained, which names the field itself
+    if not error["loc"]:  # from _fits_together, which names the fields itself
         return str(error["ctx"]["error"])
     name, value = error["loc"][0], error["input"]
     if error["type"] == "extra_forbidden":
@@ -76,18 +73,3 @@ def _in_words(error):
     if isinstance(value, str):
         return f"{name}={value!r} is text, not a number; {WRITE_NUMBERS}"
     return f"{name}={value!r}: {field_reason(error)}"
-
-
-def check_sizes(sizes):
-    """Raise ``ConfigError`` unless a net can have these sizes, a dict of those in ``LARGEST``: they are whole numbers,
-    not beyond all use, and the heads can share the attention's width.
-    """
-    for name, largest in LARGEST.items():
-        if type(sizes[name]) is not int or not 1 <= sizes[name] <= largest:
-            raise ConfigError(f"{name}={sizes[name]!r}: give a whole number from 1 to {largest:,}")
-    attention_dim, n_heads = sizes["attention_dim"], sizes["n_heads"]
-    if attention_dim % n_heads:
-        raise ConfigError(
-            f"attention_dim={attention_dim} cannot be shared out among n_heads={n_heads}: "
-            "choose an attention_dim that is a multiple of n_heads"
-        )

@@ -1,30 +1,24 @@
-"""Boards as arrays: load, check, split, augment.
+"""Boards as arrays: load, check, augment; the batches of an epoch.
 
 A board is 81 digits read row by row, 0 for a blank. Many boards are one uint8 array [board, cell].
 """
 
 import csv
-import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .boards.generator import VERSION, make_boards
-from .boards.rules import Boards, obeys_rules, repeated_cells
-from .boards.symmetry import leaked
+from .boards.rules import Boards, cell_name, obeys_rules, repeated_cells
 from .errors import BoardError
-from .files import write_atomically
 
 # where `pip install .` puts data/; not there in a checkout
 SHIPPED = Path(__file__).with_name("shipped")
 DATA_DIR = SHIPPED if SHIPPED.is_dir() else Path(__file__).resolve().parent.parent / "data"
-MADE_DIR = DATA_DIR / "made"  # boards that were made on demand
 SPLIT_SEEDS = {"train": 0, "validation": 1, "test": 2}
-SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}  # boards
 MINIMAL = "sudoku_minimal.csv"  # the first training boards with no clue to spare
-HEADER = b"quizzes,solutions\n"
 
 
 def load_split(name):
@@ -35,20 +29,10 @@ def load_split(name):
 
 
 def training_boards(n=None, n_minimal=0):
-    """The first ``n`` training boards (None: the 20,000 shipped), of which ``n_minimal`` have no clue to spare.
-
-    The shipped boards are the beginning of any larger set, which is made on first use, and cached. A further board
-    that is a validation or test board up to symmetry is left out, with a line that says so.
-    """
+    """The first ``n`` training boards (None: all), of which the first ``n_minimal`` have no clue to spare."""
     boards = load_split("train")
     if n is not None and n > len(boards.quizzes):
-        boards = cached(f"boards_n{n}", lambda: make_boards(n, SPLIT_SEEDS["train"]))
-        twins = np.concatenate(
-            [leaked(boards, load_split(name)) for name in ("validation", "test")]
-        )
-        if len(twins):
-            print(f"{len(twins)} boards left out: other forms of validation or test boards")
-        boards = Boards(*(np.delete(part, twins, axis=0) for part in boards))
+        raise BoardError(f"no {n} training boards: there are {len(boards.quizzes):,}")
     boards = boards.first(n)
     if not n_minimal:
         return boards
@@ -58,30 +42,6 @@ def training_boards(n=None, n_minimal=0):
         raise BoardError(f"no {n_minimal} minimal boards among the training boards: {most} at most")
     parts = zip(minimal, boards, strict=True)
     return Boards(*(np.concatenate([new[:n_minimal], old[n_minimal:]]) for new, old in parts))
-
-
-def cached(name, make):
-    """The boards in a file of ``MADE_DIR``, which ``make()`` gives if it is not there.
-
-    The file has its SHA-256 beside it. One that does not match (cut short, edited) is made again, with a line that
-    says so. Several processes may ask at once: each file is renamed into place whole.
-    """
-    path = MADE_DIR / f"{name}_v{VERSION}.csv"
-    checksum = path.with_suffix(".sha256")
-    if path.exists():
-        if checksum.exists() and checksum.read_bytes().strip() == _sha256(path.read_bytes()):
-            return load_boards(path)
-        print(f"{path.name} does not match its checksum: making it again")
-    boards = make()
-    content = boards_to_csv(boards)
-    # The checksum first: whoever finds the file finds what to compare it with.
-    write_atomically(checksum, _sha256(content))
-    write_atomically(path, content)
-    return boards
-
-
-def _sha256(content):
-    return hashlib.sha256(content).hexdigest().encode()
 
 
 # --- files ---
@@ -94,13 +54,14 @@ def boards_to_csv(boards):
     rows[:, 81] = ord(",")
     rows[:, 82:163] = boards.solutions + ord("0")
     rows[:, 163] = ord("\n")
-    return HEADER + rows.tobytes()
+    return b"quizzes,solutions\n" + rows.tobytes()
 
 
 def load_boards(path):
     """Read a CSV file with columns ``quizzes`` and ``solutions``, and check every board.
 
     The layout is that of the well-known Kaggle set "1 million Sudoku games", so its file, unpacked, can be used as is.
+    Whether a quiz has *only* that solution is not checked; ``boards.rules.count_solutions`` tells, one board at a time.
 
     Raises
     ------
@@ -111,21 +72,9 @@ def load_boards(path):
     path = Path(path)
     if not path.is_file():
         raise BoardError(f"no file {path}: `python scripts/make_boards.py` makes one")
-    rows = read_columns(path, *Boards._fields)
-    lines = [line for line, _ in rows]
-    parts = []
-    for at, name in enumerate(Boards._fields):
-        column = [texts[at] for _, texts in rows]
-        for line, text in zip(lines, column, strict=True):
-            if len(text) != 81:
-                raise BoardError(
-                    f"{path.name}, line {line}: {name} has {len(text)} characters; a board has 81"
-                )
-        characters = "".join(column).encode("latin-1", "replace")  # what is not latin becomes "?"
-        # uint8: a character below "0" wraps round to more than 9
-        parts.append(np.frombuffer(characters, np.uint8).reshape(-1, 81) - ord("0"))
-    boards = Boards(*parts)
-    check_boards(boards, path.name, lines)
+    places, quizzes, solutions = read_columns(path, "quizzes", "solutions")
+    boards = Boards(parse_boards(quizzes, places), parse_boards(solutions, places))
+    check_boards(boards, places)
     return boards
 
 
@@ -137,20 +86,15 @@ def load_quizzes(path):
     BoardError
         No such file or column, or a quiz that is no board; the message names the line.
     """
-    boards = []
-    for line, (text,) in read_columns(path, "quizzes"):
-        try:
-            boards.append(parse_board(text))
-        except BoardError as error:
-            raise BoardError(f"{path}, line {line}: {error}") from error
-    if not boards:
+    places, quizzes = read_columns(path, "quizzes")
+    if not quizzes:
         raise BoardError(f"{path} holds no boards")
-    return np.stack(boards)
+    return parse_boards(quizzes, places)
 
 
 def read_columns(path, *names):
-    """The rows of a CSV file in which something stands: for each its line, and the texts of the named columns."""
-    rows = []
+    """The rows of a CSV file in which something stands: a list of their places, and one of texts for each column."""
+    places, *columns = [], *([] for _ in names)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")
@@ -163,54 +107,91 @@ def read_columns(path, *names):
                         f"line {reader.line_num} has more columns than the first line"
                     )
                 if any(map(str.strip, row.values())):
-                    rows.append((reader.line_num, [row[name].strip() for name in names]))
+                    places.append(f" ({Path(path).name}, line {reader.line_num})")
+                    for name, column in zip(names, columns, strict=True):
+                        column.append(row[name])
     except (OSError, UnicodeError, csv.Error, LookupError) as error:
-        columns = f"columns {' and '.join(names)}" if names[1:] else f"a column {names[0]}"
-        raise BoardError(f"{path} is no CSV file with {columns}: {error}") from error
-    return rows
+        listed = f"columns {' and '.join(names)}" if names[1:] else f"a column {names[0]}"
+        raise BoardError(f"{path} is no CSV file with {listed}: {error}") from error
+    return places, *columns
 
 
-def check_boards(boards, source, lines):
-    """Raise ``BoardError`` unless every quiz fits its solution and every solution obeys the rules.
+def parse_boards(texts, places):
+    """Boards from texts: 81 digits each, ``0`` or ``.`` for a blank, white space ignored. Returns uint8 [board, 81].
 
-    ``source`` is what the message calls them, ``lines`` [board] where each stands in it. Whether a quiz has *only*
-    that solution is not checked here; ``boards.rules.count_solutions`` tells, one board at a time.
+    ``places`` end the message of a ``BoardError``: where each stands, such as `` (mine.csv, line 2)``.
     """
+    texts = ["".join(text.split()).replace(".", "0") for text in texts]
+    for text, place in zip(texts, places, strict=True):
+        if len(text) != 81:
+            raise BoardError(f"a board has 81 cells; this text has {len(text)}{place}")
+    characters = "".join(texts).encode("latin-1", "replace")  # what is not latin becomes "?"
+    # uint8: a character below "0" wraps round to more than 9
+    boards = np.frombuffer(characters, np.uint8).reshape(-1, 81) - ord("0")
+    for board, cell in np.argwhere(boards > 9)[:1]:
+        what = f"{texts[board][cell]!r} is not a digit, 0 or ."
+        raise BoardError(f"{cell_name(cell)}: {what}{places[board]}")
+    return boards
+
+
+def parse_board(text):
+    """One board, as ``parse_boards`` reads it: uint8 [81]."""
+    return parse_boards([text], [""])[0]
+
+
+def check_boards(boards, places):
+    """Raise ``BoardError`` unless every quiz fits its solution and every solution obeys the rules."""
     quizzes, solutions = boards
     twice = np.zeros(solutions.shape, dtype=bool)
     broken = ~obeys_rules(solutions)  # [board]
     twice[broken] = repeated_cells(solutions[broken])
     mistakes = (
-        (quizzes > 9, "the quiz needs a digit 0-9 here"),
-        ((solutions < 1) | (solutions > 9), "the solution needs a digit 1-9 here"),
-        (
-            (quizzes != solutions) & (quizzes != 0),
-            "the clue {quiz} contradicts the solution {solution}",
-        ),
-        (twice, "the solution repeats {solution} in a row, column or box"),
+        (solutions == 0, "the solution needs a digit 1-9 here"),
+        ((quizzes != solutions) & (quizzes != 0), "the clue {} contradicts the solution {}"),
+        (twice, "the solution repeats {1} in a row, column or box"),
     )
     for wrong, what in mistakes:  # [board, cell]
-        if wrong.any():
-            board, cell = np.argwhere(wrong)[0]
-            what = what.format(quiz=quizzes[board, cell], solution=solutions[board, cell])
-            where = (
-                f"line {lines[board]} (board {board}), row {cell // 9 + 1}, column {cell % 9 + 1}"
-            )
-            raise BoardError(f"{source}, {where}: {what}")
+        for board, cell in np.argwhere(wrong)[:1]:
+            what = what.format(quizzes[board, cell], solutions[board, cell])
+            raise BoardError(f"{cell_name(cell)}: {what}{places[board]}")
 
 
-def parse_board(text):
-    """One board from text: 81 digits, ``0`` or ``.`` for a blank, white space ignored. Returns uint8 [81]."""
-    digits = "".join(text.split()).replace(".", "0")
-    if len(digits) != 81:
-        raise BoardError(f"a board has 81 cells; this text has {len(digits)}")
-    wrong = [cell for cell, digit in enumerate(digits) if digit not in "0123456789"]
-    if wrong:
-        cell = wrong[0]
-        raise BoardError(
-            f"row {cell // 9 + 1}, column {cell % 9 + 1}: {digits[cell]!r} is not a digit, 0 or ."
-        )
-    return np.array([int(digit) for digit in digits], dtype=np.uint8)
+# --- batches ---
+
+
+def to_tensors(boards, device):
+    """Quizzes and solutions as uint8 tensors [board, 81] on the device."""
+    return [torch.from_numpy(part.copy()).to(device) for part in boards]
+
+
+def steps_per_epoch(config, n_boards):
+    """Batches in one epoch: all the boards give, the last one perhaps smaller, or fewer if the config says so."""
+    available = math.ceil(n_boards / (config.batch_size - config.rollout))
+    return min(config.steps_per_epoch or available, available)
+
+
+class Batches:
+    """The batches of new boards of an epoch, in random order, augmented: each time it is iterated over, others.
+
+    Yields pairs of uint8 tensors [new, 81] on the device, quizzes and solutions. There are ``config.batch_size`` new
+    boards in a batch, less the ``config.rollout`` that it has room for besides.
+    """
+
+    def __init__(self, boards, config, device):
+        self.quizzes, self.solutions = to_tensors(boards, device)
+        self.config = config
+        self.generator = torch.Generator(device).manual_seed(config.seed)
+
+    def __len__(self):
+        return steps_per_epoch(self.config, len(self.quizzes))
+
+    def __iter__(self):
+        numbers = dict(generator=self.generator, device=self.quizzes.device)
+        order = torch.randperm(len(self.quizzes), **numbers)
+        n_new = self.config.batch_size - self.config.rollout
+        for rows in order.split(n_new)[: len(self)]:
+            quizzes, solutions = self.quizzes[rows], self.solutions[rows]
+            yield augment(quizzes, solutions, self.generator, self.config.max_revealed)
 
 
 def augment(quizzes, solutions, generator, max_revealed=1.0):

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from .boards.rules import repeated_cells
+from .boards.rules import cell_name, repeated_cells
 from .errors import BoardError
 
 SURE = 0.999  # threshold for a trained net: more steps than with the default, and more of the hard boards solved
 
 
 @dataclass
-class Solution:
+class SolveResult:
     """What ``solve`` found; all tensors [board, cell], on the CPU.
 
     boards : uint8; the filled boards, with 0 in what was left blank of a board that broke a rule
@@ -46,7 +46,7 @@ def solve(model, quizzes, threshold=0.99, batch_size=256):
 
     Returns
     -------
-    Solution
+    SolveResult
 
     Raises
     ------
@@ -54,11 +54,11 @@ def solve(model, quizzes, threshold=0.99, batch_size=256):
         A board whose clues already break a rule, a wrong shape, a number that is no digit.
     """
     quizzes = _checked_quizzes(torch.as_tensor(quizzes))
-    device = model.place.device
+    device = model.position.device
     parts = [
         _solve_batch(model, batch.to(device), threshold) for batch in quizzes.split(batch_size)
     ]
-    return Solution(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
+    return SolveResult(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
 
 
 def _checked_quizzes(quizzes):
@@ -76,8 +76,8 @@ def _checked_quizzes(quizzes):
     if len(repeated):
         board, cell = repeated[0].tolist()
         raise BoardError(
-            f"board {board} is impossible: the {quizzes[board, cell]} in row {cell // 9 + 1}, column "
-            f"{cell % 9 + 1} stands again in the same row, column or box"
+            f"board {board} is impossible: the {quizzes[board, cell]} in {cell_name(cell)} "
+            "stands again in the same row, column or box"
         )
     return quizzes.to(torch.uint8)
 

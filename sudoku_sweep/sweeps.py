@@ -1,10 +1,15 @@
-"""The sweep over learning rate and size of the net: its grid, its presets, what can be trained, what it costs."""
+"""The sweep over learning rate and size of the net: its grid and presets, what one of its runs does, what it costs.
+
+PyTorch is imported where a run trains, not before: it takes seconds, and who sets up a sweep does not need it.
+"""
 
 import functools
 import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import wandb
 
 from .config import Config
 from .errors import ConfigError
@@ -34,14 +39,15 @@ class Preset:
     description: str
     parameters: dict = field(default_factory=dict)
 
-    def sweep(self):
+    @property
+    def sweep_config(self):
         """The sweep configuration of this preset, named after it."""
         return FULL | {"name": self.name, "parameters": FULL["parameters"] | self.parameters}
 
     @property
     def budget(self):
         """The fixed values among the parameters that say how long one run trains, and on what it is scored."""
-        parameters = self.sweep()["parameters"]
+        parameters = self.sweep_config["parameters"]
         return {name: parameters[name]["value"] for name in BUDGET_NAMES if name in parameters}
 
 
@@ -85,6 +91,56 @@ def choose_preset(name=None):
     return PRESETS[name]
 
 
+def train_with_wandb(training, validation, config=None, device=None):
+    """One run under W&B: train, log, and note in its summary on what, with which commit and for how long.
+
+    Parameters
+    ----------
+    training, validation : Boards
+    config : Config, optional
+        In a sweep, the values that the agent brings replace those of ``config``.
+    device : str, optional
+        As for ``train.fit``.
+
+    Returns
+    -------
+    train.Result
+    """
+    from .train import fit
+
+    os.environ.setdefault("WANDB_PROJECT", PROJECT)  # an agent sets its sweep's project
+    with wandb.init(config=dict(config or Config())) as run:
+        run.define_metric("*", step_metric="epoch")  # draw metrics over epochs, not over log calls
+        config = Config(**run.config)
+        run.summary.update({"device": hardware(device), "commit": commit()})
+        result = fit(config, training, validation, log=run.log, device=device)
+        run.summary["seconds"] = round(result.seconds, 3)
+        run.summary["cpu_seconds"] = round(result.cpu_seconds, 3)
+        return result
+
+
+def hardware(device=None):
+    """On what a net is trained, in words."""
+    import torch
+
+    from .train import default_device
+
+    on_cpu = torch.device(device or default_device()).type == "cpu"
+    name = "CPU" if on_cpu else torch.cuda.get_device_name()
+    return f"{name}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
+
+
+@functools.cache  # asked once per run, and an agent runs one version of the code
+def commit():
+    """The commit of this checkout, ``-dirty`` added if it was changed since; empty outside of one."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        asked = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    except FileNotFoundError:  # no git on this machine
+        return ""
+    return asked.stdout.strip()
+
+
 def check_trainable(configurations):
     """Ask before a sweep starts, which may take hours: can all of these configurations be trained?
 
@@ -118,43 +174,3 @@ def cost_line(n_runs, seconds_per_run):
     else:
         size = f"{total / 3600:.1f} h"
     return f"{n_runs} runs x {seconds_per_run:.0f} s for one run on this machine = about {size}, one after the other"
-
-
-def train_with_wandb(training, validation, config=None, device=None):
-    """Train in a W&B run of its own, in whose config an agent's settings replace those of ``config``."""
-    import wandb
-
-    from .train import default_device, fit
-
-    device = device or default_device()
-    os.environ.setdefault("WANDB_PROJECT", PROJECT)  # an agent sets its sweep's project
-    with wandb.init(config=dict(config or {})) as run:
-        run.define_metric("*", step_metric="epoch")
-        config = Config(**run.config)
-        run.config.setdefaults(dict(config))
-        run.summary.update({"device": hardware(device), "commit": commit()})
-        result = fit(config, training, validation, log=run.log, device=device)
-        if result.interrupted:
-            raise KeyboardInterrupt
-        for name in ("seconds", "cpu_seconds"):
-            run.summary[name] = round(getattr(result, name), 3)
-        return result
-
-
-def hardware(device):
-    """On what a net is trained, in words."""
-    import torch
-
-    name = "CPU" if device == "cpu" else torch.cuda.get_device_name()
-    return f"{name}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
-
-
-@functools.cache  # asked once per run, and an agent runs one version of the code
-def commit():
-    """The commit of this checkout, ``-dirty`` added if it was changed since; empty outside of one."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    try:
-        asked = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
-    except FileNotFoundError:  # no git on this machine
-        return ""
-    return asked.stdout.strip()

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 import torch
-from transformed import scramble
 
 from sudoku_sweep import data
-from sudoku_sweep.boards import generator, rules, symmetry
+from sudoku_sweep.boards import generator, rules
+from sudoku_sweep.config import Config
 from sudoku_sweep.errors import BoardError
 
 
@@ -88,7 +88,7 @@ def another(digit):
         (changed(5, CLUE, another(GOOD.quizzes[3, CLUE])), ["line 5", "contradicts"]),
         (changed(6, 82, b"0"), ["line 6", "row 1, column 1"]),
         (changed(7, 82 + BLANK, another(GOOD.solutions[5, BLANK])), ["line 7", "repeats"]),
-        (changed(9, 10, b""), ["line 9", "80 characters"]),
+        (changed(9, 10, b""), ["line 9", "this text has 80"]),
         (changed(9, 10, b"x").replace(b"\n", b"\n\n"), ["line 17", "row 2, column 2"]),
         (changed(1, 0, b"x"), ["columns quizzes and solutions"]),
         (b"", ["columns quizzes and solutions"]),
@@ -121,53 +121,6 @@ def test_text_is_a_board_if_it_has_81_digits_and_the_cell_that_is_none_is_named(
         data.parse_board("0" * 9 + "x" + "0" * 71)
 
 
-@pytest.fixture
-def made_dir(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "MADE_DIR", tmp_path / "made")
-    return tmp_path / "made"
-
-
-def test_cached_boards_are_made_once_and_an_edited_file_is_made_again(made_dir, capsys):
-    first = data.cached("some", lambda: generator.make_boards(50, seed=9))
-    path = next(made_dir.glob("*.csv"))
-    content = path.read_bytes()
-    again = data.cached("some", lambda: pytest.fail("made a second time"))
-    assert (again.quizzes == first.quizzes).all()
-    assert capsys.readouterr().out == ""
-    for damaged in (content[:3000], content.replace(b"1", b"2", 1)):
-        path.write_bytes(damaged)
-        data.cached("some", lambda: generator.make_boards(50, seed=9))
-        assert "making it again" in capsys.readouterr().out
-        assert path.read_bytes() == content
-
-
-def test_boards_cached_by_another_version_of_the_generator_are_not_used(made_dir, monkeypatch):
-    old = data.cached("some", lambda: generator.make_boards(5, seed=1))
-    monkeypatch.setattr(data, "VERSION", data.VERSION + 1)
-    new = data.cached("some", lambda: generator.make_boards(5, seed=2))
-    assert (new.quizzes != old.quizzes).any()
-
-
-def test_nobody_finds_cached_boards_without_their_checksum(made_dir, monkeypatch):
-    written = []
-    monkeypatch.setattr(data, "write_atomically", lambda path, _: written.append(path.suffix))
-    data.cached("some", lambda: generator.make_boards(2, seed=4))
-    assert written == [".sha256", ".csv"]
-
-
-def test_more_training_boards_begin_with_the_shipped_ones(splits, made_dir, monkeypatch, capsys):
-    sizes = {"train": 300, "validation": 100, "test": 100}
-    few = {name: boards.first(sizes[name]) for name, boards in splits.items()}
-    monkeypatch.setattr(data, "load_split", few.get)
-    assert (data.training_boards(50).quizzes == few["train"].quizzes[:50]).all()
-    more = data.training_boards(400)
-    assert len(more.quizzes) == 400 and (more.quizzes[:300] == few["train"].quizzes).all()
-    few["test"].solutions[7] = scramble(more.solutions[350], np.random.default_rng(0))
-    fewer = data.training_boards(400)
-    assert len(fewer.quizzes) == 399 and len(symmetry.leaked(fewer, few["test"])) == 0
-    assert "1 boards left out" in capsys.readouterr().out
-
-
 def test_minimal_training_boards_are_the_first_ones_with_fewer_clues():
     boards = data.training_boards(6)
     mixed = data.training_boards(6, n_minimal=3)
@@ -177,6 +130,8 @@ def test_minimal_training_boards_are_the_first_ones_with_fewer_clues():
     for n, n_minimal, most in ((6, 7, 6), (None, 10_001, 10_000)):
         with pytest.raises(BoardError, match=f"{n_minimal} minimal boards .* {most} at most"):
             data.training_boards(n, n_minimal)
+    with pytest.raises(BoardError, match="no 20001 training boards: there are 20,000"):
+        data.training_boards(20_001)
 
 
 @pytest.mark.slow
@@ -185,8 +140,8 @@ def test_boards_and_nets_come_along_when_the_package_is_installed(tmp_path):
     root = data.DATA_DIR.parent
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path]
     subprocess.run([*pip, root], check=True)
-    code = "from sudoku_sweep import data, model; print(data.DATA_DIR, len(data.load_split('test').quizzes))"
-    code += "; model.load_checkpoint(data.DATA_DIR / 'winner.pt')"
+    code = "from sudoku_sweep import checkpoint, data; print(data.DATA_DIR, len(data.load_split('test').quizzes))"
+    code += "; checkpoint.load_checkpoint(data.DATA_DIR / 'winner.pt')"
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
@@ -207,3 +162,30 @@ def test_augmented_boards_are_renamed_boards_with_some_blanks_filled_in():
     half, _ = data.augment(quizzes, before, torch.Generator().manual_seed(0), max_revealed=0.5)
     left = ((half == 0).sum(1) / (quizzes == 0).sum(1)).numpy()
     assert left.min() > 0.25 and abs(left.mean() - 0.75) < 0.02
+
+
+@pytest.mark.parametrize(
+    "steps, rollout, n_boards, n_batches",
+    [
+        (None, 0, 20_000, 313),
+        (40, 0, 20_000, 40),
+        (40, 0, 100, 2),
+        (None, 0, 3, 1),
+        (None, 32, 20_000, 625),
+    ],
+)
+def test_an_epoch_is_all_boards_or_as_many_batches_as_asked_for(
+    steps, rollout, n_boards, n_batches
+):
+    config = Config(batch_size=64, steps_per_epoch=steps, rollout=rollout)
+    assert data.steps_per_epoch(config, n_boards) == n_batches
+
+
+def test_every_batch_is_augmented_afresh(made):
+    one = made.first(1)
+    batches = data.Batches(one, Config(), "cpu")
+    seen = [batch for _ in range(40) for batch in batches]
+    digits = {tuple(solutions.flatten().tolist()) for _, solutions in seen}
+    blanks = {int((quizzes == 0).sum()) for quizzes, _ in seen}
+    assert len(digits) > 35  # renamed
+    assert len(blanks) > 15 and max(blanks) <= (one.quizzes == 0).sum()  # revealed

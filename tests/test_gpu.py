@@ -5,8 +5,8 @@ import pytest
 from sudoku_sweep import data, local, train
 from sudoku_sweep.checkpoint import load_checkpoint
 from sudoku_sweep.cli.main import main
+from sudoku_sweep.config import Config
 from sudoku_sweep.solver import solve
-from sudoku_sweep.train import Config
 
 pytestmark = pytest.mark.gpu
 

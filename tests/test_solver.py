@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from sudoku_sweep import data, model, solver
+from sudoku_sweep import data, solver, train
 from sudoku_sweep.boards import difficulty
+from sudoku_sweep.checkpoint import load_checkpoint
+from sudoku_sweep.config import Config
 from sudoku_sweep.errors import BoardError
 
 WINNER = data.DATA_DIR / "winner.pt"
@@ -14,7 +16,7 @@ class KnowsTheAnswer(torch.nn.Module):
 
     def __init__(self, boards, sure=3, wrong_cell=None):
         super().__init__()
-        self.place = torch.zeros(81, 27)
+        self.position = torch.zeros(81, 27)
         self.solutions = torch.from_numpy(boards.solutions.copy())
         self.sure, self.wrong_cell = sure, wrong_cell
 
@@ -54,7 +56,7 @@ def test_solve_stops_at_a_board_that_breaks_a_rule_and_says_so(boards, quizzes):
 
 
 def test_solve_refuses_what_is_no_board(impossible):
-    net = model.SudokuTransformer(6, 6, 3)
+    net = train.build_model(Config(attention_dim=6))
     with pytest.raises(BoardError, match=r"the 5 in row 1, column 3 stands again"):
         solver.solve(net, impossible)
     for wrong in (np.zeros((2, 80), np.uint8), np.zeros(81, np.uint8), np.zeros((0, 81), np.uint8)):
@@ -67,9 +69,9 @@ def test_solve_refuses_what_is_no_board(impossible):
 
 
 def test_a_broken_net_ends_too(quizzes):
-    net = model.SudokuTransformer(6, 6, 3)
+    net = train.build_model(Config(attention_dim=6))
     with torch.no_grad():
-        net.scores.weight.fill_(float("nan"))
+        net.head.weight.fill_(float("nan"))
     assert not solver.solve(net, quizzes[:3]).solved.any()
 
 
@@ -80,7 +82,7 @@ def test_boards_of_any_whole_number_type_are_solved_alike(boards, quizzes, kind)
 
 
 def test_the_shipped_net_solves_test_boards_with_few_clues_whatever_digits_are_called():
-    net, metadata = model.load_checkpoint(WINNER)
+    net, metadata = load_checkpoint(WINNER)
     assert net.n_parameters() == metadata["parameters"] <= 50_000
     test = data.load_split("test")
     clues = (test.quizzes > 0).sum(1)
@@ -92,7 +94,7 @@ def test_the_shipped_net_solves_test_boards_with_few_clues_whatever_digits_are_c
 
 
 def test_the_shipped_net_solves_boards_without_a_clue_to_spare_as_its_card_says():
-    net, metadata = model.load_checkpoint(WINNER)
+    net, metadata = load_checkpoint(WINNER)
     some = difficulty.minimize_clues(data.load_split("test").first(150), seed=0)
     singles = difficulty.solved_by_singles(some.quizzes)
     for kind, chosen in (("singles do", singles), ("more is needed", ~singles)):

@@ -1,7 +1,13 @@
+import json
+from pathlib import Path
+
 import pytest
+import yaml
 
 from sudoku_sweep import local, sweeps
 from sudoku_sweep.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_the_full_grid_has_240_runs_and_all_of_them_can_be_trained():
@@ -9,6 +15,13 @@ def test_the_full_grid_has_240_runs_and_all_of_them_can_be_trained():
     assert local.n_runs(sweeps.FULL) == len(points) == 240 == 5 * 4 * 4 * 3
     sweeps.check_trainable(points)
     assert {(point["epochs"], point["batch_size"]) for point in points} == {(50, 512)}
+
+
+def test_the_grid_is_the_same_wherever_it_stands():
+    written = yaml.safe_load((ROOT / "sweep.yaml").read_text("utf-8"))
+    assert {name: written[name] for name in sweeps.FULL} == sweeps.FULL
+    asked = json.loads((ROOT / "tests" / "local" / "golden" / "wandb_engine.json").read_text())
+    assert asked["grids"][0]["parameters"] == sweeps.FULL["parameters"]  # of W&B's own engine
 
 
 RATE = {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}
@@ -45,7 +58,7 @@ def test_a_range_that_can_be_trained_is_taken():
 @pytest.mark.parametrize("name", sweeps.PRESETS)
 def test_every_preset_is_a_sweep_that_can_be_trained(name):
     preset = sweeps.PRESETS[name]
-    config = preset.sweep()
+    config = preset.sweep_config
     sweeps.check_trainable(local.configurations(config))
     assert local.n_runs(config) == (6 if name == "quick" else 240)
     assert f"{6 if name == 'quick' else 'all 240'} runs" in preset.description

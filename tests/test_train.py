@@ -1,16 +1,11 @@
-import itertools
-import math
-
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from sudoku_sweep import data, train
-from sudoku_sweep.errors import BoardError, ConfigError, DivergedError, OutOfMemoryError
-from sudoku_sweep.train import Config
+from sudoku_sweep.config import Config
+from sudoku_sweep.errors import BoardError, DivergedError, OutOfMemoryError
 
 SMALL = dict(
     embedding_dim=6, attention_dim=6, n_heads=3, batch_size=16, epochs=2, steps_per_epoch=2
@@ -20,36 +15,6 @@ SMALL = dict(
 @pytest.fixture(scope="module")
 def few(boards):
     return boards.first(64)
-
-
-def dense_loss(net, quizzes, solutions):
-    """The loss as one would write it down: every cell computed, mean over blanks, mean over passes."""
-    blank = quizzes == 0
-    return (
-        sum(F.cross_entropy(part[blank], solutions[blank].long() - 1) for part in net(quizzes))
-        / net.n_loops
-    )
-
-
-@pytest.mark.parametrize("n_loops", [1, 2])
-@pytest.mark.parametrize("n_asked", [None, 60])  # in chunks; as on a GPU, in one piece
-def test_a_step_follows_the_gradient_of_the_dense_loss(boards, n_loops, n_asked):
-    quizzes, solutions = data.augment(
-        *train.to_tensors(boards, "cpu"), torch.Generator().manual_seed(0)
-    )
-    config = Config(**SMALL | dict(n_loops=n_loops))
-    chunked, dense = (train.build_model(config).double() for _ in range(2))
-    sums, _ = train.training_step(
-        chunked, [torch.optim.SGD(chunked.parameters(), lr=0.0)], quizzes, solutions, n_asked
-    )
-    loss = dense_loss(dense, quizzes, solutions)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(dense.parameters(), 1.0)
-    assert len(boards.quizzes) > 3 * train.CHUNK  # several chunks
-    assert sums[0] / sums[2] == pytest.approx(loss.item(), rel=1e-6)
-    assert int(sums[2]) == int((quizzes == 0).sum())
-    for one, other in zip(chunked.parameters(), dense.parameters(), strict=True):
-        assert torch.allclose(one.grad, other.grad, atol=1e-12)
 
 
 def test_same_seed_same_history_and_the_global_random_state_is_left_alone(few):
@@ -62,9 +27,22 @@ def test_same_seed_same_history_and_the_global_random_state_is_left_alone(few):
     assert train.fit(Config(**SMALL, seed=1), few, few).history != first.history
 
 
-def test_padded_batches_as_on_a_gpu_give_the_same_history(few):
-    chunked, padded = (train.fit(Config(**SMALL), few, few, device=d) for d in ("cpu", "cpu:0"))
-    for one, other in zip(chunked.history, padded.history, strict=True):
+@pytest.mark.parametrize("device", ["cpu:0", torch.device("cpu")])
+def test_a_device_is_asked_by_its_type(few, device):
+    with_rollout = Config(**SMALL, rollout=8)
+    expected = train.fit(with_rollout, few, few, device="cpu").history
+    assert train.fit(with_rollout, few, few, device=device).history == expected
+
+
+def test_a_batch_taken_whole_as_on_a_gpu_gives_the_same_history(few, monkeypatch):
+    def whole(quizzes, solutions):
+        target = torch.where(quizzes == 0, solutions.long() - 1, train.NO_TARGET)
+        yield slice(None), None, target
+
+    config = Config(**SMALL, rollout=8)
+    apart = train.fit(config, few, few)
+    monkeypatch.setattr(train, "micro_batches", whole)
+    for one, other in zip(apart.history, train.fit(config, few, few).history, strict=True):
         assert other == pytest.approx(one, rel=1e-4)
 
 
@@ -73,79 +51,27 @@ def test_what_is_logged_and_when(few):
     config = Config(**SMALL | dict(epochs=7, validate_every=3))
     result = train.fit(config, few, few, log=rows.append)
     assert rows == result.history
-    every = {"epoch", "train_loss", "train_accuracy", "learning_rate"}
+    every = {"epoch", "train_loss", "train_accuracy", "lr"}
     scored = every | {"val_loss", "val_accuracy", "val_solved"}
     assert [set(row) for row in rows] == [every, every, scored, every, every, scored, scored]
     assert [row["epoch"] for row in rows] == list(range(1, 8))
-    rates = [row["learning_rate"] for row in rows]
+    rates = [row["lr"] for row in rows]
     assert max(rates) <= config.learning_rate and rates[-1] < 1e-3 * config.learning_rate
     assert result.summary == {**rows[0], **rows[-1]}
+    assert not result.model.training and result.model.n_loops == config.n_loops
 
 
-def test_scores_are_over_blank_cells(few):
+def test_metrics_are_over_blank_cells(few):
     net = train.build_model(Config(**SMALL))
-    quizzes, solutions = train.to_tensors(few, "cpu")
+    quizzes, solutions = data.to_tensors(few, "cpu")
     blank = quizzes == 0
-    right = net(quizzes)[-1].argmax(2) + 1 == solutions
-    scores = train.evaluate(net, few, batch_size=10)
-    assert scores.accuracy == pytest.approx(right[blank].float().mean().item())
-    assert scores.loss == pytest.approx(dense_loss(net, quizzes, solutions).item(), rel=1e-5)
-    assert scores.solved_one_shot == (right | ~blank).all(1).float().mean().item()
-
-
-def test_every_batch_is_augmented_afresh(few):
-    one = few.first(1)
-    config, numbers = Config(), torch.Generator().manual_seed(0)
-    tensors = train.to_tensors(one, "cpu")
-    seen = [batch for _ in range(40) for batch in train.epoch_batches(config, *tensors, numbers)]
-    digits = {tuple(solutions.flatten().tolist()) for _, solutions in seen}
-    blanks = {int((quizzes == 0).sum()) for quizzes, _ in seen}
-    assert len(digits) > 35  # renamed
-    assert len(blanks) > 15 and max(blanks) <= (one.quizzes == 0).sum()  # revealed
-
-
-def test_boards_go_on_in_the_next_batch_with_right_digits_filled_in(few, monkeypatch):
-    batches, step = [], train.training_step
-
-    def watched(model, optimizers, quizzes, solutions, most_blanks):
-        batches.append((quizzes, solutions))
-        return step(model, optimizers, quizzes, solutions, most_blanks)
-
-    monkeypatch.setattr(train, "training_step", watched)
-    for device in ("cpu", "cpu:0"):  # the second one pads, as on a GPU
-        batches.clear()
-        config = Config(**SMALL | dict(epochs=1, steps_per_epoch=4, rollout=12, max_revealed=0.0))
-        train.fit(config, few, few, device=device)
-        assert [len(quizzes) for quizzes, _ in batches] == [4, 8, 12, 16]
-        for before, after in itertools.pairwise(batches):
-            n = len(after[0]) - 4
-            assert torch.equal(after[1][:n], before[1][:n])  # the same boards, of which
-            more = (after[0][:n] != 0).sum(1) - (before[0][:n] != 0).sum(1)
-            assert (more >= 1).all()  # a digit was filled in, a right one
-            assert ((after[0] == after[1]) | (after[0] == 0)).all()
-            assert ((after[0][:n] == before[0][:n]) | (before[0][:n] == 0)).all()
-
-
-@pytest.mark.parametrize(
-    "chances, filled", [((0.96, 0.5, 0.97), [7, 0, 9]), ((0.3, 0.8, 0.1), [0, 8, 0])]
-)
-def test_filled_in_is_what_the_net_is_sure_of_or_else_its_surest_cell(chances, filled):
-    board = torch.ones(1, 81, dtype=torch.uint8)
-    board[0, :3] = 0
-    asked = torch.tensor([[0, 1, 2, 3]])  # three blanks, with the right digits 7, 8, 9, and a clue
-    target, is_blank = torch.tensor([[6, 7, 8, 0]]), torch.tensor([[True, True, True, False]])
-    scores = torch.full((1, 4, 9), -100.0)
-    for at, chance in enumerate(chances):  # the rest goes to the digit 1
-        scores[0, at, 0], scores[0, at, target[0, at]] = math.log(1 - chance), math.log(chance)
-    after = train.fill_in(board, asked, scores, target, is_blank)
-    assert after[0, :3].tolist() == filled and (after[0, 3:] == 1).all()
-
-
-def test_full_boards_do_not_go_on_and_no_more_than_asked_for():
-    quizzes = torch.ones(4, 81, dtype=torch.uint8)
-    quizzes[[0, 2, 3], 5] = 0  # board 1 is full
-    open_ones, solutions = train.still_open(quizzes, torch.arange(4)[:, None], most=2)
-    assert len(open_ones) == 2 and solutions[:, 0].tolist() == [0, 2]
+    logits = net(quizzes)
+    right = logits[-1].argmax(2) + 1 == solutions
+    losses = [F.cross_entropy(one[blank], solutions[blank].long() - 1) for one in logits]
+    metrics = train.evaluate(net, few, batch_size=10)
+    assert metrics.accuracy == pytest.approx(right[blank].float().mean().item())
+    assert metrics.loss == pytest.approx((sum(losses) / len(losses)).item(), rel=1e-5)
+    assert metrics.solved_one_shot == (right | ~blank).all(1).float().mean().item()
 
 
 @pytest.mark.slow
@@ -155,23 +81,6 @@ def test_a_short_run_leaves_the_plateau_and_a_learning_rate_of_zero_does_not(rat
     budget = dict(attention_dim=36, epochs=1, batch_size=64, steps_per_epoch=200)
     result = train.fit(Config(learning_rate=rate, **budget), training, validation)
     assert lowest < result.summary["val_accuracy"] < highest
-
-
-@pytest.mark.parametrize(
-    "asked, continued, n_boards, n_batches",
-    [
-        (None, 0, 20_000, 313),
-        (40, 0, 20_000, 40),
-        (40, 0, 100, 2),
-        (None, 0, 3, 1),
-        (None, 32, 20_000, 625),
-    ],
-)
-def test_an_epoch_is_all_boards_or_as_many_batches_as_asked_for(
-    asked, continued, n_boards, n_batches
-):
-    config = Config(batch_size=64, steps_per_epoch=asked, rollout=continued)
-    assert train.steps_per_epoch(config, n_boards) == n_batches
 
 
 def test_the_smallest_boards_and_budgets_are_enough(few):
@@ -190,7 +99,7 @@ def test_no_boards_are_refused(few):
 def test_a_learning_rate_of_ten_is_survived_and_an_absurd_one_is_a_clear_error(few):
     result = train.fit(Config(**SMALL | dict(learning_rate=10.0)), few, few)
     assert np.isfinite([row["train_loss"] for row in result.history]).all()
-    # after one step, only the scores are no number; of two epochs, the first has none
+    # after one step, only the validation is no number; of two epochs, the first has none
     for n in (1, 2):
         absurd = dict(epochs=n, steps_per_epoch=n, learning_rate=1e30)
         with pytest.raises(DivergedError, match=r"epoch 1: a learning_rate of 1e\+30 is too high"):
@@ -204,106 +113,22 @@ def test_a_learning_rate_of_ten_is_survived_and_an_absurd_one_is_a_clear_error(f
         (torch.OutOfMemoryError, OutOfMemoryError, "choose a smaller batch_size"),
         (MemoryError, OutOfMemoryError, "choose a smaller batch_size"),
         (lambda: torch.zeros(2) @ torch.zeros(3), RuntimeError, "size"),
+        (KeyboardInterrupt, KeyboardInterrupt, None),
     ],
-    ids=["as on a CPU", "as on a GPU", "Python's own", "another error, which stays as it is"],
+    ids=["as on a CPU", "as on a GPU", "Python's own", "another, which stays as it is", "Ctrl-C"],
 )
 def test_a_lack_of_memory_says_what_to_choose_smaller(few, monkeypatch, error, raised, said):
     def step(*_):
         raise error()  # some raise by themselves
 
-    monkeypatch.setattr(train, "training_step", step)
+    monkeypatch.setattr(train, "cross_entropy", step)
     with pytest.raises(raised, match=said):
         train.fit(Config(**SMALL), few, few)
-
-
-def test_an_interrupted_run_keeps_what_it_has(few):
-    def stop_at_two(row):
-        if row["epoch"] == 2:
-            raise KeyboardInterrupt
-
-    # ten epochs: the second still makes one pass
-    result = train.fit(Config(**SMALL | dict(epochs=10)), few, few, log=stop_at_two)
-    assert result.interrupted and len(result.history) == 2
-    assert not result.model.training and result.model.n_loops == 2
-
-
-@pytest.mark.parametrize(
-    "n_loops, epochs, expected",
-    [(2, 10, [1, 1] + 8 * [2]), (8, 20, [*range(1, 9)] + 12 * [8]), (1, 2, [1, 1]), (3, 1, [3])],
-)
-def test_the_passes_grow_in_number_and_are_all_there_for_most_epochs(
-    few, monkeypatch, n_loops, epochs, expected
-):
-    seen, step = [], train.training_step
-
-    def watched(model, *rest):
-        seen.append(model.n_loops)
-        return step(model, *rest)
-
-    monkeypatch.setattr(train, "training_step", watched)
-    config = Config(**SMALL | dict(n_loops=n_loops, epochs=epochs, steps_per_epoch=1))
-    assert train.fit(config, few, few).model.n_loops == n_loops
-    assert seen == expected
-
-
-def test_every_weight_has_one_optimizer_and_muon_has_the_matrices():
-    net = train.build_model(Config(**SMALL))
-    optimizers, _ = train.build_optimizers(net, learning_rate=1e-3, n_steps=10)
-    adamw, muon = ([*each.param_groups[0]["params"]] for each in optimizers)
-    assert sorted(map(id, adamw + muon)) == sorted(map(id, net.parameters()))
-    assert {weight.ndim for weight in adamw} == {1} and {weight.ndim for weight in muon} == {2}
-
-
-@pytest.mark.parametrize(
-    "values, word",
-    [
-        (dict(epochs=0), "epochs=0"),
-        (dict(batch_size=2.5), "batch_size=2.5"),
-        (dict(batch_size=8, rollout=8), "rollout=8 leaves no room"),
-        (dict(attention_dim=10, n_heads=3), "multiple of n_heads"),
-        (dict(mlp_ratio=100_000), "mlp_ratio=100000: give a whole number from 1 to 16"),
-        (dict(n_loops=1001), "n_loops=1001: give a whole number from 1 to 1,000"),
-        (dict(epochs=2**62), "epochs=4611686018427387904: it should be .* 1000000"),
-        (dict(n_heads=0), "n_heads=0"),
-        (dict(n_loops=True), "n_loops=True"),
-        (dict(steps_per_epoch="5"), "steps_per_epoch='5' is text"),
-        (dict(validation_boards=0), "validation_boards=0"),
-        (dict(learning_rate="1e-5"), r"1\.0e-5"),
-        (dict(learning_rate=-1.0), "learning_rate=-1.0"),
-        (dict(learning_rate=math.nan), "learning_rate=nan"),
-        (dict(seed=2**63), "seed=9223372036854775808: it should be less"),
-        (dict(batch_size=10**20), "batch_size=1.*less than"),
-        (dict(dropout=0.1), "no hyperparameter dropout; there are learning_rate"),
-    ],
-)
-def test_a_config_that_cannot_be_trained_is_refused(values, word):
-    with pytest.raises(ConfigError, match=word):
-        Config(**values)
 
 
 @pytest.mark.parametrize("n", [None, 10])
 def test_a_run_is_scored_on_as_many_boards_as_its_config_says_with_the_returned_net(few, n):
     result = train.fit(Config(**SMALL, validation_boards=n), few, few)
-    scores, last = train.evaluate(result.model, few.first(n)), result.history[-1]
+    metrics, last = train.evaluate(result.model, few.first(n)), result.history[-1]
     logged = [last["val_loss"], last["val_accuracy"], last["val_solved"]]
-    assert logged == pytest.approx([scores.loss, scores.accuracy, scores.solved])
-
-
-def test_numbers_of_numpy_are_numbers():
-    config = Config(epochs=np.int64(3), learning_rate=np.float32(0.5))
-    assert (config.epochs, config.learning_rate) == (3, 0.5)
-    assert type(config.epochs) is int and type(config.learning_rate) is float
-
-
-names = st.sampled_from([*Config.model_fields, "nonsense"])
-anything = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=3)
-
-
-@given(st.dictionaries(names, anything, max_size=4))
-def test_any_values_make_a_config_or_one_clear_error(values):
-    try:
-        config = Config(**values)
-    except ConfigError as refusal:
-        assert any(name in str(refusal) for name in values)
-    else:
-        assert config.attention_dim % config.n_heads == 0 and config.epochs >= 1
+    assert logged == pytest.approx([metrics.loss, metrics.accuracy, metrics.solved])

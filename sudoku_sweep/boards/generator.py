@@ -6,7 +6,6 @@ from ..errors import BoardError
 from . import rules
 from .rules import ALL_DIGITS, N_DIGITS, NTH_DIGIT, PEERS, UNITS, UNITS_OF, Boards
 
-VERSION = 1  # one more whenever other boards come out: what is cached carries it in its name
 CHUNK = 1000
 
 

@@ -26,7 +26,7 @@ def sweep(file, preset, resume):
     elif file:
         sweep_id = set_up(from_file(file))
     else:
-        sweep_id = set_up({"project": sweeps.PROJECT} | sweeps.choose_preset(preset).sweep())
+        sweep_id = set_up({"project": sweeps.PROJECT} | sweeps.choose_preset(preset).sweep_config)
     print(f"Start its runs with: python -m sudoku_sweep agent {sweep_id}")
 
 

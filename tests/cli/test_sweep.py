@@ -34,7 +34,7 @@ def save(in_tmp_path):
 
 def test_the_notebook_s_sweep_is_set_up_by_a_preset_and_by_sweep_yaml(capsys, monkeypatch):
     assert main(["sweep"]) == 0  # the tests' environment asks for quick
-    quick = sweeps.PRESETS["quick"].sweep() | {"project": sweeps.PROJECT}
+    quick = sweeps.PRESETS["quick"].sweep_config | {"project": sweeps.PROJECT}
     assert local.open_sweep(local.latest_sweep()).config == quick
     monkeypatch.setenv("SUDOKU_PRESET", "nonsense")  # which a file has no use for
     assert main(["sweep", str(SWEEP_YAML)]) == 0

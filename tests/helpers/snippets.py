@@ -11,6 +11,7 @@ import wandb
 from sudoku_sweep import data, local, sweeps, train
 from sudoku_sweep.analysis import tables
 from sudoku_sweep.boards import generator
+from sudoku_sweep.config import Config
 
 NEEDS_ACCOUNT = "# needs an account"
 
@@ -43,13 +44,13 @@ def namespace():
 
     def train_tiny():
         with wandb.init() as run:
-            train.fit(train.Config(**budget, **run.config), boards, boards, log=run.log)
+            train.fit(Config(**budget, **run.config), boards, boards, log=run.log)
 
     sweep_id = local.sweep(tiny, project="tiny")
     local.agent(sweep_id, function=train_tiny)
     names = dict(
         os=os, plt=plt, np=np, torch=torch, wandb=wandb, tables=tables, data=data, local=local
     )
-    names |= dict(sweeps=sweeps, train=train, training=boards, validation=boards)
+    names |= dict(sweeps=sweeps, train=train, Config=Config, training=boards, validation=boards)
     names |= dict(preset=sweeps.choose_preset("quick"), COUNT=None, backend=local)
     return names | dict(sweep_config=tiny, sweep_id=sweep_id, runs=local.runs(sweep_id))

@@ -9,9 +9,11 @@ from statistics import median
 import matplotlib
 import nbformat
 import pytest
+import wandb
 from snippets import blocks, namespace, run_blocks
 
 from sudoku_sweep import local, sweeps, train
+from sudoku_sweep.config import Config
 
 matplotlib.use("Agg")
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +55,40 @@ def test_cell_10_runs_the_sweeps_of_the_presets():
     for name, preset in sweeps.PRESETS.items():
         names = dict(preset=preset, METHOD="grid", sweeps=sweeps, local=local)
         exec(CELLS[10].source.split("\n\n\n")[0], names)
-        assert names["sweep_config"] == preset.sweep(), name
+        assert names["sweep_config"] == preset.sweep_config, name
+
+
+def test_a_run_of_cell_10_is_recorded_like_one_of_the_command_line(in_tmp_path, boards):
+    config = dict(embedding_dim=6, attention_dim=6, epochs=1, batch_size=32, validation_boards=8)
+    names = dict(wandb=wandb, train=train, Config=Config, training=boards, validation=boards)
+    exec("def train_with" + CELLS[10].source.split("\ndef train_with")[1].split("\n\n\n")[0], names)
+    sweep_config = {"method": "grid", "parameters": {k: {"value": v} for k, v in config.items()}}
+    of_cell, of_package = (
+        run_of(sweep_config, function)
+        for function in (
+            names["train_with_wandb"],
+            lambda: sweeps.train_with_wandb(boards, boards),
+        )
+    )
+    assert of_cell.config == of_package.config == dict(Config(**config))
+    rows = [
+        [
+            {name: value for name, value in row.items() if name[0] != "_"}
+            for row in run.scan_history()
+        ]
+        for run in (of_cell, of_package)
+    ]
+    assert rows[0] == rows[1] and len(rows[0]) == 1
+    noted = set(of_package.summary.keys()) - set(of_cell.summary.keys())
+    assert noted == {"device", "commit", "seconds", "cpu_seconds"}
+
+
+def run_of(sweep_config, function):
+    """The one run of a sweep."""
+    sweep_id = local.sweep(sweep_config)
+    local.agent(sweep_id, function)
+    (run,) = local.runs(sweep_id)
+    return run
 
 
 def test_only_the_sweep_of_cell_10_has_a_name():
