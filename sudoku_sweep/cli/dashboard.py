@@ -31,9 +31,7 @@ def dashboard(sweep, no_browser):
         serve(lambda: studies, not no_browser)
     else:
         chosen = [chosen_sweep(sweep).id] if sweep else None
-        opened = functools.cache(
-            local.open_sweep
-        )  # which reads a file again only if it was changed
+        opened = functools.cache(local.open_sweep)  # reads a file again only if it was changed
         serve(lambda: map(study_of, map(opened, chosen or local.sweeps())), not no_browser)
 
 

@@ -100,7 +100,7 @@ def score(model, split, beyond_singles):
 
 def metadata(result, device, n_boards, n_minimal):
     """Where a net comes from: plain numbers and texts, kept in its checkpoint."""
-    from ..train import steps_per_epoch
+    from ..data import steps_per_epoch
 
     return {
         "config": dict(result.config),

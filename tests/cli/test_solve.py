@@ -85,16 +85,9 @@ def test_a_file_is_solved_and_what_is_unsolved_stays_empty(tmp_path, said):
     assert said("--file", source, "--out", target)[0] == 0
 
 
-@pytest.mark.parametrize(
-    "content, word",
-    [
-        ("boards\n" + "0" * 81 + "\n", "no CSV file with a column quizzes"),
-        ("quizzes\n" + "0" * 81 + "\n" + "0" * 80 + "\n", "line 3: a board has 81 cells"),
-        ("quizzes\n", "holds no boards"),
-    ],
-)
-def test_a_file_that_holds_no_boards_is_refused(content, word, tmp_path, capsys):
+@pytest.mark.parametrize("content", ["boards\n", "quizzes\n", f"quizzes\n{'0' * 80}\n"])
+def test_a_file_that_holds_no_boards_is_refused(content, tmp_path, capsys):
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text(content)
     assert main(["solve", "--file", str(source), "--out", str(target)]) == 2
-    assert word in capsys.readouterr().err and not target.exists()
+    assert "in.csv" in capsys.readouterr().err and not target.exists()
