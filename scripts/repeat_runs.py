@@ -12,9 +12,8 @@ import itertools
 import torch
 import wandb
 
-from sudoku_sweep import data, local, sweeps, train
+from sudoku_sweep import config, data, local, sweeps, train
 from sudoku_sweep.analysis import results, tables
-from sudoku_sweep.config import Config
 
 GRID = data.DATA_DIR / "grid_240.csv"
 REPEATS = data.DATA_DIR / "grid_240_seeds.csv"
@@ -73,13 +72,13 @@ def train_repeats(sweep_id, grid):
     configs = {run.index: run.config for run in grid.runs}
 
     def train_again():
-        with (
-            wandb.init() as run
-        ):  # not train_with_wandb: its config is not known before the agent has told the row
-            config = configs[run.config["row"]] | {"seed": run.config["seed"]}
-            run.config.setdefaults(config)
+        # not train_with_wandb, which has to know the config before the agent tells the row
+        with wandb.init() as run:
+            settings = configs[run.config["row"]] | {"seed": run.config["seed"]}
+            run.config.setdefaults(settings)
             run.summary.update({"device": sweeps.hardware("cpu"), "commit": sweeps.commit()})
-            result = train.fit(Config(**config), training, validation, log=run.log, device="cpu")
+            again = config.Config(**settings)
+            result = train.fit(again, training, validation, log=run.log, device="cpu")
             run.summary["seconds"] = round(result.seconds, 3)
             run.summary["cpu_seconds"] = round(result.cpu_seconds, 3)
 

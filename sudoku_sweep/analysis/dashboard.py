@@ -27,7 +27,7 @@ SECONDS = 2  # between two looks at the runs; the page asks about as often
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # else a line for each study and look
 
 
-def show_runs(storage, name, runs, judged_by, space):
+def show_runs(storage, name, runs, objective, space):
     """Bring a study up to date: new runs become trials, and trials whose run was going on are filled in.
 
     Parameters
@@ -36,21 +36,21 @@ def show_runs(storage, name, runs, judged_by, space):
     name : str
         The study's.
     runs : list
-    judged_by : tuple
+    objective : tuple
         Name and goal of the metric.
     space : dict
         What was searched, nested names dotted: a list of values, a ``range``, or ``(lowest, highest, log)``.
     """
-    metric, goal = judged_by
+    metric, goal = objective
     new = {"study_name": name, "direction": goal}
     study = optuna.create_study(storage=storage, load_if_exists=True, **new)
     with warnings.catch_warnings(action="ignore"):  # experimental, says Optuna
         study.set_metric_names([metric])
     known = {trial.user_attrs["id"]: trial for trial in study.get_trials(deepcopy=False)}
     changed = [run for run in runs if run.id not in known or not known[run.id].state.is_finished()]
-    scores = tables.metric_values(tables.runs_frame(changed), metric)
+    scored = tables.metric_values(tables.runs_frame(changed), metric)
     distributions = {name: _distribution(values) for name, values in space.items()}
-    for run, score in zip(changed, scores.tolist(), strict=True):
+    for run, score in zip(changed, scored.tolist(), strict=True):
         trial = _trial(run, score, metric, distributions)
         if run.id in known:
             _fill_in(storage, known[run.id]._trial_id, trial)
@@ -81,13 +81,13 @@ def _fits(value, distribution):
 
 def _trial(run, score, metric, distributions):
     """A run as a trial. What it has besides the settings that were searched is in ``user_attrs``."""
-    facts = tables.dotted("config", run.config) | tables.dotted("summary", run.summary)
-    params = {name: _choice(facts.get(f"config.{name}")) for name in distributions}
+    values = tables.dotted("config", run.config) | tables.dotted("summary", run.summary)
+    params = {name: _choice(values.get(f"config.{name}")) for name in distributions}
     params = {name: value for name, value in params.items() if _fits(value, distributions[name])}
-    end = datetime.fromtimestamp(facts.get("summary._timestamp", time.time()))
-    start = end - timedelta(seconds=facts.get("summary._runtime", 0))
+    end = datetime.fromtimestamp(values.get("summary._timestamp", time.time()))
+    start = end - timedelta(seconds=values.get("summary._runtime", 0))
     searched = {f"config.{name}" for name in params}
-    rest = {name: facts[name] for name in facts if "._" not in name and name not in searched}
+    rest = {name: values[name] for name in values if "._" not in name and name not in searched}
     rest |= {"error": run.error} if getattr(run, "error", None) else {}  # W&B's runs have none
     state = TrialState[STATES.get(run.state, "FAIL")]
     if state == TrialState.COMPLETE and math.isnan(score):
@@ -134,12 +134,12 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing: the page asks every few seconds."""
 
 
-def serve(look, browser=True):
+def serve(read_studies, browser=True):
     """Show studies on a free port of this machine until Ctrl-C, up to date.
 
     Parameters
     ----------
-    look : callable
+    read_studies : callable
         Gives what there is now, for each study what ``show_runs`` takes after ``storage``.
     browser : bool
         Whether to open a browser, too.
@@ -147,7 +147,7 @@ def serve(look, browser=True):
     storage, server = optuna.storages.InMemoryStorage(), None
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            for study in look():
+            for study in read_studies():
                 show_runs(storage, *study)
             server = server or _start(storage, browser)
             time.sleep(SECONDS)

@@ -101,7 +101,7 @@ def plot_parallel_coordinates(frame, metric="val_accuracy", goal="maximize"):
 
 def _write_values(axes, x, texts, heights):
     """Draw an upright axis with texts to the left of it."""
-    axes.axvline(x, color=LINE, linewidth=0.8)
+    axes.axvline(x, color=LINE, linewidth=0.8, zorder=3)
     box = dict(facecolor="white", edgecolor="none", pad=1)
     style = dict(textcoords="offset points", ha="right", va="center", zorder=4, bbox=box)
     for text, height in zip(texts, heights, strict=True):

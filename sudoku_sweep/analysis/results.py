@@ -68,7 +68,8 @@ def export(path, runs, metadata):
     texts = [json.dumps(line, default=dict) for line in (metadata | shared, *lines)]
     write_atomically(whole, "".join(f"{text}\n" for text in texts).encode())
     frame = _frame([SimpleNamespace(**run) for run in lines])
-    rows = frame.to_csv(index=False, lineterminator="\n")
+    # as RFC 4180 has it; with "\n" alone, a "\r" in a text would not be quoted
+    rows = frame.to_csv(index=False, lineterminator="\r\n")
     write_atomically(table, rows.encode(errors="backslashreplace"))
     return table
 

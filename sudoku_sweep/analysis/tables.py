@@ -25,9 +25,8 @@ def runs_frame(runs):
         settings |= {name: "None" for name, value in settings.items() if value is None}
         row = {"id": run.id, "name": run.name, "state": run.state}
         rows.append(row | settings | dotted("summary", run.summary))
-    columns = dict.fromkeys(column for row in rows for column in row)
-    shown = [column for column in columns if "._" not in column]
-    return pd.DataFrame(rows, columns=shown or ["id", "name", "state"])
+    frame = pd.DataFrame(rows, columns=None if rows else ["id", "name", "state"])
+    return frame[[column for column in frame if "._" not in column]]
 
 
 def dotted(prefix, values):

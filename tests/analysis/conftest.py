@@ -1,34 +1,19 @@
-from types import SimpleNamespace
-
 import matplotlib
-import matplotlib.pyplot as plt
 import pytest
 
-from sudoku_sweep.analysis import tables
+from sudoku_sweep import local
 
 matplotlib.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def no_figure_stays_open():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def make_run():
-    """A function that makes a run of three epochs with all that is asked of one, its summary from keywords."""
+    """A function that makes a run of three epochs, its summary from keywords."""
 
     def make(name, state="finished", rate=0.1, heads=1, **summary):
         rows = [{"_step": step, "epoch": step + 1, "train_loss": 2.0 - step} for step in range(3)]
-
-        def scan_history(keys=()):
-            full = [row for row in rows if all(key in row for key in keys)]
-            return [{key: row[key] for key in keys or row} for row in full]
-
         config = {"learning_rate": rate, "n_heads": heads, "epochs": 3}
-        run = {"id": name, "name": name, "state": state, "config": config, "summary": summary}
-        return SimpleNamespace(**run, rows=rows, scan_history=scan_history)
+        return local.Run(0, name, name, state, config, summary, rows=rows)
 
     return make
 
@@ -44,21 +29,3 @@ def runs(make_run):
         make_run("infinite", rate=0.5, val_accuracy=float("inf")),
         make_run("silent", rate=0.6),
     ]
-
-
-@pytest.fixture
-def grid(make_run):
-    """The frame of a grid in which the rate decides, the heads do a little, and the first run failed."""
-    points = [(rate, heads) for rate in (0.1, 0.2, 0.3) for heads in (1, 3)]
-    made = [make_run(f"{r}-{h}", rate=r, heads=h, val_accuracy=r + h / 100) for r, h in points]
-    made[0].state = "failed"
-    return tables.runs_frame(made)
-
-
-@pytest.fixture
-def mixed(make_run):
-    """The frame of runs that differ in a setting which is of no one kind."""
-    made = [make_run(f"run-{i}", val_accuracy=0.1 * i) for i in range(6)]
-    for run, value in zip(made, ["adam", None, [1, 2], 100, 40, 200], strict=True):
-        run.config["odd"] = value
-    return tables.runs_frame(made)

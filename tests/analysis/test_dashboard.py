@@ -5,6 +5,8 @@ import pytest
 optuna = pytest.importorskip("optuna", reason="pip install -e '.[dashboard]'")
 from sudoku_sweep.analysis import dashboard  # noqa: E402
 
+STATES = {"finished": "COMPLETE", "stopped": "PRUNED", "running": "RUNNING"}
+STATES |= {"failed": "FAIL", "crashed": "FAIL"}
 SPACE = {"opt.lr": (1e-4, 0.1, True), "layers": range(1, 5), "kind": ["a", [1, 2], None, math.nan]}
 
 
@@ -21,23 +23,11 @@ def shown():
     return show
 
 
-@pytest.mark.parametrize(
-    "run_state, score, state, value",
-    [
-        ("finished", 0.5, "COMPLETE", 0.5),
-        ("finished", "NaN", "FAIL", None),
-        ("finished", math.inf, "FAIL", None),
-        ("failed", 0.5, "FAIL", None),
-        ("crashed", 0.5, "FAIL", None),
-        ("stopped", 0.5, "PRUNED", None),
-        ("running", 0.5, "RUNNING", None),
-    ],
-)
-def test_a_run_is_a_trial_with_its_state_and_a_score_if_it_finished_with_one(
-    make_run, shown, run_state, score, state, value
-):
-    (trial,) = shown(make_run("a", run_state, val_accuracy=score))
-    assert (trial.state.name, trial.value) == (state, value)
+def test_a_run_is_a_trial_with_its_state_and_a_score_if_it_finished_with_one(make_run, shown):
+    runs = [make_run(state, state, val_accuracy=0.5) for state in STATES]
+    trials = shown(*runs, *(make_run(f"{one}", val_accuracy=one) for one in ("NaN", math.inf)))
+    assert [trial.state.name for trial in trials] == [*STATES.values(), "FAIL", "FAIL"]
+    assert [trial.value for trial in trials] == [0.5] + [None] * 6
 
 
 @pytest.mark.parametrize("kind, choice", [([1, 2], "[1, 2]"), (None, None), (math.nan, "NaN")])
@@ -55,13 +45,9 @@ def test_searched_settings_are_parameters_and_all_else_is_kept_beside(
     kept |= {"summary.val_accuracy": 0.1, "summary.val.loss": 2}
     assert trial.user_attrs == {"id": "a", "name": "a"} | kept
     assert trial.duration.total_seconds() == 60 and trial.datetime_complete.timestamp() == 1e9
-
-
-def test_a_setting_outside_of_what_was_searched_is_no_parameter(make_run, shown):
-    run = make_run("a")
-    run.config = {"opt.lr": 0.5, "layers": "two", "kind": "b"}
-    (trial,) = shown(run)
-    assert not trial.params and trial.user_attrs["config.opt.lr"] == 0.5
+    run.id, run.config = "b", {"opt": {"lr": 0.5}, "layers": "two", "kind": "b"}
+    *_, changed_since = shown(run)  # outside of what was searched
+    assert not changed_since.params and changed_since.user_attrs["config.opt.lr"] == 0.5
 
 
 def test_a_run_that_ends_fills_in_its_trial_and_new_runs_are_added(make_run, shown):

@@ -1,4 +1,4 @@
-"""Right answers are called right, and wrong ones get a hint that fits."""
+"""Wrong answers get a hint that fits, and the solutions are called right."""
 
 from pathlib import Path
 
@@ -18,12 +18,6 @@ RANDOM = {
 }
 
 
-def choose(runs):
-    scores = [run.summary.get("val_accuracy") for run in runs if run.state == "finished"]
-    best = max(score for score in scores if isinstance(score, float))
-    return next(run for run in runs if run.summary.get("val_accuracy") == best)
-
-
 def logs(score):
     def train():
         with wandb.init() as run:
@@ -35,37 +29,30 @@ def logs(score):
 @pytest.mark.parametrize(
     "check, answer, said",
     [
-        (1, (36, 24), "right"),
         (1, (24, 24), "a grid multiplies"),
         (1, (36, 36), "has to divide"),
         (1, None, "in the place of None"),
-        (2, RANDOM, "right"),
         (2, RANDOM | {"method": "grid"}, "a grid needs"),
         (2, RANDOM | {"run_cap": 9}, "after 8 runs"),
         (2, RANDOM | {"metric": {"name": "val_loss", "goal": "maximize"}}, "to be minimized"),
         (2, {}, "method"),
-        (3, choose, "right"),
         (3, lambda runs: max(runs, key=lambda run: run.summary.get("val_accuracy", 0)), "failed"),
         (3, lambda runs: runs[0], "the highest"),
-        (4, [2, 4, 8, 16], "right"),
         (4, [2, 6, 18], "eta times"),
-        (5, logs(lambda x: x**2), "right"),
         (5, logs(lambda x: 4), "x squared"),
         (5, logs(lambda x: x / 0), "ZeroDivisionError: division by zero"),
-        (6, {"b"}, "right"),
         (6, {"a", "b"}, "leave out a"),
         (6, set(), "compare each"),
     ],
 )
-def test_answers_are_judged(check, answer, said, capsys, in_tmp_path, tmp_path):
+def test_wrong_answers_get_a_hint(check, answer, said, capsys):
     getattr(exercise_checks, f"check_{check}")(answer)
     out = capsys.readouterr().out
-    assert said in out and (out == "right\n") == (said == "right")
-    assert not list(tmp_path.iterdir())  # an exercise leaves nothing behind
+    assert out.startswith("not yet: ") and said in out
 
 
-def test_the_solutions_of_the_exercises_are_right(capsys, in_tmp_path):
+def test_the_solutions_are_right_and_leave_nothing_behind(capsys, in_tmp_path, tmp_path):
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     run_blocks(text, "the exercises", {"exercise_checks": exercise_checks})
-    assert capsys.readouterr().out == "right\n" * 6
+    assert capsys.readouterr().out == "right\n" * 6 and not list(tmp_path.iterdir())

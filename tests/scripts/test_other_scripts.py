@@ -19,7 +19,7 @@ def grid(in_tmp_path, monkeypatch):
     parameters = VARIED | {name: {"value": value} for name, value in TINY.items()}
     sweep = {"method": "grid", "metric": metric, "parameters": parameters}
     runs = [
-        local.LocalRun(index, "id", "", "finished", config, {"val_loss": index}, None, 1, [])
+        local.Run(index, "id", "", "finished", config, {"val_loss": index})
         for index, config in enumerate(local.grid(sweep))
     ]
     runs[-1].state = "failed"
@@ -41,9 +41,9 @@ def test_repeats_are_trained_as_their_rows_were_and_exported(grid):
     repeat_runs.main([])
     repeats = results.load("repeats").runs
     for run, (row, seed) in zip(repeats, [(0, 1), (0, 3), (4, 1), (4, 3)], strict=True):
-        assert run["config"] == grid.runs[row]["config"] | {"row": row, "seed": seed}
-        assert run["state"] == "finished" and run["summary"]["val_accuracy"] > 0
-        assert run["summary"]["commit"] and "torch" in run["summary"]["device"]
+        assert run.config == grid.runs[row].config | {"row": row, "seed": seed}
+        assert run.state == "finished" and run.summary["val_accuracy"] > 0
+        assert run.summary["commit"] and "torch" in run.summary["device"]
     repeat_runs.main(["--join", local.latest_sweep()])  # nothing is left to do, nothing is lost
     assert results.load("repeats").runs == repeats
 
@@ -51,10 +51,10 @@ def test_repeats_are_trained_as_their_rows_were_and_exported(grid):
 def test_the_shipped_repeats_are_those_of_the_shipped_grid():
     grid, repeats = results.load(repeat_runs.GRID), results.load(repeat_runs.REPEATS)
     rows = repeat_runs.repeats_of(grid)["parameters"]["row"]["values"]
-    found = [(run["config"]["row"], run["config"]["seed"]) for run in repeats.runs]
+    found = [(run.config["row"], run.config["seed"]) for run in repeats.runs]
     assert sorted(found) == [(row, seed) for row in sorted(rows) for seed in (1, 2)]
     for run, (row, seed) in zip(repeats.runs, found, strict=True):
-        assert run["config"] == grid.runs[row]["config"] | {"row": row, "seed": seed}
+        assert run.config == grid.runs[row].config | {"row": row, "seed": seed}
 
 
 @pytest.mark.parametrize("name", ["winner", "grid_best"])

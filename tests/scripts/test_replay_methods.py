@@ -13,13 +13,13 @@ SWEEP = {"method": "grid", "parameters": VALUES}
 
 @pytest.fixture
 def grid(tmp_path):
-    """One run of nine epochs for each point; the loss falls the faster the higher the score."""
+    """One run of nine epochs for each configuration; the loss falls the faster the higher the score."""
     runs = []
     for index, config in enumerate(local.grid(SWEEP)):
         score = {"val_accuracy": round(config["a"] / 10 + config["b"], 3)}
-        rows = [{"train_loss": 2 - score["val_accuracy"] * epoch} for epoch in range(1, 10)]
-        run = local.LocalRun(index, "id", f"run-{index}", "finished", config, score, None, 1, rows)
-        runs.append(run)
+        losses = [2 - score["val_accuracy"] * epoch for epoch in range(1, 10)]
+        rows = [{"_step": step, "train_loss": loss} for step, loss in enumerate(losses)]
+        runs.append(local.Run(index, "id", f"run-{index}", "finished", config, score, rows=rows))
     results.export(tmp_path / "grid", runs, {"sweep": SWEEP})
     return results.load(tmp_path / "grid")
 
@@ -42,7 +42,7 @@ def test_a_run_that_is_stopped_early_costs_less_and_finds_nothing(grid):
 def test_what_cannot_be_replayed_is_refused(grid, what):
     with pytest.raises(ValueError, match=r"8 epochs: .* that of one run, 9, .* whole grid, 108"):
         replay_methods.compare(grid, repetitions=1, budget=8)
-    grid.runs[4]["rows"].clear()
+    grid.runs[4].rows.clear()
     if what == "needs all 12 runs":
         del grid.runs[4]
     if what == "not finished":
