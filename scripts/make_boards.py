@@ -17,7 +17,6 @@ from sudoku_sweep import data
 from sudoku_sweep.boards.difficulty import minimize_clues
 from sudoku_sweep.boards.generator import make_boards
 from sudoku_sweep.boards.symmetry import leaked
-from sudoku_sweep.cli.flags import positive
 from sudoku_sweep.errors import BoardError, StorageError
 from sudoku_sweep.files import write_atomically
 
@@ -30,7 +29,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description="Make boards, the shipped ones or others.")
     parser.add_argument("--folder", default=data.DATA_DIR, help="for the shipped files: data/")
     parser.add_argument("--out", metavar="FILE", help="make one file of other boards instead")
-    parser.add_argument("--boards", type=positive, help="with --out: how many (default 1000)")
+    parser.add_argument("--boards", type=int, help="with --out: how many (default 1000)")
     parser.add_argument("--seed", type=int, help="with --out (default 3)")
     parser.add_argument(
         "--clues",

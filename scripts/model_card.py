@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from sudoku_sweep.checkpoint import load_checkpoint
-from sudoku_sweep.cli.solve import SURE
 from sudoku_sweep.errors import CheckpointError
 from sudoku_sweep.files import write_atomically
+from sudoku_sweep.solver import SURE
 
 CARD = """\
 # {name}

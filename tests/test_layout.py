@@ -62,6 +62,12 @@ def test_arrows_between_rooms_point_one_way():
             assert room in ("cli", "__main__", "__init__"), module
 
 
+def test_no_command_imports_another():
+    for module, imported in MODULES.items():
+        if module[0] == "cli":
+            assert {other for other in imported if other[0] == "cli"} <= {("cli", "options")}
+
+
 def test_there_is_no_circle_of_imports_not_even_in_functions():
     def as_file(name):  # a package stands for its __init__
         return name if name in MODULES else (*name, "__init__")

@@ -5,6 +5,7 @@ import numpy as np
 from .rules import CELL, PEERS, UNITS, UNITS_OF, Boards, count_solutions, taken_digits
 
 DIGIT_BITS = 1 << np.arange(9)
+CLUES = [(17, 22), (23, 23), (24, 24), (25, 25), (26, 35)]  # fewest and most, of minimal boards
 
 
 def solved_by_singles(quizzes):
@@ -24,6 +25,18 @@ def solved_by_singles(quizzes):
         if not found.any():
             return (boards > 0).all(1)
         boards = np.where(found.any(2), found.argmax(2).astype(np.uint8) + 1, boards)
+
+
+def by_difficulty(boards):
+    """Minimal boards by what it takes to solve them, and again by how many clues they have: ``{kind: Boards}``."""
+    singles = solved_by_singles(boards.quizzes)
+    kinds = {"singles do": boards.where(singles), "more is needed": boards.where(~singles)}
+    n_clues = (boards.quizzes > 0).sum(1)
+    for fewest, most in CLUES:
+        within = (fewest <= n_clues) & (n_clues <= most)
+        if within.any():
+            kinds[f"{fewest} to {most} clues"] = boards.where(within)
+    return kinds
 
 
 def minimize_clues(boards, seed):

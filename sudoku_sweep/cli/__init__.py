@@ -1,1 +1,1 @@
-"""``python -m sudoku_sweep``: the same steps as the notebook's, from the shell. One module per group of commands."""
+"""``python -m sudoku_sweep``: the same steps as the notebook's, from the shell. One file per command."""

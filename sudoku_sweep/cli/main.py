@@ -1,40 +1,55 @@
-"""The command line: one subcommand per step."""
+"""The command line: one subcommand per step, one file per subcommand."""
 
-import argparse
+import importlib
+import io
 import os
 import select
 import sys
 
+import click
+
 from ..errors import SudokuError
-from . import report, solve, sweep, train
+
+PROGRAM = "python -m sudoku_sweep"
+COMMANDS = ("train", "sweep", "agent", "report", "export", "dashboard", "solve")
 
 
-def parser():
-    """The parser of the whole command line; what it gives has a function ``run`` that takes it."""
-    top = argparse.ArgumentParser(
-        prog="python -m sudoku_sweep",
-        description="Train tiny transformers on Sudoku, one by one or as a hyperparameter sweep.",
-        epilog="Try: `sweep --preset quick`, then `agent`, then `report`. No account is needed.",
-    )
-    subcommands = top.add_subparsers(required=True, metavar="COMMAND")
+class Commands(click.Group):
+    """Imports a command's file when it is asked for, so that none waits for what only others need."""
 
-    def add(name, function):
-        command = subcommands.add_parser(name, help=function.__doc__, description=function.__doc__)
-        command.set_defaults(run=function)
-        return command
+    def list_commands(self, context):
+        return COMMANDS
 
-    for module in (train, sweep, report, solve):
-        module.add_commands(add)
-    return top
+    def get_command(self, context, name):
+        if name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(f".{name}", __package__), name)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Try: `sweep --preset quick`, then `agent`, then `report`. No account is needed.",
+)
+def commands():
+    """Train tiny transformers on Sudoku, one by one or as a hyperparameter sweep."""
 
 
 def main(argv=None):
-    """Run one command; a refusal is one line on stderr and exit status 2."""
-    args = parser().parse_args(argv)
+    """Run one command and return its exit status; a refusal is one line on stderr and status 2."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal or a file, which may have ASCII alone
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = args.run(args) or 0
+        with commands.make_context(PROGRAM, arguments) as context:
+            status = commands.invoke(context) or 0
         sys.stdout.flush()
         return status
+    except click.exceptions.Exit as end:  # after --help
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except SudokuError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

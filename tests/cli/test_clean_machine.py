@@ -1,4 +1,7 @@
-"""Folders, locales and homes unlike those of whoever wrote this: every step from the shell works there, too."""
+"""Folders, locales and homes unlike those of whoever wrote this: every step from the shell works there, too.
+
+What is printed goes to a file, and in the old locale it can be ASCII alone.
+"""
 
 import os
 import shutil
@@ -54,15 +57,18 @@ def test_every_step_works_in_any_folder_locale_and_home(name, environment, tmp_p
     (folder / "data").symlink_to(ROOT / "data")
     (folder / "größe.yaml").write_text(SWEEP, "utf-8")
     shutil.copyfile(ROOT / "data" / "sudoku_test.csv", folder / "böden.csv")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        input="\n".join(STEPS).encode(),
-        cwd=folder,
-        env=os.environ | {"WANDB_DIR": str(folder)} | environment,
-        capture_output=True,
-        timeout=250,
-    )
-    printed = done.stdout.decode()
+    environment = os.environ | {"WANDB_DIR": str(folder)} | environment
+    with open(tmp_path / "output", "wb") as output:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            input="\n".join(STEPS).encode(),
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            timeout=250,
+        )
+    printed = (tmp_path / "output").read_text()
     statuses = [line[-1] for line in printed.splitlines() if line.startswith("status ")]
     # the last: a net after one step solves nothing
     assert statuses == [*"00000001"], printed + done.stderr.decode()

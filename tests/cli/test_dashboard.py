@@ -54,7 +54,7 @@ def open_page():
 
 def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
     page, grid = (
-        open_page(str(data.DATA_DIR / "grid_240.csv")),
+        open_page(f"{data.DATA_DIR}/grid_240.csv"),
         results.load(data.DATA_DIR / "grid_240"),
     )
     best = tables.best_row(grid.frame)
@@ -73,26 +73,18 @@ def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
     page.locator("#plot-parallel-coordinate .parcoords").first.wait_for()
     (lines,) = page.evaluate(PLOTS)["plot-parallel-coordinate"]
     axes = {axis["label"]: axis for axis in lines["dimensions"]}
-    assert list(axes) == [
-        "val_accuracy",
-        "attention_dim",
-        "embedding_dim",
-        "learning_rate",
-        "n_heads",
-    ]
+    assert " ".join(axes) == "val_accuracy attention_dim embedding_dim learning_rate n_heads"
     assert axes["learning_rate"]["ticktext"] == ["0.0001", "0.0005", "0.001", "0.0025", "0.005"]
     assert {len(axis["values"]) for axis in axes.values()} == {240}
 
 
 def test_a_run_that_ends_while_the_page_is_open_appears(open_page, in_tmp_path):
-    config = {"method": "grid", "parameters": {"a": {"values": [1, 2]}}}
+    config = {"name": "live", "method": "grid", "parameters": {"a": {"values": [1, 2]}}}
     first, second = (
-        local.LocalRun(a - 1, f"r{a}", f"run-{a}", "finished", {"a": a}, {}, None, 1.0, [])
-        for a in (1, 2)
+        local.LocalRun(a - 1, f"r{a}", f"run-{a}", "finished", {"a": a}, score, None, 1.0, [])
+        for a, score in ((1, {"val_accuracy": 0.1}), (2, {"val_accuracy": 0.2}))
     )
-    for run in (first, second):
-        run.summary = {"val_accuracy": run.config["a"] / 10}
-    sweep_id = local.import_runs(config | {"name": "live"}, [first])
+    sweep_id = local.import_runs(config, [first])
     page = open_page("live")
     page.goto(f"{page.url}/trials")
     page.get_by_text("1 Trials").wait_for()

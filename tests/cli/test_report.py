@@ -1,13 +1,15 @@
+"""``report``, and what ``dashboard`` is told; the dashboard in a browser is in test_dashboard.py."""
+
 import sys
 
 import pytest
 import wandb
 
-from sudoku_sweep import analysis, local, sweeps
+from sudoku_sweep import analysis, local
 from sudoku_sweep.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
-A = {"values": [3, 7]}
+CONFIG = {"method": "grid", "parameters": {"a": {"values": [3, 7]}}}
 
 
 def log_accuracy():
@@ -17,8 +19,7 @@ def log_accuracy():
 
 @pytest.mark.parametrize("goal", [{"goal": "minimize"}, {}])
 def test_report_prints_the_leaderboard_of_the_latest_sweep_best_first(capsys, goal):
-    config = {"method": "grid", "parameters": {"a": A}}
-    sweep_id = local.sweep(config | {"metric": {"name": "val_accuracy"} | goal})
+    sweep_id = local.sweep(CONFIG | {"metric": {"name": "val_accuracy"} | goal})
     assert main(["report"]) == 0
     assert "no runs yet" in capsys.readouterr().out
     local.agent(sweep_id, function=log_accuracy)
@@ -32,11 +33,10 @@ def test_report_prints_the_leaderboard_of_the_latest_sweep_best_first(capsys, go
 def test_all_sweeps_are_listed_and_the_latest_with_a_name_is_reported_unless_one_is_asked_for(
     capsys, tmp_path
 ):
-    config = {"method": "grid", "project": sweeps.PROJECT, "parameters": {"epochs": {"value": 1}}}
-    named = local.sweep(config | {"name": "first"})
-    (tmp_path / "mine.yaml").write_text(str(config))
+    named = local.sweep(CONFIG | {"name": "first"})
+    (tmp_path / "mine.yaml").write_text(str(CONFIG | {"program": "mine.py"}))
     assert main(["sweep", "mine.yaml"]) == 0  # named after its file
-    of_file, demonstration = local.latest_sweep(), local.sweep(config)
+    of_file, demonstration = local.latest_sweep(), local.sweep(CONFIG)
     for asked, found in [("", of_file), ("first", named), (demonstration, demonstration)]:
         capsys.readouterr()
         assert main(["report", *asked.split()]) == 0
@@ -50,8 +50,7 @@ def test_the_dashboard_shows_all_sweeps_with_what_each_searches(monkeypatch):
     optuna = pytest.importorskip("optuna", reason="pip install -e '.[dashboard]'")
     from sudoku_sweep.analysis import dashboard
 
-    parameters = {
-        "a": A,
+    parameters = CONFIG["parameters"] | {
         "rate": {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2},
         "n": {"min": 1, "max": 9},
         "inside": {"parameters": {"drop": {"min": 0.0, "max": 0.5}}},

@@ -1,71 +1,67 @@
+"""``sweep`` and ``agent``."""
+
 import subprocess
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 
 from sudoku_sweep import local, sweeps
 from sudoku_sweep.analysis import results
+from sudoku_sweep.cli import agent
 from sudoku_sweep.cli.main import main
-from sudoku_sweep.sweeps import commit
 
 SWEEP_YAML = Path(__file__).resolve().parents[2] / "sweep.yaml"
-SMALL = f"""
-project: {sweeps.PROJECT}
-method: grid
-metric: {{name: val_accuracy, goal: maximize}}
-parameters:
-  learning_rate: {{values: [1.0e-3, 2.0e-3, 3.0e-3, 4.0e-3]}}
-  embedding_dim: {{value: 6}}
-  attention_dim: {{value: 6}}
-  n_heads: {{value: 3}}
-  epochs: {{value: 1}}
-  batch_size: {{value: 32}}
-  steps_per_epoch: {{value: 1}}
-"""
+TINY = dict(embedding_dim=6, attention_dim=6, n_heads=3, epochs=1, batch_size=32, steps_per_epoch=1)
+SMALL = {
+    "method": "grid",
+    "metric": {"name": "val_accuracy", "goal": "maximize"},
+    "parameters": {name: {"value": value} for name, value in TINY.items()}
+    | {"learning_rate": {"values": [1e-3, 2e-3, 3e-3, 4e-3]}},
+}
 
 
 @pytest.fixture(autouse=True)
-def folder(in_tmp_path, tmp_path):
-    (tmp_path / "small.yaml").write_text(SMALL)
-    return tmp_path
+def save(in_tmp_path):
+    """A function that saves a sweep's configuration, here the small sweep of the Sudoku net."""
+
+    def save(name, config):
+        Path(name).write_text(yaml.safe_dump(config))
+
+    save("small.yaml", SMALL | {"project": sweeps.PROJECT})
+    return save
 
 
-def test_sweep_yaml_is_the_notebook_s_sweep_and_can_be_run_here(capsys, monkeypatch):
+def test_the_notebook_s_sweep_is_set_up_by_a_preset_and_by_sweep_yaml(capsys, monkeypatch):
+    assert main(["sweep"]) == 0  # the tests' environment asks for quick
+    quick = sweeps.PRESETS["quick"].sweep_config | {"project": sweeps.PROJECT}
+    assert local.open_sweep(local.latest_sweep()).config == quick
     monkeypatch.setenv("SUDOKU_PRESET", "nonsense")  # which a file has no use for
-    config = yaml.safe_load(SWEEP_YAML.read_text("utf-8"))
-    assert {key: config[key] for key in sweeps.FULL} == sweeps.FULL
-    assert config["project"] == sweeps.PROJECT
     assert main(["sweep", str(SWEEP_YAML)]) == 0
-    assert local.open_sweep(local.latest_sweep()).config == config
+    config = local.open_sweep(local.latest_sweep()).config
+    assert config == yaml.safe_load(SWEEP_YAML.read_text("utf-8"))
+    assert config.items() >= (sweeps.FULL | {"project": sweeps.PROJECT}).items()
     out = capsys.readouterr().out
     assert "240 runs" in out and f"python -m sudoku_sweep agent {local.latest_sweep()}" in out
 
 
-def test_sweep_without_a_file_sets_up_the_notebook_s_sweep():
-    assert main(["sweep"]) == 0  # the tests' environment asks for quick
-    quick = sweeps.PRESETS["quick"].sweep() | {"project": sweeps.PROJECT}
-    assert local.open_sweep(local.latest_sweep()).config == quick
+@pytest.mark.parametrize(
+    "content", ["parameters: [", "[1, 2]", "{method: grid, parameters: {epochs: {value: -1}}}"]
+)
+def test_a_file_that_is_no_sweep_is_refused(content, capsys):
+    Path("wrong.yaml").write_text(content)
+    assert main(["sweep", "wrong.yaml"]) == 2 and not Path("wandb").exists()
+    assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_a_file_that_is_no_sweep_is_refused(folder, capsys):
-    for content in ("parameters: [", "[1, 2]", "method: grid\nparameters: {epochs: {value: -1}}"):
-        (folder / "wrong.yaml").write_text(content)
-        assert main(["sweep", "wrong.yaml"]) == 2
-        assert capsys.readouterr().err.startswith("error: ")
-    assert not list(folder.glob("wandb/*"))
-
-
-def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(folder, capsys):
-    foreign = SMALL.replace(f"project: {sweeps.PROJECT}", "project: theirs")
-    (folder / "theirs.yaml").write_text(foreign)
+def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(save, capsys):
+    save("theirs.yaml", SMALL | {"project": "theirs"})
     assert main(["sweep", "theirs.yaml"]) == 2
     assert "names no program: add `program: your_script.py`" in capsys.readouterr().err
-    local.sweep(yaml.safe_load(foreign))
+    local.sweep(SMALL, project="theirs")
     assert main(["agent"]) == 2 and "names no program" in capsys.readouterr().err
-    (folder / "train.py").write_text("print('theirs')\nexit(1)")
-    (folder / "theirs.yaml").write_text(f"program: train.py\n{foreign}")
+    Path("train.py").write_text("print('theirs')\nexit(1)")
+    save("theirs.yaml", SMALL | {"project": "theirs", "program": "train.py"})
     assert main(["sweep", "theirs.yaml"]) == 0 and main(["agent", "--device=cpu"]) == 2
     assert "not for a sweep with a program of its own" in capsys.readouterr().err
     assert main(["agent", "--count=1"]) == main(["agent", "--count=1", "--retry-failed"]) == 2
@@ -74,60 +70,63 @@ def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(folder, ca
 
 
 @pytest.mark.slow
-def test_the_project_s_own_program_is_run_like_any_other(folder):
+def test_the_project_s_own_program_is_run_like_any_other(save, tmp_path):
     own = yaml.safe_load(SWEEP_YAML.read_text("utf-8")) | {"run_cap": 1}
-    own["parameters"] |= yaml.safe_load(SMALL)["parameters"] | {"validation_boards": {"value": 4}}
-    (folder / "own.yaml").write_text(yaml.safe_dump(own))
+    own["parameters"] |= SMALL["parameters"] | {"validation_boards": {"value": 4}}
+    save("own.yaml", own)
     assert main(["sweep", "own.yaml"]) == main(["agent"]) == 0
     (run,) = local.runs(local.latest_sweep())
     assert run.state == "finished" and run.summary["val_accuracy"] > 0
-    assert "blank cells right" in next(folder.glob("wandb/local-sweeps/*/runs/*.log")).read_text()
+    (log,) = tmp_path.glob("wandb/local-sweeps/*/runs/*.log")
+    assert "blank cells right" in log.read_text()
 
 
-class Worker:
-    """Stands in for a process that trains."""
+@pytest.fixture
+def workers(monkeypatch):
+    """The processes that ``agent`` would start, which end at once unless the class says otherwise."""
+    started = []
 
-    def __init__(self, command, env):
-        self.gpus, self.killed = env.get("CUDA_VISIBLE_DEVICES"), False
-        self.command, self.threads = command, env["OMP_NUM_THREADS"]
-        workers.append(self)
+    class Worker:
+        is_stubborn = False
 
-    def wait(self):
-        return 0
+        def __init__(self, command, env):
+            self.command, self.environment, self.killed = command, env, False
+            started.append(self)
 
-    def kill(self):
-        self.killed = True
+        def wait(self):
+            if self.is_stubborn and not self.killed:
+                raise KeyboardInterrupt  # the user has to press Ctrl-C again
+            return 0
 
+        def kill(self):
+            self.killed = True
 
-class StubbornWorker(Worker):
-    def wait(self):
-        if not self.killed:
-            raise KeyboardInterrupt  # the user has to press Ctrl-C again
-
-
-workers = []
+    assert main(["sweep", "small.yaml"]) == 0
+    monkeypatch.setattr(subprocess, "Popen", Worker)
+    return started
 
 
 @pytest.mark.parametrize(
     ("visible", "used"),
-    [("", ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3)],
+    [(None, ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3), ("", [""] * 3)],
 )
-def test_workers_take_turns_on_the_gpus_that_are_theirs(monkeypatch, visible, used):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert main(["sweep", "small.yaml"]) == 0
-    workers.clear()
-    monkeypatch.setattr(subprocess, "Popen", Worker)
+def test_workers_take_turns_on_the_gpus_that_are_theirs(
+    workers, monkeypatch, tmp_path, visible, used
+):
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(agent, "DEVICES", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert main(["agent", "--workers", "3", "--count", "2", "--boards", "64"]) == 0
-    assert [worker.gpus for worker in workers] == used
-    for worker in workers:
-        assert {"--count=2", "--boards=64"} <= set(worker.command) and worker.threads == "1"
+    assert [worker.environment["CUDA_VISIBLE_DEVICES"] for worker in workers] == used
+    assert {worker.environment["OMP_NUM_THREADS"] for worker in workers} == {"1"}
+    assert all({"--count=2", "--boards=64"} <= set(worker.command) for worker in workers)
 
 
-def test_a_second_interrupt_leaves_no_worker_behind(monkeypatch, capsys):
-    assert main(["sweep", "small.yaml"]) == 0
-    workers.clear()
-    monkeypatch.setattr(subprocess, "Popen", StubbornWorker)
+def test_a_second_interrupt_leaves_no_worker_behind(workers, monkeypatch, capsys):
+    monkeypatch.setattr(subprocess.Popen, "is_stubborn", True)
     assert main(["agent", "--workers", "2"]) == 130
     assert [worker.killed for worker in workers] == [True, True]
     assert "Go on with: python -m sudoku_sweep agent" in capsys.readouterr().err
@@ -136,16 +135,9 @@ def test_a_second_interrupt_leaves_no_worker_behind(monkeypatch, capsys):
 @pytest.mark.slow
 def test_workers_share_a_sweep_and_what_it_found_is_exported_and_resumed(capfd):
     small = "--boards 64 --validation-boards 4"
-    for line in (
-        "sweep small.yaml",
-        f"agent --count 1 {small}",
-        "export one.csv",
-        "sweep --resume one.csv",
-        f"agent --workers 2 {small}",
-        "export all.csv",
-        "report",
-    ):
-        assert main(line.split()) == 0
+    lines = ["sweep small.yaml", f"agent --count 1 {small}", "export one.csv"]
+    lines += ["sweep --resume one.csv", f"agent --workers 2 {small}", "export all.csv", "report"]
+    assert {main(line.split()) for line in lines} == {0}
     out = capfd.readouterr().out
     assert "1 of them are done already" in out and out.count(" finished |") == 4
     assert "4 runs, by val_accuracy" in out
@@ -154,4 +146,4 @@ def test_workers_share_a_sweep_and_what_it_found_is_exported_and_resumed(capfd):
     assert frame["config.learning_rate"].tolist() == [1e-3, 2e-3, 3e-3, 4e-3]
     assert set(frame["config.mlp_ratio"]) == {2}  # defaults are recorded, too
     assert frame["summary.device"].str.contains("1 thread(s), torch", regex=False).all()
-    assert (frame["summary.commit"].fillna("") == commit()).all()  # empty outside of a checkout
+    assert (frame["summary.commit"].fillna("") == sweeps.commit()).all()  # empty outside a checkout

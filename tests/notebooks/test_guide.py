@@ -8,12 +8,13 @@ import yaml
 from snippets import blocks, namespace, run_blocks
 
 from sudoku_sweep import sweeps
-from sudoku_sweep.cli.main import parser
+from sudoku_sweep.cli.main import commands as command_line
 from sudoku_sweep.local.backend import OFFLINE, ONLINE
 
 matplotlib.use("Agg")
 ROOT = Path(__file__).resolve().parents[2]
-GUIDE, README = ((ROOT / name).read_text("utf-8") for name in ("WANDB_GUIDE.md", "README.md"))
+TEXTS = ("WANDB_GUIDE.md", "README.md", "sudoku_sweep/local/README.md")
+GUIDE, README, LOCAL_README = ((ROOT / name).read_text("utf-8") for name in TEXTS)
 
 
 def test_the_python_blocks_run(in_tmp_path):
@@ -33,12 +34,13 @@ def test_the_variables_are_those_that_choose_backend_sets():
 
 
 def test_python_m_commands_parse():
-    commands = re.findall(r"^[^\n`]*-m sudoku_sweep ((?:[^\n]*\\\n)*[^\n#]*)", GUIDE + README, re.M)
-    assert len(commands) > 6
-    for command in commands:
-        arguments = command.replace("\\\n", " ").split()
-        if arguments != ["--help"]:
-            parser().parse_args(arguments)
+    texts = GUIDE + README + LOCAL_README
+    found = re.findall(r"^[^\n`]*-m sudoku_sweep ((?:[^\n]*\\\n)*[^\n#]*)", texts, re.M)
+    assert len(found) > 6
+    for line in found:
+        name, *arguments = line.replace("\\\n", " ").split()
+        command = command_line.get_command(None, name)
+        command.make_context(name, arguments)  # a click.UsageError says what is wrong
 
 
 def anchors(level):

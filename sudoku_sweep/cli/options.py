@@ -1,0 +1,77 @@
+"""What several commands share: options, and what the user means by them."""
+
+import click
+
+from .. import local, sweeps
+from ..errors import ConfigError, SweepError
+
+POSITIVE = click.IntRange(min=1)
+SWEEP = "id or name of a local sweep (default: the latest that has a name)"
+sweep_argument = click.argument("sweep", required=False, help=SWEEP)
+
+
+def machine_options(command):
+    """The options of commands that train: ``boards``, ``device``, ``threads``."""
+    boards = "train on so many boards (default: all 20,000)"
+    device = "default: the GPU if there is one"
+    threads = "CPU threads; more rarely help (default 1)"
+    command = click.option("--threads", type=POSITIVE, default=1, help=threads)(command)
+    command = click.option("--device", type=click.Choice(["cpu", "cuda"]), help=device)(command)
+    return click.option("--boards", type=POSITIVE, help=boards)(command)
+
+
+def use_machine(device, threads):
+    """Have PyTorch use so many threads. Returns the device to train on, ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    ConfigError
+        There is no such device.
+    """
+    import torch
+
+    from ..train import default_device
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "--device cuda: PyTorch sees no GPU here; leave the flag out to use the CPU"
+        )
+    torch.set_num_threads(threads)
+    return device or default_device()
+
+
+def chosen_sweep(wanted):
+    """The local sweep of an id or name; if ``wanted`` is None, the latest that has a name.
+
+    The notebook's demonstrations have none; what Cell 10 and the command ``sweep`` make has one.
+    """
+    for sweep_id in reversed(local.sweeps()):
+        sweep = local.open_sweep(sweep_id)
+        name = sweep.config.get("name")
+        if name and wanted in (name, None):
+            return sweep
+    return local.open_sweep(wanted or local.latest_sweep())
+
+
+def trains_sudoku(config):
+    """Whether a sweep is for the Sudoku net, which is trained in this process; if not, it names its program.
+
+    Raises
+    ------
+    SweepError
+        It is neither: nothing else is taken for a sweep of the Sudoku net because its parameters are called alike.
+    """
+    if local.names_program(config):
+        return False
+    if config.get("project") != sweeps.PROJECT:
+        raise SweepError(
+            "the sweep names no program: add `program: your_script.py`, or run it in Python with "
+            f"local.agent(id, function=...). For the Sudoku net, add `project: {sweeps.PROJECT}`"
+        )
+    return True
+
+
+def judged_by(config):
+    """Name and goal of a sweep's metric; without one, the Sudoku net's."""
+    metric = config.get("metric", sweeps.FULL["metric"])
+    return metric["name"], metric.get("goal", "minimize")
