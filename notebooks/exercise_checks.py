@@ -7,7 +7,7 @@ import tempfile
 from unittest import mock
 
 from sudoku_sweep import local
-from sudoku_sweep.local import LocalRun, SweepError
+from sudoku_sweep.local import Run, SweepError
 from sudoku_sweep.local.hyperband import Hyperband
 
 GRID = {  # of exercise 1
@@ -79,7 +79,7 @@ def check_2(config):
 
 
 def _run(name, state, **summary):
-    return LocalRun(0, name, name, state, {}, summary, error=None, seconds=1.0, rows=[])
+    return Run(0, name, name, state, {}, summary)
 
 
 @says

@@ -18,7 +18,6 @@ from sudoku_sweep import data, local, sweeps
 from sudoku_sweep.analysis import results, tables
 from sudoku_sweep.files import write_atomically
 from sudoku_sweep.local import search
-from sudoku_sweep.local.configuration import read
 from sudoku_sweep.local.hyperband import Hyperband
 
 METRIC = sweeps.FULL["metric"]["name"]  # what is looked for
@@ -128,15 +127,15 @@ def replay(method, grid, seed, budget):
     """
     name, _, stops = method.partition(" + ")
     searched = {"method": name, "metric": sweeps.FULL["metric"]}
-    sweep = read(grid.metadata["sweep"] | searched)
+    space = local.read_config(grid.metadata["sweep"] | searched)
     points = local.grid(grid.metadata["sweep"])
     by_settings = {_key(points[run["index"]]): run for run in grid.runs}
-    spent, best, found, records, losses = 0, -np.inf, [], [], []
+    spent, best, found, runs, losses = 0, -np.inf, [], [], []
     for number in itertools.count():
         if spent >= budget or (name == "grid" and number == len(points)):
             return found
-        point = search.propose(sweep, seed, number, records)
-        run = by_settings[_key(search.configuration(sweep, point))]
+        params = search.propose(space, seed, number, runs)
+        run = by_settings[_key(search.to_config(space, params))]
         loss = _losses(run)
         epochs = _stopped_after(loss, losses) if stops else len(loss)
         losses.append(loss[:epochs])
@@ -144,7 +143,7 @@ def replay(method, grid, seed, budget):
         if epochs == len(loss) and run["summary"][METRIC] > best:
             best = run["summary"][METRIC]
             found.append((spent, best))
-        records.append(run | {"point": point})
+        runs.append(local.Run(**run, params=params))
 
 
 def _key(settings):

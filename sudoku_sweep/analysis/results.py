@@ -19,6 +19,10 @@ from ..files import write_atomically
 from . import tables
 
 COLUMNS = ("index", "id", "name", "state", "config", "summary", "seconds", "error")  # in this order
+TIMES = (
+    "_runtime",
+    "_timestamp",
+)  # of each logged row; the file is the same whenever its runs were made
 SHARED = {"devices": "summary.device", "commits": "summary.commit", "seeds": "config.seed"}
 
 
@@ -29,7 +33,7 @@ class Results:
     frame : DataFrame; as ``tables.runs_frame`` gives it, and ``index``, ``seconds``, ``error``
     history : DataFrame; a row for each logged row: ``id`` and ``name`` of the run, then what it logged
     metadata : dict; ``sweep`` is the sweep's configuration, ``runs`` their number; and what they ran on
-    runs : list of dict; whole, W&B's own bookkeeping included: keyword arguments of ``local.LocalRun``
+    runs : list of dict; whole, W&B's own bookkeeping included: keyword arguments of ``local.Run``
     """
 
     frame: pd.DataFrame
@@ -66,7 +70,8 @@ def export(path, runs, metadata):
             row |= {f"{kind}.{name}": values[name] for name in values.keys()}  # noqa: SIM118  (W&B's)
         last = {name: getattr(run, name, None) for name in ("seconds", "error")}
         rows.append(row | {name: value for name, value in last.items() if value is not None})
-        logged += [(index, values) for values in run.scan_history()]
+        for values in run.scan_history():
+            logged.append((index, {key: values[key] for key in values if key not in TIMES}))
     if not rows:
         raise ValueError("no runs: there is nothing to write")
     shared = {

@@ -10,7 +10,6 @@ import pandas as pd
 from .. import local, sweeps
 from ..analysis import results, tables
 from ..local import SweepError
-from ..local.configuration import read
 from .flags import SWEEP, chosen_sweep
 
 
@@ -45,7 +44,7 @@ def read_export(path):
         loaded = results.load(path)
     except ValueError as error:
         raise SweepError(str(error)) from error
-    runs = [local.LocalRun(**run | {"seconds": run["seconds"] or 0.0}) for run in loaded.runs]
+    runs = [local.Run(**run | {"seconds": run["seconds"] or 0.0}) for run in loaded.runs]
     return loaded.metadata.get("sweep", {}), runs
 
 
@@ -103,7 +102,7 @@ def show_dashboard(args):
 def _study(name, config, runs):
     """What the dashboard is told of a sweep."""
     space = {}
-    for path, parameter in read(config).searched.items():
+    for path, parameter in local.read_config(config).searched.items():
         values = parameter.listed
         if values is None:
             low, high = parameter.quantile(0), parameter.quantile(1 - 2**-53)

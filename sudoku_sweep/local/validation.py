@@ -1,11 +1,13 @@
 """What the parts of a sweep configuration are checked by: pydantic, with kinds of its own for numbers."""
 
-import json
 import math
 from numbers import Real
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
+
+from ..errors import WRITE_NUMBERS
+from ..values import as_json
 
 LAUNCH = ("job", "image_uri", "scheduler", "metrics")
 
@@ -38,7 +40,7 @@ def is_number(value):
 
 def _number(value):
     if not is_number(value):
-        raise ValueError("give a number (in YAML 1.0e-5, since 1e-5 is read as text)")
+        raise ValueError(f"give a number; {WRITE_NUMBERS}")
     return value
 
 
@@ -53,15 +55,10 @@ def whole(value):
 Whole = Annotated[int, BeforeValidator(whole)]
 
 
-def as_json(value):
-    """A value as JSON, the same for dicts that differ only in the order of their keys; numbers may be numpy's."""
-    return json.dumps(value, sort_keys=True, default=lambda number: number.item())
-
-
 def _json(value):
     try:
         as_json(value)
-    except (AttributeError, TypeError, ValueError):
+    except (TypeError, ValueError):
         raise ValueError("no JSON; give a class by its name, a date in quotes") from None
     return value
 

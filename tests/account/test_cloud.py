@@ -251,7 +251,7 @@ def test_runs_of_a_local_sweep_are_synced_and_join_a_sweep_on_the_server(server)
         assert (arrived.name, arrived.state, arrived.sweep) == (run.name, "finished", None)
         assert arrived.group == f"sweep-{local_id}"
         assert arrived.config == run.config
-        assert arrived.rows == run.rows
+        assert arrived.history == run.rows
         assert arrived.summary["score"] == run.summary["score"]
 
     wandb.teardown()

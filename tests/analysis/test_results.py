@@ -24,8 +24,8 @@ def runs(in_tmp_path):
     summary = {"_runtime": 1e-17, "commit": "1234567", "n": 1, "loss": 0.1, "loss.min": True}
     summary |= {f"odd {at}": text for at, text in enumerate(ODD)} | {"long": "x" * 200_000}
     made = [
-        local.LocalRun(0, "r0", "run-1", "finished", first, summary, None, 1.25, rows),
-        local.LocalRun(1, "r1", "run-2", "failed", second, {}, "Error: a\nb", 0.1 + 0.2, []),
+        local.Run(0, "r0", "run-1", "finished", first, summary, None, 1.25, rows),
+        local.Run(1, "r1", "run-2", "failed", second, {}, "Error: a\nb", 0.1 + 0.2, []),
     ]
     results.export("two.csv", made, {"sweep": SWEEP, "note": "x"})
     return made
@@ -41,7 +41,7 @@ def test_what_is_exported_comes_back_as_it_was(runs):
     pd.testing.assert_frame_equal(found.frame.drop(columns="error"), expected, check_like=True)
     assert found.history[["id", "name"]].to_numpy().tolist() == [["r0", "run-1"]] * 2
     assert found.history["x"][0] == math.pi and csv.field_size_limit() == limit
-    again = local.import_runs(SWEEP, [local.LocalRun(**run) for run in found.runs])
+    again = local.import_runs(SWEEP, [local.Run(**run) for run in found.runs])
     assert local.runs(again) == runs
 
 
@@ -49,12 +49,12 @@ def test_a_sweep_goes_on_with_runs_that_added_to_a_dict_or_were_given_not_a_numb
     sweep = {"method": "grid", "parameters": {"opt": {"values": [{"lr": 1.0}, math.nan, 2]}}}
     configs = [{"opt": {"lr": 1, "beta": 2}}, {"opt": math.nan, "seed": 0}, {"opt": {"lr": 2}}]
     runs = [
-        local.LocalRun(at, f"r{at}", "", "finished", config, {}, None, 1.0, [])
+        local.Run(at, f"r{at}", "", "finished", config, {}, None, 1.0, [])
         for at, config in enumerate(configs)
     ]
     results.export("odd", runs, {"sweep": sweep})
     found = results.load("odd")
-    first, second, other = (local.LocalRun(**run) for run in found.runs)
+    first, second, other = (local.Run(**run) for run in found.runs)
     again = local.import_runs(found.metadata["sweep"], [first, second])
     assert [run.id for run in local.runs(again)] == ["r0", "r1"]
     with pytest.raises(local.SweepError, match="run 3 has another config"):

@@ -5,13 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
 
 import pytest
 
 from sudoku_sweep import data, local
 from sudoku_sweep.analysis import results, tables
-from sudoku_sweep.local import store
 
 pytest.importorskip("optuna_dashboard", reason="pip install -e '.[dashboard]'")
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
@@ -87,7 +85,7 @@ def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
 def test_a_run_that_ends_while_the_page_is_open_appears(open_page, in_tmp_path):
     config = {"method": "grid", "parameters": {"a": {"values": [1, 2]}}}
     first, second = (
-        local.LocalRun(a - 1, f"r{a}", f"run-{a}", "finished", {"a": a}, {}, None, 1.0, [])
+        local.Run(a - 1, f"r{a}", f"run-{a}", "finished", {"a": a}, {}, None, 1.0, [])
         for a in (1, 2)
     )
     for run in (first, second):
@@ -96,5 +94,5 @@ def test_a_run_that_ends_while_the_page_is_open_appears(open_page, in_tmp_path):
     page = open_page("live")
     page.goto(f"{page.url}/trials")
     page.get_by_text("1 Trials").wait_for()
-    store.save(store.store() / sweep_id, asdict(second) | {"point": 1})
+    local.open_sweep(sweep_id).save(second)
     page.get_by_text("2 Trials").wait_for()

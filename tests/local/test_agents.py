@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import math
 import multiprocessing
 import re
@@ -14,11 +15,11 @@ import pytest
 import torch
 import wandb
 from click.testing import CliRunner
-from tiny_sweep import GRID, log_score
+from tiny_sweep import GRID, log_score, untimed
 from wandb.cli.cli import cli
 
 from sudoku_sweep import local
-from sudoku_sweep.local import StoppedEarly, SweepError, agents, store, wandb_file
+from sudoku_sweep.local import StoppedEarly, SweepError, agents, create, store, wandb_file
 from sudoku_sweep.local.hyperband import Hyperband
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
@@ -62,7 +63,7 @@ def kill_wandb():
 
 def exit_codes(runs):
     """The exit codes that wandb has written."""
-    return [wandb_file.read(wandb_file.find(Path.cwd(), run.id)).exit_code for run in runs]
+    return [wandb_file.read_into(run, wandb_file.find(Path.cwd(), run.id)) for run in runs]
 
 
 # --- a sweep ----------------------------------------------------------------------------------------------
@@ -79,7 +80,7 @@ def test_every_configuration_runs_once_in_grid_order_and_is_recorded():
         product = run.config["a"] * run.config["b"]
         assert run.summary["score"] == 2 * product and run.summary["epoch"] == 2
         first = {"_step": 0, "epoch": 1, "score": product}
-        assert run.rows == [first, {"_step": 1, "epoch": 2, "score": 2 * product}]
+        assert untimed(run.rows) == [first, {"_step": 1, "epoch": 2, "score": 2 * product}]
         assert run.seconds > 0 and run.error is None
 
 
@@ -130,7 +131,7 @@ def test_what_is_logged_is_kept_as_numbers_in_the_rows_that_wandb_makes_of_it():
     assert [run.config for run in runs] == [{"a": at} | given for at in (0, 1)]
     first = {"_step": 0, "score": 0.5, "counts": [1], "a.b": 1, "loss": 1.0}
     last = {"_step": 5, "score": 0.75, "a": {"b": 2, "text": "two"}, "last": math.inf}
-    assert runs[0].rows == [first, last] and runs[0].name == "my-run"
+    assert untimed(runs[0].rows) == [first, last] and runs[0].name == "my-run"
     summary = {"score": {"min": 0.5}, "a.b": 1, "a": {"b": 2, "text": "two"}, "last": math.inf}
     assert (summary | {"noted": {"right": 2}}).items() <= runs[0].summary.items()
     assert not {"weights", "table", "_wandb", "counts"} & runs[0].summary.keys()
@@ -407,7 +408,7 @@ def test_a_random_sweep_ends_at_its_run_cap_and_nested_parameters_arrive_nested(
 
 
 def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again(monkeypatch):
-    monkeypatch.setattr(agents.secrets, "randbits", lambda bits: 0)  # the sweep's seed
+    monkeypatch.setattr(create.secrets, "randbits", lambda bits: 0)  # the sweep's seed
     x = {"min": 0.0, "max": 1.0}
     sweep_id = local.sweep({"method": "bayes", "metric": {"name": "loss"}, "parameters": {"x": x}})
     seen = []
@@ -422,8 +423,8 @@ def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again
     with pytest.raises(KeyboardInterrupt):
         local.agent(sweep_id, function=bowl, count=10)
     sweep = store.open_sweep(sweep_id)
-    learned = sweep.records()[0] | {"rows": [{"loss": -1}]}  # by another agent since
-    store.save(sweep.folder, learned)
+    learned = dataclasses.replace(sweep.runs()[0], rows=[{"loss": -1}])  # by another agent since
+    sweep.save(learned)
     runs = ran(bowl, sweep_id, count=1)
     assert seen[9] == seen[10] == runs[9].config["x"]
     assert len(set(seen)) == 10 and np.abs(np.array(seen[5:]) - 0.8).min() < 0.01

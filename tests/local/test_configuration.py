@@ -12,6 +12,7 @@ from sudoku_sweep import local
 from sudoku_sweep.local import SweepError, configuration, search
 from sudoku_sweep.local.distributions import DISTRIBUTIONS, Parameter
 from sudoku_sweep.local.hyperband import Hyperband
+from sudoku_sweep.local.metric import Metric
 
 HUGE = {"a": {"min": 1, "max": 10**9}, "b": {"min": 0, "max": 10**9}, "c": {"values": [1, 2]}}
 
@@ -142,7 +143,7 @@ def exponents(kind, low, high):
     return {"distribution": f"{kind}log_uniform", "min": low, "max": high}
 
 
-TEXT = "note: runs get text, not a number, for {}; for a number write 1.0e-5 in YAML, 1e-5 without"
+TEXT = "note: runs get text, not a number, for {}; for a number, write it without quotes in Python"
 
 
 @pytest.mark.parametrize(
@@ -193,12 +194,12 @@ entries = some_of(
 ends = st.fixed_dictionaries({"min": numbers, "max": numbers})
 names = st.sampled_from(["a", "b.c"]) | st.text(max_size=4)
 configs = some_of(
-    configuration.SweepConfiguration,
+    configuration.SweepConfig,
     scalars,
     ("method", "parameters"),
     method=st.sampled_from(["grid", "random", "bayes"]),
     parameters=st.dictionaries(names, entries | ends | anything, max_size=4),
-    metric=some_of(configuration.Metric, st.sampled_from(["score", "maximize", "best", 1])),
+    metric=some_of(Metric, st.sampled_from(["score", "maximize", "best", 1])),
     early_terminate=some_of(Hyperband, numbers, type=st.just("hyperband")),
 )
 NAMED = "parameters|method|metric|early_terminate|a sweep configuration"
@@ -214,9 +215,8 @@ def test_any_configuration_is_taken_or_refused_in_words_that_name_the_place(in_t
     except SweepError as refusal:
         assert re.search(NAMED, str(refusal)) and "Traceback" not in str(refusal)
         return
-    sweep = configuration.read(config)
+    space = local.read_config(config)
     for number in range(min(size or 3, 3)):
-        point = search.propose(sweep, 7, number, [])
-        values = search.configuration(sweep, point)
+        values = search.to_config(space, search.propose(space, 7, number, []))
         assert json.dumps(values) and yaml.safe_dump(values)
     assert len(local.configurations(config)) <= configuration.MANY

@@ -12,7 +12,7 @@ from wandb.proto.wandb_internal_pb2 import Record, RunExitRecord
 
 from sudoku_sweep import local
 from sudoku_sweep.analysis import tables
-from sudoku_sweep.local import SweepError, wandb_file
+from sudoku_sweep.local import Run, SweepError, wandb_file
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 SWEEP = {
@@ -257,11 +257,11 @@ def test_of_a_file_that_ends_anywhere_what_is_whole_is_read(tmp_path):
     n_rows = []
     for length in (*range(0, 200), *range(len(content) - 2000, len(content) + 1)):
         (tmp_path / "cut").write_bytes(content[:length])
-        written = wandb_file.read(tmp_path / "cut")
-        n_rows.append(len(written.rows))
-        assert written.exit_code is None or length == len(content)
+        exit_code = wandb_file.read_into(run, tmp_path / "cut")
+        n_rows.append(len(run.rows))
+        assert exit_code is None or length == len(content)
     assert sorted(set(n_rows)) == [0, 1, 2, 3] and n_rows == sorted(n_rows)
-    assert len(written.config["words"]) == 700 and written.exit_code == 0
+    assert len(run.config["words"]) == 700 and exit_code == 0
 
 
 @pytest.mark.parametrize("left", range(7))  # bytes of a block in which no header fits any more
@@ -274,4 +274,5 @@ def test_a_record_behind_the_unused_end_of_a_block_is_read(tmp_path, left):
         content += wandb_file.CHUNK.pack(0, len(whole), wandb_file.WHOLE) + whole
         content += bytes(left)
     (tmp_path / "file").write_bytes(content)
-    assert wandb_file.read(tmp_path / "file").exit_code == 3
+    run = Run(0, "id", "name", "running", {}, {})
+    assert wandb_file.read_into(run, tmp_path / "file") == 3

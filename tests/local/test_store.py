@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 
@@ -5,14 +6,14 @@ import pytest
 from tiny_sweep import GRID, log_score
 
 from sudoku_sweep import local
-from sudoku_sweep.local import SweepError, agents, store
+from sudoku_sweep.local import Run, SweepError, create, store
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
 
 def a_run(index, config, state="finished"):
     row = {"_step": 0, "score": index}
-    return local.LocalRun(index, f"id{index}", "name", state, config, row, None, 1.5, [row])
+    return Run(index, f"id{index}", "name", state, config, row, None, 1.5, [row])
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_runs_are_read_back_as_they_were(imported):
 
 def test_history_holds_the_rows_with_the_keys_that_were_asked_for():
     rows = [{"_step": 0, "a": 1}, {"_step": 1, "a": 2, "b": 3}]
-    run = local.LocalRun(0, "id", "name", "finished", {}, {}, None, 1, rows)
+    run = Run(0, "id", "name", "finished", {}, {}, None, 1, rows)
     assert list(run.scan_history()) == rows and run.history()["a"].tolist() == [1, 2]
     assert list(run.scan_history(keys=["a"])) == [{"a": 1}, {"a": 2}]
     assert list(run.scan_history(keys=["a", "b"])) == [{"a": 2, "b": 3}]
@@ -75,7 +76,7 @@ def test_a_damaged_file_is_named(imported, name):
     content = json.loads(path.read_text())
     damages = {b"": "JSON", b"[]": "TypeError", b"[" * 5000: "Recursion", b"\xff": "Unicode"}
     damages[b'{"id": "3"}'] = "missing"
-    for key in content.keys() - {"point"}:  # that is the search method's own
+    for key in content.keys() - {"params"}:  # that is the search method's own
         damages[json.dumps(content | {key: [3]}).encode()] = key
     for damage, reason in damages.items():
         path.write_bytes(damage)
@@ -95,24 +96,23 @@ def test_an_intact_file_whose_configuration_is_refused_is_not_called_damaged(imp
 
 def test_a_record_is_read_again_when_it_was_written_anew(imported):
     sweep = store.open_sweep(imported)
-    changed = sweep.records()[3] | {"state": "failed"}
-    store.save(sweep.folder, changed)
-    assert sweep.records(besides=2)[2] == changed
-    path = store.run_file(sweep.folder, 3)
+    changed = dataclasses.replace(sweep.runs()[3], state="failed")
+    sweep.save(changed)
+    assert sweep.runs(besides=2)[2] == changed
+    path = sweep.path(3)
     path.unlink()
-    assert sweep.record(path) is None and len(sweep.records()) == 5
+    assert sweep.saved(path) is None and len(sweep.runs()) == 5
 
 
 def test_a_run_whose_lock_nobody_holds_has_crashed(imported):
     sweep = store.open_sweep(imported)
-    path = store.run_file(sweep.folder, 1)
-    store.save(sweep.folder, sweep.record(path) | {"state": "running"})
+    sweep.save(dataclasses.replace(sweep.runs()[1], state="running"))
     assert local.runs(imported)[1].state == "crashed"
-    assert sweep.record(path)["state"] == "running"
+    assert sweep.saved(sweep.path(1)).state == "running"
 
 
 def test_a_sweep_is_kept_with_what_repeats_it(monkeypatch, capsys):
-    monkeypatch.setattr(agents.secrets, "randbits", lambda bits: bits)
+    monkeypatch.setattr(create.secrets, "randbits", lambda bits: bits)
     sweep_id = local.sweep(GRID | {"project": "its own"})
     content = json.loads((store.store() / sweep_id / "sweep.json").read_text())
     assert content["project"] == "its own" and content["seed"] == 32 and content["id"] == sweep_id

@@ -19,7 +19,7 @@ def grid(in_tmp_path, monkeypatch):
     parameters = VARIED | {name: {"value": value} for name, value in TINY.items()}
     sweep = {"method": "grid", "metric": metric, "parameters": parameters}
     runs = [
-        local.LocalRun(index, "id", "", "finished", config, {"val_loss": index}, None, 1, [])
+        local.Run(index, "id", "", "finished", config, {"val_loss": index}, None, 1, [])
         for index, config in enumerate(local.grid(sweep))
     ]
     runs[-1].state = "failed"

@@ -18,7 +18,7 @@ def grid(tmp_path):
     for index, config in enumerate(local.grid(SWEEP)):
         score = {"val_accuracy": round(config["a"] / 10 + config["b"], 3)}
         rows = [{"train_loss": 2 - score["val_accuracy"] * epoch} for epoch in range(1, 10)]
-        run = local.LocalRun(index, "id", f"run-{index}", "finished", config, score, None, 1, rows)
+        run = local.Run(index, "id", f"run-{index}", "finished", config, score, None, 1, rows)
         runs.append(run)
     results.export(tmp_path / "grid", runs, {"sweep": SWEEP})
     return results.load(tmp_path / "grid")
