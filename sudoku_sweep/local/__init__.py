@@ -7,7 +7,6 @@ from ..errors import SweepError
 from .agents import agent
 from .backend import choose_backend
 from .configuration import configurations, grid, n_runs, names_program, read_config
-from .create import import_runs, sweep
 from .early_stopping import StoppedEarly
 from .run import DONE, Run
-from .store import latest_sweep, open_sweep, runs, sweeps
+from .store import import_runs, latest_sweep, open_sweep, runs, sweep, sweeps

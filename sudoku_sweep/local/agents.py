@@ -9,11 +9,7 @@ import time
 import wandb
 
 from ..errors import SweepError
-from . import wandb_internals
-from .claims import claims
-from .configuration import n_runs, names_program
-from .execution import execute
-from .store import open_sweep
+from . import claims, configuration, execution, store, wandb_internals
 
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
 
@@ -66,14 +62,14 @@ def agent(
         No such sweep, nothing to run, a sweep without an end, another agent at work in this process, every run of
         this call failed, or the first one that finished had not logged the sweep's metric.
     """
-    sweep = open_sweep(sweep_id)
-    if not (callable(function) or (function is None and names_program(sweep.space))):
+    sweep = store.open_sweep(sweep_id)
+    if not (callable(function) or (function is None and configuration.names_program(sweep.space))):
         raise SweepError(
             f"sweep {sweep.id} names no program: give agent(sweep_id, function=...) the function that trains one run"
         )
     if wandb.run is not None and not wandb.run.disabled:
         raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
-    if n_runs(sweep.space, count) is None:
+    if configuration.n_runs(sweep.space, count) is None:
         raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
     if not _at_work.acquire(blocking=False):
         raise SweepError("an agent is at work in this process: start the next one in another")
@@ -84,20 +80,21 @@ def agent(
 
 
 def _work(sweep, function, count, most_in_a_row, retry_failed):
-    start, failures, checked = time.monotonic(), [], False
-    again = _failed(sweep) if retry_failed else ()
+    start, failures, unchecked = time.monotonic(), [], sweep.space.metric
     if not retry_failed:
         _print_failed(sweep)
     # closing: lets go of the last lock at once
-    with wandb_internals.restored(), contextlib.closing(claims(sweep, again)) as claimed:
+    with (
+        wandb_internals.restored(),
+        contextlib.closing(claims.claims(sweep, retry_failed)) as claimed,
+    ):
         for run in itertools.islice(claimed, count):
-            failures.append(execute(sweep, run, function))
+            failures.append(execution.execute(sweep, run, function))
             print(_progress_line(sweep, run), flush=True)
-            if run.state == "finished" and sweep.space.metric and not checked:
-                _check_logged(sweep.space.metric, run)
-                checked = True
-            early = time.monotonic() - start < EARLY_SECONDS
-            if reason := _why_stop(failures, early, most_in_a_row):
+            if unchecked and run.state == "finished":
+                _check_logged(unchecked, run)
+                unchecked = None  # later runs may lack it
+            if reason := _why_stop(failures, time.monotonic() - start, most_in_a_row):
                 print(f"stopping: {reason}")
                 break
     if any(failures):
@@ -109,22 +106,17 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
         raise SweepError(message) from failures[-1]
 
 
-def _failed(sweep):
-    """The ids of the runs that have failed so far."""
-    return {run.id for run in sweep.runs() if run.state == "failed"}
-
-
 def _print_failed(sweep):
-    if failed := len(_failed(sweep)):
+    if failed := [run.state for run in sweep.runs()].count("failed"):
         advice = "retry_failed=True (in a terminal: --retry-failed) runs them again"
         print(f"left out: {failed} that failed; {advice}")
 
 
-def _why_stop(failures, early, most_in_a_row):
+def _why_stop(failures, seconds, most_in_a_row):
     """Why an agent makes no more runs after those that ended with these errors, or None; None if it goes on."""
     n_failed = sum(map(bool, failures))
     in_a_row = len(list(itertools.takewhile(bool, reversed(failures))))
-    if n_failed >= EARLY_FAILURES and early:
+    if n_failed >= EARLY_FAILURES and seconds < EARLY_SECONDS:
         return f"{n_failed} failed runs in {EARLY_SECONDS} seconds, as W&B's agent does"
     return f"{in_a_row} failed runs in a row" if in_a_row >= most_in_a_row else None
 

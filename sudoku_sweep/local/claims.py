@@ -12,31 +12,31 @@ import time
 import filelock
 
 from ..errors import SweepError
-from . import search
+from . import search, store
 from .run import DONE, Run
-from .store import locked
 
 # Whoever holds a lock for longer is running that configuration; ``runs`` takes much less.
 LOCK_SECONDS = 0.1
 
 
-def claims(sweep, again):
+def claims(sweep, retry_failed):
     """Yield runs that are to be made now, each locked until the next one is asked for.
 
-    That is those that nobody made or makes, and those whose last try has one of the ids ``again``.
+    That is those that nobody made or makes; with ``retry_failed`` also those that have failed before.
     """
+    again = {run.id for run in sweep.runs() if run.state == "failed"} if retry_failed else ()
     size = sweep.space.n_runs
     for index in itertools.count() if size is None else range(size):
         if not (sweep.folder / "sweep.json").exists():
             where = os.path.relpath(sweep.folder)
             raise SweepError(f"{where} was deleted while its sweep was running")
         path = sweep.path(index)
-        with contextlib.suppress(filelock.Timeout), locked(path, timeout=LOCK_SECONDS):
+        with contextlib.suppress(filelock.Timeout), store.locked(path, timeout=LOCK_SECONDS):
             before = sweep.saved(path)
             if before and before.state in DONE and before.id not in again:
                 continue
             # One agent at a time, so that each knows what the others try.
-            with locked(sweep.folder / "sweep.json"):
+            with store.locked(sweep.folder / "sweep.json"):
                 run = _new_run(sweep, index, before)
                 if run is None:
                     return
@@ -58,15 +58,8 @@ def _new_run(sweep, index, before):
     params = before.params if before else None
     if params is None:
         params = search.propose(space, sweep.seed, index, others)
-    return Run(
-        index=index,
-        id=secrets.token_hex(4),
-        name=f"run-{index + 1}",
-        state="running",
-        config=search.to_config(space, params),
-        summary={},
-        params=params,
-        project=sweep.project,
-        group=f"sweep-{sweep.id}",
-        created_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    )
+    run = Run(index, secrets.token_hex(4), f"run-{index + 1}", "running", {}, {}, params=params)
+    run.config = search.to_config(space, params)
+    run.project, run.group = sweep.project, f"sweep-{sweep.id}"
+    run.created_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return run

@@ -21,11 +21,8 @@ class EarlyStopper:
 
     def check(self):
         """Raise ``StoppedEarly`` if the run is to be stopped, going by the ``rows`` that it has so far."""
-        rules, metric, rows = (
-            self.sweep.space.early_terminate,
-            self.sweep.space.metric,
-            self.run.rows,
-        )
+        space, rows = self.sweep.space, self.run.rows
+        rules, metric = space.early_terminate, space.metric
         if len(rules.bands(len(rows))) == self.n_bands and time.monotonic() < self.next_look:
             return
         self.next_look = time.monotonic() + LOOK_SECONDS

@@ -8,11 +8,10 @@ import yaml
 
 from ..errors import SweepError, in_words
 from ..files import write_atomically
-from . import wandb_file
-from .early_stopping import EarlyStopper, StoppedEarly
-from .run_function import causes, is_good_exit, is_interrupt, run_function
+from . import wandb_file, wandb_internals
+from .early_stopping import EarlyStopper
+from .run_function import causes, end_state, is_interrupt, run_function
 from .run_program import run_program
-from .wandb_internals import lost_wandb, run_variables
 
 # wandb writes the end of a run's file after the run has ended, mostly within milliseconds; if its process was
 # killed, never.
@@ -45,10 +44,12 @@ def execute(sweep, run, function):
             run_program(sweep, run, environment, stopper)
     except BaseException as raised:  # whatever goes wrong in the reader's function
         error = raised
-    path, exit_code = _record(sweep, run, as_planned=error is None or is_good_exit(error))
-    run.state, failure = _outcome(error, path, exit_code)
-    if failure:
-        run.error = str(failure) if isinstance(failure, StoppedEarly) else in_words(failure)
+    run.state = end_state(error)
+    fault = _record(sweep, run, well=run.state == "finished")
+    if run.state == "finished" and fault:
+        run.state, error = "failed", fault
+    if run.state != "finished":
+        run.error = str(error) if run.state == "stopped" else in_words(error)
     run.seconds = round(time.monotonic() - start, 3)
     sweep.save(run)
     # What their functions held, such as a net that was too large, must not outlive the run.
@@ -56,7 +57,7 @@ def execute(sweep, run, function):
         traceback.clear_frames(cause.__traceback__)
     if is_interrupt(error):
         raise KeyboardInterrupt from error
-    return None if isinstance(failure, StoppedEarly) else failure
+    return error if run.state in ("failed", "killed") else None
 
 
 def _environment(sweep, run):
@@ -64,43 +65,28 @@ def _environment(sweep, run):
     config_file = sweep.path(run.index, ".yaml")
     content = {name: {"value": value} for name, value in run.config.items()}
     write_atomically(config_file, yaml.safe_dump({"wandb_version": 1} | content).encode())
-    return {
+    return wandb_internals.IN_SWEEP | {
+        wandb_internals.CONFIG_FILE: str(config_file),
         "WANDB_MODE": "offline",
         "WANDB_DIR": str(sweep.folder.parents[2]),
         "WANDB_PROJECT": run.project,
         "WANDB_RUN_GROUP": run.group,
         "WANDB_RUN_ID": run.id,
         "WANDB_NAME": run.name,
-    } | run_variables(config_file)
+    }
 
 
-def _record(sweep, run, as_planned):
-    """Fill the run with what wandb wrote: the path of its file, None without one, and its exit code, None without."""
+def _record(sweep, run, well):
+    """Fill the run with what wandb wrote. Returns what is wrong with that in a run that ended ``well``, or None."""
     path = wandb_file.find(sweep.folder.parents[2], run.id)
-    if path is None and as_planned:  # opened with a `dir` of its own
+    if path is None and well:  # opened with a `dir` of its own
         path = wandb_file.find(Path.cwd(), run.id, deep=True)
     if path is None:
-        return None, None
-    end = time.monotonic() + (WRITE_SECONDS if as_planned else SECONDS_AFTER_ERROR)
+        advice = "call wandb.init() in it, without dir=... and mode=..."
+        return SweepError(f"it opened no W&B run in this folder: {advice}")
+    end = time.monotonic() + (WRITE_SECONDS if well else SECONDS_AFTER_ERROR)
     while (exit_code := wandb_file.read_into(run, path)) is None and time.monotonic() < end:
         time.sleep(0.005)
-    return path, exit_code
-
-
-def _outcome(error, path, exit_code):
-    """The state of a run that has ended, and the error that says why; None if it has finished."""
-    if isinstance(error, StoppedEarly):
-        return "stopped", error
-    if is_interrupt(error):
-        return "killed", error  # to be run again when the sweep goes on
-    exited = is_good_exit(error)
-    if error and not exited:
-        return "killed" if lost_wandb(error) else "failed", error
-    if path is None:
-        advice = "call wandb.init() in it, without dir=... and mode=..."
-        return "failed", SweepError(f"it opened no W&B run in this folder: {advice}")
     if exit_code is None:
-        return "failed", SweepError("it left its W&B run without an end: call run.finish()")
-    if exit_code and not exited:  # inside `with`, wandb counts each exit as a failure
-        return "failed", SweepError(f"its W&B run was finished with exit code {exit_code}")
-    return "finished", None
+        return SweepError("it left its W&B run without an end: call run.finish()")
+    return SweepError(f"its W&B run was finished with exit code {exit_code}") if exit_code else None

@@ -55,8 +55,8 @@ class Run:
     def scan_history(self, keys=None, page_size=1000, min_step=None, max_step=None, use_cache=True):
         """All logged rows as dicts, from ``min_step`` to below ``max_step``: an iterator.
 
-        With ``keys``, a list: those names only, of the rows that have them all. ``page_size`` and ``use_cache`` are
-        without effect, for the sake of the same signature.
+        With ``keys``, a list: ``_step`` and those names only, of the rows that have them all. ``page_size`` and
+        ``use_cache`` are without effect, for the sake of the same signature.
 
         Raises
         ------
@@ -67,11 +67,8 @@ class Run:
             raise ValueError("keys must be specified in a list")
         first = 0 if min_step is None else min_step
         end = np.inf if max_step is None else max_step
-        return iter(
-            {key: row[key] for key in keys or row}
-            for at, row in enumerate(self.rows)
-            if first <= row.get("_step", at) < end and all(key in row for key in keys or ())
-        )
+        rows = [row for at, row in enumerate(self.rows) if first <= row.get("_step", at) < end]
+        return iter(_with_all(keys, ["_step", *keys], rows) if keys else map(dict, rows))
 
     def history(self, samples=500, keys=None, x_axis="_step", pandas=True, stream="default"):
         """The rows as a DataFrame, or with ``pandas=False`` as a list; of more than ``samples``, some evenly spaced.
@@ -85,7 +82,8 @@ class Run:
         """
         if stream != "default":
             raise SweepError("what the machine did stays in W&B's file: `wandb sync` uploads it")
-        rows = list(self.scan_history(keys and list(dict.fromkeys([x_axis, *keys]))))
+        columns = [x_axis, *(keys or [])]
+        rows = _with_all(columns, columns, self.rows) if keys else list(self.scan_history())
         if len(rows) > samples:
             rows = [rows[at] for at in np.linspace(0, len(rows) - 1, samples).round().astype(int)]
         if not pandas:
@@ -93,3 +91,9 @@ class Run:
         import pandas as pd  # only here: takes 0.2 s to import
 
         return pd.DataFrame.from_records(rows)
+
+
+def _with_all(needed, shown, rows):
+    """Of the rows that have all names of ``needed``, what stands under the names ``shown``."""
+    rows = [row for row in rows if row.keys() >= set(needed)]
+    return [{key: row[key] for key in shown if key in row} for row in rows]

@@ -23,17 +23,18 @@ def run_function(function, run, environment, stopper):
     printed = []
 
     def is_failure(error):
-        if isinstance(error, StoppedEarly):
-            return False
-        printed.append(error)  # which wandb does
-        return True
+        failed = end_state(error) in ("failed", "killed")
+        if failed:
+            printed.append(error)  # by wandb
+        return failed
 
     def check(wandb_run, data, step):
-        value = plain(stopper.sweep.space.metric.value(data))
-        if wandb_run.id == run.id and is_number(value) and step is not None:
+        metric = stopper.sweep.space.metric
+        value = plain(metric.value(data))
+        if wandb_run.id == run.id and is_number(value):
             if run.rows and run.rows[-1]["_step"] == step:
                 run.rows.pop()
-            run.rows.append({"_step": step, stopper.sweep.space.metric.name: value})
+            run.rows.append({"_step": step, metric.name: value})
             stopper.check()
 
     try:
@@ -41,7 +42,7 @@ def run_function(function, run, environment, stopper):
         with contextlib.chdir("."), wandb_internals.hooked(stopper and check, is_failure):
             _call(function)
     except BaseException as error:
-        if not (_is_no_failure(error) or is_interrupt(error)):
+        if end_state(error) in ("failed", "killed") and not is_interrupt(error):
             if error not in printed:
                 traceback.print_exc()
             # wandb's background process may be what failed: the next run gets a new one
@@ -54,17 +55,17 @@ def _call(function):
         function()
         wandb_internals.finish_runs()
     except BaseException as error:
-        wandb.finish(exit_code=0 if _is_no_failure(error) else 1)
+        wandb.finish(exit_code=int(end_state(error) in ("failed", "killed")))
         raise
 
 
-def _is_no_failure(error):
-    return isinstance(error, StoppedEarly) or is_good_exit(error)
-
-
-def is_good_exit(error):
-    """Whether it is ``sys.exit()`` or ``sys.exit(0)``: an end, and no failure."""
-    return isinstance(error, SystemExit) and not error.code
+def end_state(error):
+    """The state of a run that has ended with an error, or None."""
+    if error is None or (isinstance(error, SystemExit) and not error.code):
+        return "finished"  # sys.exit() and sys.exit(0) are no failures
+    if isinstance(error, StoppedEarly):
+        return "stopped"
+    return "killed" if is_interrupt(error) or wandb_internals.lost_wandb(error) else "failed"
 
 
 def is_interrupt(error):

@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 from ..errors import SweepError
-from . import wandb_file
-from .wandb_internals import create_sweep_command, create_sweep_command_args
+from . import wandb_file, wandb_internals
 
 POLL_SECONDS = 1  # how often a run that may be stopped early is looked at
 KILL_SECONDS = 30  # how long a process that was told to end may take for it, as with W&B's agent
@@ -25,13 +24,13 @@ def command_line(space, config, json_file):
     options", section "command".
     """
     given = {name: {"value": value} for name, value in config.items()}
-    macros = create_sweep_command_args({"args": given}) | {
+    macros = wandb_internals.create_sweep_command_args({"args": given}) | {
         "env": ["/usr/bin/env"],
         "interpreter": ["python"],
         "program": [space.program],
         "args_json_file": [str(json_file)],
     }
-    template = create_sweep_command(list(space.command or []))
+    template = wandb_internals.create_sweep_command(list(space.command or []))
     if "${args_json_file}" in template:
         json_file.write_text(json.dumps(config), "utf-8")
     words = []

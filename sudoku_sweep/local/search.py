@@ -24,6 +24,5 @@ def to_config(space, params):
     if space.method == "grid":
         return space.grid[params]
     quantiles = dict(zip(space.searched, params, strict=True))
-    return nest(
-        {path: one.quantile(quantiles.get(path, 0)) for path, one in space.parameters.items()}
-    )
+    values = {path: one.quantile(quantiles.get(path, 0)) for path, one in space.parameters.items()}
+    return nest(values)

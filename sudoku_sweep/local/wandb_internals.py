@@ -17,27 +17,23 @@ from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError
 RUN_FILE = "*wandb/*run-*-{id}*/run-{id}.wandb"
 # wandb's older word for offline: where it stands, it was not the reader who has said "offline"
 OFFLINE_MODE = "dryrun"
-
-
-def run_variables(config_file):
-    """The environment variables without a documentation that make ``wandb.init()`` open a sweep's run."""
-    return {
-        "WANDB_SWEEP_PARAM_PATH": str(config_file),  # where the config is read from
-        # As in a sweep of W&B's, init() ignores id, project and entity. WANDB_SWEEP_ID does that, too, but then
-        # `wandb sync` is refused by a server that does not know the sweep.
-        "WANDB_LAUNCH": "true",
-        # seconds; by default 15, and a run that is killed loses what it logged in them
-        "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1",
-    }
+# the environment variable that names the file from which wandb.init() reads its config
+CONFIG_FILE = "WANDB_SWEEP_PARAM_PATH"
+IN_SWEEP = {
+    # As in a sweep of W&B's, init() ignores id, project and entity. WANDB_SWEEP_ID does that, too, but then
+    # `wandb sync` is refused by a server that does not know the sweep.
+    "WANDB_LAUNCH": "true",
+    # seconds; by default 15, and a run that is killed loses what it logged in them
+    "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1",
+}
 
 
 def set_up(environment):
     """Let wandb read its settings from an environment that has changed since its first use."""
     settings = wandb.Settings()
     settings.update_from_env_vars(environment)
-    wandb.setup(
-        settings
-    )._settings_environ = None  # else each run warns that the environment has changed
+    # without the second half, each run warns that the environment has changed
+    wandb.setup(settings)._settings_environ = None
 
 
 def finish_runs():
@@ -58,10 +54,8 @@ def shut_down():
 def restored():
     """A block of code that may change wandb's settings, its environment and its hooks: all are put back after it."""
     shut_down()
-    hooks, before = (
-        (sys.exit, sys.excepthook),
-        _environment(),
-    )  # wandb replaces both hooks in each run
+    hooks = sys.exit, sys.excepthook  # wandb replaces them in each run
+    before = _environment()
     try:
         yield
     finally:
@@ -80,9 +74,9 @@ def _environment():
 def hooked(after_log, is_failure):
     """A block of code in which runs call two functions, for wandb has no callbacks.
 
-    ``after_log(run, data, step)``, if it is not None, follows each ``run.log``; ``step`` is where the data went, None
-    if wandb has dropped them because that step is over. ``is_failure(error)`` says how ``with wandb.init()`` takes the
-    error, or None, that ends it: as a failure, or as if there were none.
+    ``after_log(run, data, step)``, if it is not None, follows each ``run.log`` whose data wandb has not dropped because
+    their step is over. ``is_failure(error)`` says whether ``with wandb.init()`` takes the error, or None, that ends it
+    as a failure; if not, wandb hears of none.
     """
     real_log, real_exit = wandb.Run.log, wandb.Run.__exit__
 
@@ -90,7 +84,8 @@ def hooked(after_log, is_failure):
         now = run.step
         real_log(run, data, step, commit)
         at = now if step is None else step
-        after_log(run, data, at if at >= now else None)
+        if at >= now:
+            after_log(run, data, at)
 
     def leave(run, error_type, error, trace):
         if not is_failure(error):

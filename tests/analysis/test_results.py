@@ -1,6 +1,5 @@
 import csv
 import math
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -34,7 +33,7 @@ def runs(in_tmp_path):
 def test_what_is_exported_comes_back_as_it_was(runs):
     limit = csv.field_size_limit()
     found = results.load("two")
-    assert found.runs == [asdict(run) for run in runs]
+    assert [local.Run(**run) for run in found.runs] == runs
     facts = {"runs": 2, "devices": [], "commits": ["1234567"], "seeds": [3]}
     assert found.metadata == {"sweep": SWEEP, "note": "x"} | facts
     expected = tables.runs_frame(runs).assign(index=[0, 1], seconds=[1.25, 0.1 + 0.2])

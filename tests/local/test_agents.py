@@ -19,7 +19,7 @@ from tiny_sweep import GRID, log_score, untimed
 from wandb.cli.cli import cli
 
 from sudoku_sweep import local
-from sudoku_sweep.local import StoppedEarly, SweepError, agents, create, store, wandb_file
+from sudoku_sweep.local import StoppedEarly, SweepError, agents, store, wandb_file
 from sudoku_sweep.local.hyperband import Hyperband
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
@@ -408,7 +408,7 @@ def test_a_random_sweep_ends_at_its_run_cap_and_nested_parameters_arrive_nested(
 
 
 def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again(monkeypatch):
-    monkeypatch.setattr(create.secrets, "randbits", lambda bits: 0)  # the sweep's seed
+    monkeypatch.setattr(store.secrets, "randbits", lambda bits: 0)  # the sweep's seed
     x = {"min": 0.0, "max": 1.0}
     sweep_id = local.sweep({"method": "bayes", "metric": {"name": "loss"}, "parameters": {"x": x}})
     seen = []

@@ -6,7 +6,7 @@ import pytest
 from tiny_sweep import GRID, log_score
 
 from sudoku_sweep import local
-from sudoku_sweep.local import Run, SweepError, create, store
+from sudoku_sweep.local import Run, SweepError, store
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
@@ -112,7 +112,7 @@ def test_a_run_whose_lock_nobody_holds_has_crashed(imported):
 
 
 def test_a_sweep_is_kept_with_what_repeats_it(monkeypatch, capsys):
-    monkeypatch.setattr(create.secrets, "randbits", lambda bits: bits)
+    monkeypatch.setattr(store.secrets, "randbits", lambda bits: bits)
     sweep_id = local.sweep(GRID | {"project": "its own"})
     content = json.loads((store.store() / sweep_id / "sweep.json").read_text())
     assert content["project"] == "its own" and content["seed"] == 32 and content["id"] == sweep_id
