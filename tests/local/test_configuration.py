@@ -177,10 +177,10 @@ anything = st.recursive(
 numbers = st.integers(-3, 40) | st.sampled_from([0.0, 0.5, 1.0, 1e-5, "1e-5", 10**400]) | scalars
 
 
-def some_of(model, kind, needed=(), /, **others):
+def some_of(model, kind, /, **others):
     """Dicts with some keys of a model, and whatever stands there or should not."""
     kinds = {name: others.get(name, kind) | anything for name in model.model_fields}
-    required = {name: kinds.pop(name) for name in needed}
+    required = {name: kinds.pop(name) for name in ("method", "parameters") if name in others}
     return st.fixed_dictionaries(required, optional=kinds)
 
 
@@ -196,7 +196,6 @@ names = st.sampled_from(["a", "b.c"]) | st.text(max_size=4)
 configs = some_of(
     configuration.SweepConfig,
     scalars,
-    ("method", "parameters"),
     method=st.sampled_from(["grid", "random", "bayes"]),
     parameters=st.dictionaries(names, entries | ends | anything, max_size=4),
     metric=some_of(Metric, st.sampled_from(["score", "maximize", "best", 1])),

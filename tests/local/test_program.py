@@ -34,9 +34,8 @@ def test_each_run_is_a_child_process_whose_run_has_the_configuration_and_is_reco
     sweep_id = sweep(TRAIN, {"lr": {"values": [0.5, 0.25]}}, project="mine")
     local.agent(sweep_id)
     runs = local.runs(sweep_id)
-    assert [(run.state, run.config) for run in runs] == [
-        ("finished", {"lr": lr, "width": 8}) for lr in (0.5, 0.25)
-    ]
+    assert [run.config for run in runs] == [{"lr": lr, "width": 8} for lr in (0.5, 0.25)]
+    assert [run.state for run in runs] == ["finished"] * 2
     rows = [{"_step": step, "loss": loss} for step, loss in ((0, 0.5), (10, 0.25), (20, 0.5 / 3))]
     assert untimed(runs[0].rows) == rows and runs[0].summary["loss"] == 0.5 / 3
     assert "WANDB_RUN_ID" not in os.environ
@@ -56,7 +55,6 @@ def test_a_program_can_read_its_configuration_from_a_file():
         ("print('hello')\nraise ValueError('too hot')", "exit status 1, ValueError: too hot"),
         ("import os\nos.kill(os.getpid(), 9)", "SIGKILL, no output"),
         ("print('cold\\nwandb: bye\\n')\nexit(1)", "exit status 1, cold"),
-        ("print('x' * 9000)\nexit(1)", "exit status 1, xxx"),
         ("print('done')", "it opened no W&B run in this folder: call wandb.init() in it"),
         (f"{TRAIN}run.finish()\nexit(3)", "exit status 3, no output"),
         ("import wandb\nwandb.init().finish(exit_code=2)", "was finished with exit code 2"),
