@@ -56,9 +56,6 @@ def log_once(*metrics, **settings):
     return run
 
 
-# --- what wandb prints ---
-
-
 def test_a_run_prints_a_dozen_lines_with_paths_and_two_for_every_metric_unless_it_is_silent(
     offline, monkeypatch, capsys
 ):
@@ -85,9 +82,6 @@ def test_a_quiet_run_prints_a_few_lines_with_links_and_no_paths(talkative, tmp_p
     assert err.count("\n") < 10 and "Run summary" not in err and str(tmp_path) not in err
 
 
-# --- account and network ---
-
-
 def test_sweeps_agents_and_the_api_need_a_key_even_offline(offline):
     for call in (
         lambda: wandb.sweep(GRID, project="p"),
@@ -109,9 +103,6 @@ def test_a_sweep_is_ended_as_the_guide_says():
     flags = {name: flag.help for flag in cli.commands["sweep"].params for name in flag.opts}
     assert "Let active runs finish" in flags["--stop"] and "Kill active" in flags["--cancel"]
     assert "Temporarily stop" in flags["--pause"] and "Resume a paused" in flags["--resume"]
-
-
-# --- sweeps and agents ---
 
 
 def fails_at(*values):
@@ -213,9 +204,6 @@ def test_a_second_init_finishes_the_first_run_in_a_notebook_and_returns_it_in_a_
         assert wandb.init(project="p") is first
 
 
-# --- logging ---
-
-
 def test_a_step_that_is_over_is_dropped_with_a_warning_that_silence_hides(talkative, capsys):
     for silent in ("false", "true"):
         wandb.teardown()
@@ -241,9 +229,6 @@ def test_an_offline_run_is_one_file_that_leet_reads_and_its_summary_is_empty_in_
     assert (read["config"]["rate"], read["summary"]["score"]) == (0.1, 1)
 
 
-# --- reading results ---
-
-
 def test_max_over_summaries_picks_failed_runs_and_breaks_on_the_text_nan(server):
     path = run_sweep(points(1, 2), fails_at(2), count=2)
 
@@ -266,9 +251,6 @@ def test_history_is_a_sample_of_500_rows_and_scan_history_has_all(server):
     there = wandb.Api().run(f"{ENTITY}/p/{run.id}")
     assert len(there.history()) == 500
     assert [row["score"] for row in there.scan_history(keys=["score"])] == list(range(600))
-
-
-# --- advice from older tutorials ---
 
 
 @pytest.mark.parametrize("reinit", [True, False, "finish_previous", "return_previous"])

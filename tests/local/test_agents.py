@@ -65,9 +65,6 @@ def exit_codes(runs):
     return [wandb_file.read_into(run, wandb_file.find(Path.cwd(), run.id)) for run in runs]
 
 
-# --- a sweep ----------------------------------------------------------------------------------------------
-
-
 def test_every_configuration_runs_once_in_grid_order_and_is_recorded():
     sweep_id = local.sweep(GRID)
     assert len(ran(log_score, sweep_id, count=2)) == 2
@@ -100,11 +97,11 @@ def test_runs_are_real_offline_runs_of_the_project_in_one_group_and_leave_no_tra
         assert not later.group and dict(later.config) == {}
 
 
-def test_a_grid_without_end_is_no_obstacle():
+def test_a_huge_grid_is_no_obstacle():
     values = {"distribution": "q_uniform", "min": 0.0, "max": 1e12, "q": 0.25}
     huge = {"method": "grid", "parameters": {"a": {"min": 1, "max": 10**9}, "b": values}}
-    configs = [run.config for run in ran(log({"score": 1}), huge, count=2)]
-    assert configs == [{"a": 1, "b": 0.0}, {"a": 1, "b": 0.25}]
+    (run,) = ran(log({"score": 1}), huge, count=1)
+    assert run.config == {"a": 1, "b": 0.0}
 
 
 def test_what_is_logged_is_kept_as_numbers_in_the_rows_that_wandb_makes_of_it():
@@ -163,9 +160,6 @@ def test_what_cannot_be_run_is_refused():
             local.agent(id_, **{"function": log_score} | arguments)
     with wandb.init(project="open"), pytest.raises(SweepError, match="still open"):
         local.agent(sweep_id, function=log_score)
-
-
-# --- failures ---------------------------------------------------------------------------------------------
 
 
 def test_a_failing_run_is_recorded_left_out_with_a_word_and_run_again_when_asked_for(capsys):
@@ -315,8 +309,6 @@ def test_a_metric_that_is_never_logged_is_noticed_after_the_first_run():
     assert len(ran(lambda: log(next(turns))(), count=2)) == 2  # later runs may lack it
 
 
-# --- early stopping ---------------------------------------------------------------------------------------
-
 STOPPABLE = GRID | {"early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 2}}
 
 
@@ -367,9 +359,6 @@ def test_agents_compare_runs_with_those_of_other_agents_that_still_go_on():
             other.join(100)
 
     assert states(ran(waits_for_a_worse_one, sweep_id, count=1)) == ["finished", "stopped"]
-
-
-# --- random search and bayes ------------------------------------------------------------------------------
 
 
 def test_a_random_sweep_ends_at_its_run_cap_and_nested_parameters_arrive_nested():

@@ -166,8 +166,6 @@ def test_what_is_taken_but_may_not_be_meant_is_said_in_one_line(entry, said, in_
     assert len(notes) == bool(said) and all(re.match(said, note) for note in notes)
 
 
-# --- bad input by generation ------------------------------------------------------------------------------
-
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
 anything = st.recursive(
     scalars,

@@ -38,8 +38,6 @@ def test_a_random_draw_depends_on_the_seed_and_its_number_alone():
     assert proposed(config, 6, 0) != drawn[0]
 
 
-# --- bayes ------------------------------------------------------------------------------------------------
-
 BAYES = {
     "method": "bayes",
     "metric": {"name": "loss", "goal": "minimize"},
