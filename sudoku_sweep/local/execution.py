@@ -45,7 +45,7 @@ def execute(sweep, run, function):
     except BaseException as raised:  # whatever goes wrong in the reader's function
         error = raised
     run.state = end_state(error)
-    fault = _record(sweep, run, well=run.state == "finished")
+    fault = _read_back(sweep, run, well=run.state == "finished")
     if run.state == "finished" and fault:
         run.state, error = "failed", fault
     if run.state != "finished":
@@ -76,7 +76,7 @@ def _environment(sweep, run):
     }
 
 
-def _record(sweep, run, well):
+def _read_back(sweep, run, well):
     """Fill the run with what wandb wrote. Returns what is wrong with that in a run that ended ``well``, or None."""
     path = wandb_file.find(sweep.folder.parents[2], run.id)
     if path is None and well:  # opened with a `dir` of its own

@@ -80,10 +80,10 @@ def test_the_output_of_a_program_that_fails_is_shown_and_the_sweep_goes_on(capfd
 def test_what_cannot_be_started_is_refused():
     with pytest.raises(SweepError, match=r"cannot start 'nowhere train\.py': No such file"):
         local.agent(sweep("", {"lr": {"value": 1}}, command=["nowhere", "${program}"]))
-    for command in (None, ["python", "${program}"]):
-        config = {"method": "grid", "parameters": {"lr": {"value": 1}}, "command": command}
+    for more in ({}, {"command": ["python", "${program}"]}):
+        config = {"method": "grid", "parameters": {"lr": {"value": 1}}}
         with pytest.raises(SweepError, match="names no program: give agent"):
-            local.agent(local.sweep({name: one for name, one in config.items() if one}))
+            local.agent(local.sweep(config | more))
 
 
 @pytest.mark.slow
