@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from .validation import Json, Model, Number, is_number
+from ..values import is_number
+from .validation import Json, Model, Number
 
 
 class Metric(Model):

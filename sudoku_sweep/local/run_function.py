@@ -6,10 +6,9 @@ import traceback
 
 import wandb
 
-from ..values import plain
+from ..values import is_number, plain
 from . import wandb_internals
 from .early_stopping import StoppedEarly
-from .validation import is_number
 
 
 def run_function(function, run, environment, stopper):

@@ -1,13 +1,11 @@
 """What the parts of a sweep configuration are checked by: pydantic, with kinds of its own for numbers."""
 
-import math
-from numbers import Real
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
 
 from ..errors import WRITE_NUMBERS
-from ..values import as_json
+from ..values import as_json, is_number
 
 LAUNCH = ("job", "image_uri", "scheduler", "metrics")
 
@@ -28,14 +26,6 @@ class Model(BaseModel):
                 where = " here, only on W&B's server (Launch)" if name in LAUNCH else ""
                 raise ValueError(f"there is no {name!r}{where}; there are {known}")
         return content
-
-
-def is_number(value):
-    """Whether a value is a finite number; ``True`` and ``False`` are none."""
-    try:
-        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # a whole number larger than any float
-        return False
 
 
 def _number(value):
