@@ -9,22 +9,20 @@ import statistics
 from pathlib import Path
 
 from benchmarks.surfaces import RUNS, SEEDS, SURFACES, sweep_of
-from sudoku_sweep.local import search
-from sudoku_sweep.local.configuration import read
+from sudoku_sweep.local import Run, read_config, search
 
 ENGINE = Path(__file__).parent.parent / "tests" / "local" / "golden" / "wandb_engine.json"
 
 
 def best(method, surface, parameters, seed):
     """The lowest value after ``RUNS`` runs, one after the other."""
-    sweep, records = read(sweep_of(method, parameters)), []
+    space, runs = read_config(sweep_of(method, parameters)), []
     for number in range(RUNS):
-        point = search.propose(sweep, seed, number, records)
-        loss = surface(search.configuration(sweep, point))
-        records.append(
-            {"point": point, "state": "finished", "rows": [{"loss": loss}], "summary": {}}
-        )
-    return min(record["rows"][0]["loss"] for record in records)
+        params = search.propose(space, seed, number, runs)
+        loss = surface(search.to_config(space, params))
+        summary = {"loss": loss}
+        runs.append(Run(number, f"{number}", "", "finished", {}, summary, params=params))
+    return min(run.summary["loss"] for run in runs)
 
 
 def main():

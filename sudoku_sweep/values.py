@@ -1,11 +1,21 @@
 """What W&B's configs, summaries and rows hold: plain values, in dicts that may be nested."""
 
 import json
+import math
+from numbers import Real
 
 
 def plain(value):
     """A number of numpy's or PyTorch's as Python's own; anything else as it is."""
     return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def is_number(value):
+    """Whether a value is a finite number; ``True`` and ``False`` are none."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number larger than any float
+        return False
 
 
 def as_json(value):

@@ -8,7 +8,6 @@ import click
 from .. import local
 from ..analysis import results
 from ..errors import SweepError
-from ..local.configuration import read
 from ..values import flatten
 from .options import chosen_sweep, judged_by
 
@@ -44,7 +43,7 @@ def study_of(sweep):
 def study(title, config, runs):
     """What the dashboard is told of a sweep: its name, its runs, its metric, and what was searched."""
     space = {}
-    for path, parameter in read(config).searched.items():
+    for path, parameter in local.read_config(config).searched.items():
         name, listed = ".".join(path), parameter.listed
         if listed is None:
             low, high = parameter.quantile(0), parameter.quantile(1 - 2**-53)

@@ -41,7 +41,7 @@ def resumed(path):
     """Set up a local grid sweep in which the runs of an export are done already. Returns its id."""
     from ..analysis import results  # and with it pandas, which nothing else here needs
 
-    loaded = results.load(path, local.LocalRun)
+    loaded = results.load(path, local.Run)
     done = [run for run in loaded.runs if run.state in local.DONE]
     config = {"name": Path(path).stem} | loaded.metadata.get("sweep", {})
     sweep_id = local.import_runs(config, done)

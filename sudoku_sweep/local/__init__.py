@@ -4,9 +4,9 @@ Runs are real offline W&B runs, which ``wandb sync`` can upload later. How to us
 """
 
 from ..errors import SweepError
-from .agents import agent, import_runs, sweep
+from .agents import agent
 from .backend import choose_backend
-from .configuration import configurations, grid, n_runs
-from .program import names_program
-from .stopping import StoppedEarly
-from .store import DONE, LocalRun, latest_sweep, open_sweep, runs, sweeps
+from .configuration import configurations, grid, n_runs, names_program, read_config
+from .early_stopping import StoppedEarly
+from .run import DONE, Run
+from .store import import_runs, latest_sweep, open_sweep, runs, sweep, sweeps

@@ -7,6 +7,7 @@ import sys
 import wandb
 
 from ..errors import SweepError
+from .wandb_internals import OFFLINE_MODE
 
 LOGIN_SECONDS = 10
 NO_KEY = 3
@@ -21,7 +22,7 @@ os._exit(status)
 
 # What wandb is told, unless the reader has told it something else.
 OFFLINE = {
-    "WANDB_MODE": "dryrun",  # wandb's older word for offline: so "offline" is what the reader has set
+    "WANDB_MODE": OFFLINE_MODE,
     "WANDB_SILENT": "true",  # else a dozen lines per run and more, with the path of its folder
 }
 ONLINE = {

@@ -14,67 +14,73 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
 STARTS = 4  # runs before there is enough to model
-AT_MOST = 150  # runs that the process is fitted to, since its cost grows with their cube
+MOST_FITTED = 150  # runs that the process is fitted to, since its cost grows with their cube
 BELOW_ONE = 1 - 1e-12  # the quantile 1 of a normal distribution is infinite
 ANYWHERE, NEARBY = 2000, 500  # candidates: all over the cube, and around the best point so far
 
 
-def suggest(points, scores, pending, seed, number, quantize):
-    """The point to try next, in [0, 1).
+def propose(space, seed, index, runs):
+    """The quantiles that run ``index`` of a sweep is to try, one per searched parameter; ``runs`` are all others."""
 
-    Parameters
-    ----------
-    points : [run, dimension]
-        What was tried, in [0, 1).
-    scores : [run]
-        How it turned out: finite numbers, less is better.
-    pending : [run, dimension]
-        What is running now.
-    seed, number : int
-        The sweep's seed, and which of its runs this will be.
-    quantize : callable
-        Maps points [n, dimension] to those that stand for the values they give: where a parameter has few
-        values, all points of one value become one.
-    """
-    dimension = pending.shape[1]
-    if number < STARTS or len(points) < 2:
-        spread = qmc.Sobol(dimension, rng=seed).random(2 ** (number + 1).bit_length())
-        return quantize(spread)[number]
-    rng = np.random.default_rng([seed, number])
+    def quantize(points):  # [n, parameter]; one point stands for all that give the same values
+        columns = zip(space.searched.values(), points.T.tolist(), strict=True)
+        return np.array([[one.bucket_centre(u) for u in column] for one, column in columns]).T
+
+    done = [run for run in runs if run.state != "running"]
+    running = [run for run in runs if run.state == "running"]
+    n_parameters = len(space.searched)
+    points = np.reshape([run.params for run in done], (-1, n_parameters))
+    pending = np.reshape([run.params for run in running], (-1, n_parameters))
+    if index < STARTS or len(points) < 2:
+        spread = qmc.Sobol(n_parameters, rng=seed).random(2 ** (index + 1).bit_length())
+        return quantize(spread)[index].tolist()
+    rng = np.random.default_rng([seed, index])
+    losses = np.array(space.metric.objectives(done))
+    process, fitted, losses = _fit_all(points, losses, pending, rng)
+    best = fitted[np.argmin(losses)]
+    anywhere = rng.random((ANYWHERE, n_parameters))
+    nearby = (best + 0.1 * rng.standard_normal((NEARBY, n_parameters))).clip(0, BELOW_ONE)
+    candidates = quantize(np.vstack([anywhere, nearby]))  # [candidate, parameter]
+    improvement = _expected_improvement(process, fitted, candidates)
     tried = np.vstack([points, pending])
-    if len(points) > AT_MOST:
-        others = np.delete(np.arange(len(points)), np.argmin(scores))
-        kept = np.r_[np.argmin(scores), rng.choice(others, AT_MOST - 1, replace=False)]
-        points, scores = points[kept], scores[kept]
-    middle = np.median(scores)
-    scores = np.minimum(scores, 2 * middle - scores.min())  # how bad a bad run is teaches nothing
-    scores = (scores - scores.mean()) / (scores.std() or 1)  # [run]
-    process = _fit(points, scores, rng)
-    if len(pending):
-        points = np.vstack([points, pending])
-        scores = np.concatenate([scores, process.predict(pending)])
-        process = _fit(points, scores, rng)
-    best = points[np.argmin(scores)]
-    anywhere = rng.random((ANYWHERE, dimension))
-    nearby = (best + 0.1 * rng.standard_normal((NEARBY, dimension))).clip(0, BELOW_ONE)
-    candidates = quantize(np.vstack([anywhere, nearby]))  # [candidate, dimension]
-    mean, deviation = process.predict(candidates, return_std=True)
-    # Of the true scores, without the noise of a single run, which a second run would have, too.
-    deviation = np.sqrt((deviation**2 - process.kernel_.k2.noise_level).clip(1e-12))
-    gain = process.predict(points).min() - mean
-    ratio = gain / deviation
-    improvement = gain * norm.cdf(ratio) + deviation * norm.pdf(ratio)  # [candidate], expected
     known = (candidates[:, None] == tried).all(2).any(1)  # [candidate]
     if not known.all():
         improvement[known] = -1
-    return candidates[np.argmax(improvement)]
+    return candidates[np.argmax(improvement)].tolist()
 
 
-def _fit(points, scores, rng):
+def _fit_all(points, losses, pending, rng):
+    """A process fitted to what is done and what runs now, and what it was fitted to: [run, parameter] and [run]."""
+    if len(points) > MOST_FITTED:
+        others = np.delete(np.arange(len(points)), np.argmin(losses))
+        kept = np.r_[np.argmin(losses), rng.choice(others, MOST_FITTED - 1, replace=False)]
+        points, losses = points[kept], losses[kept]
+    middle = np.median(losses)
+    losses = np.minimum(losses, 2 * middle - losses.min())  # how bad a bad run is teaches nothing
+    losses = (losses - losses.mean()) / (losses.std() or 1)
+    process = _fit(points, losses, rng)
+    if len(pending):
+        points = np.vstack([points, pending])
+        losses = np.concatenate([losses, process.predict(pending)])
+        process = _fit(points, losses, rng)
+    return process, points, losses
+
+
+def _fit(points, losses, rng):
     # Length scales end at 2, so that no parameter is taken to be without effect after a few runs.
     scales = Matern(np.full(points.shape[1], 0.5), (0.05, 2), nu=2.5)
     kernel, state = scales + WhiteKernel(1e-3, (1e-7, 0.3)), int(rng.integers(2**31))
     process = GaussianProcessRegressor(kernel, n_restarts_optimizer=1, random_state=state)
     with warnings.catch_warnings():  # a length scale at its bound is no reason to worry the reader
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return process.fit(points, scores)
+        return process.fit(points, losses)
+
+
+def _expected_improvement(process, fitted, candidates):
+    """By how much each candidate is expected to be better than the best point that was fitted: [candidate]."""
+    mean, deviation = process.predict(candidates, return_std=True)
+    # Of the true losses, without the noise of a single run, which a second run would have, too.
+    deviation = np.sqrt((deviation**2 - process.kernel_.k2.noise_level).clip(1e-12))
+    gain = process.predict(fitted).min() - mean
+    ratio = gain / deviation
+    return gain * norm.cdf(ratio) + deviation * norm.pdf(ratio)

@@ -1,43 +1,23 @@
-"""What a sweep configuration holds: its parameters, nested or not, its grid, and how many runs it makes."""
+"""A sweep configuration, understood once: ``read_config`` makes a ``SweepConfig`` of the dict that the user wrote."""
 
 import math
 import random
 import re
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from ..errors import SweepError
+from ..errors import WRITE_NUMBERS, SweepError, field_reason
+from ..values import as_json, flatten, nest
 from .distributions import LazySequence, Parameter
 from .hyperband import Hyperband
-from .validation import Json, Model, Number, Whole, as_json
+from .metric import Metric
+from .validation import Json, Model, Whole
 
 MANY = 100_000  # configurations that are checked before a sweep starts
 NUMBER_AS_TEXT = re.compile(r'"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+"')  # in JSON
 LARGE_EXPONENT = 25  # of e, which gives 7e10: whoever writes more means a value
-
-
-def flatten(parameters, above=()):
-    """``parameters`` as ``{path: Parameter}``, in W&B's order: names sorted, nested ones inside.
-
-    A path is a tuple of names, of one name unless the parameter is nested.
-    """
-    flat = {}
-    for name, parameter in sorted(parameters.items()):
-        path = (*above, name)
-        flat |= flatten(parameter.parameters, path) if parameter.parameters else {path: parameter}
-    return flat
-
-
-def unflatten(values):
-    """``{path: value}`` as a configuration: a dict, with dicts inside for nested parameters."""
-    nested = {}
-    for path, value in values.items():
-        inside = nested
-        for name in path[:-1]:
-            inside = inside.setdefault(name, {})
-        inside[path[-1]] = value
-    return nested
 
 
 def combinations(values):
@@ -48,26 +28,9 @@ def combinations(values):
         for path, sequence in reversed(values.items()):
             index, place = divmod(index, len(sequence))
             chosen[path] = sequence[place]
-        return unflatten(dict(reversed(chosen.items())))
+        return nest(dict(reversed(chosen.items())))
 
     return LazySequence(math.prod(map(len, values.values())), combination)
-
-
-def holds(config, point):
-    """Whether a run's configuration has all that a point of its sweep gave it; a dict inside may have more, too."""
-    if isinstance(config, dict) and isinstance(point, dict):
-        return all(name in config and holds(config[name], point[name]) for name in point)
-    return config == point or as_json(config) == as_json(point)  # not-a-number equals nothing
-
-
-class Metric(Model):
-    """What a sweep is judged by. Source: docs.wandb.ai, "Sweep configuration options"; ``impute``: W&B's engine."""
-
-    name: str
-    goal: Literal["minimize", "maximize"] = "minimize"
-    target: Number = None
-    impute: Literal["worst", "best", "latest"] = "worst"
-    impute_while_running: Json = None  # for W&B's server: here a run counts when it has ended
 
 
 def _unmixed(parameter):
@@ -80,19 +43,26 @@ def _unmixed(parameter):
 TopLevel = Annotated[Parameter, AfterValidator(_unmixed)]  # W&B takes such ends only in nested ones
 
 
+def _flat(parameters):
+    """``{path: Parameter}``, in W&B's order: names sorted, nested ones inside. A path is a tuple of names."""
+    flat = flatten(parameters, inside=lambda parameter: parameter.parameters)
+    return dict(sorted(flat.items()))
+
+
 def _list_alone(command):
     """W&B's agent passes over a command that is no list, and takes its usual one."""
     return command if isinstance(command, list) else None
 
 
-class SweepConfiguration(Model):
-    """W&B's sweep configuration, as far as it means something here. Source: docs.wandb.ai, the same page.
+class SweepConfig(Model):
+    """W&B's sweep configuration, as far as it means something here.
 
-    ``parameters`` are flat: ``{path: Parameter}``.
+    Source: docs.wandb.ai, "Sweep configuration options".
+    ``parameters`` are flat: ``{path: Parameter}``, where a path is a tuple of names, sorted as W&B does it.
     """
 
     method: Literal["grid", "random", "bayes"]
-    parameters: Annotated[dict[str, TopLevel], Field(min_length=1), AfterValidator(flatten)]
+    parameters: Annotated[dict[str, TopLevel], Field(min_length=1), AfterValidator(_flat)]
     metric: Metric = None
     run_cap: Whole = Field(None, ge=1)
     early_terminate: Hyperband = None
@@ -120,13 +90,13 @@ class SweepConfiguration(Model):
             raise ValueError(f"a grid needs {needed}; or use method: random")
         return self
 
-    @property
+    @cached_property
     def searched(self):
         """The parameters that have more than one fixed value, as ``{path: Parameter}``."""
         entries = self.parameters.items()
         return {path: one for path, one in entries if one.distribution != "constant"}
 
-    @property
+    @cached_property
     def grid(self):
         """Every configuration of a grid, in W&B's order; a sequence that lists none of them."""
         return combinations({path: one.choices() for path, one in self.parameters.items()})
@@ -138,38 +108,44 @@ class SweepConfiguration(Model):
         return min(filter(None, limits), default=None)
 
 
-def read(config):
-    """A sweep configuration, understood, as a ``SweepConfiguration``.
+def read_config(config):
+    """A sweep configuration, understood, as a ``SweepConfig``; one that is understood already stays as it is.
 
     Raises
     ------
     SweepError
         It cannot be run here; says where in it, what stands there, and what is wrong with it.
     """
+    if isinstance(config, SweepConfig):
+        return config
     try:
-        return SweepConfiguration.model_validate(config)
+        return SweepConfig.model_validate(config)
     except ValidationError as error:
         first = error.errors()[0]
     place = ".".join(map(str, first["loc"])) or "a sweep configuration"
     given = "" if isinstance(first["input"], dict) else f" is {first['input']!r}"
-    reason = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-    raise SweepError(f"{place}{given}: {reason}")
+    raise SweepError(f"{place}{given}: {field_reason(first)}")
 
 
-def remarks(sweep):
+def warnings(space):
     """Yield a line on what is taken as it is written, as W&B does, though something else may be meant."""
-    named = [(".".join(path), one) for path, one in sweep.parameters.items()]
+    named = [(".".join(path), one) for path, one in space.parameters.items()]
     texts = {name: NUMBER_AS_TEXT.search(as_json(one.values or one.value)) for name, one in named}
     if any(texts.values()):
         listed = ", ".join(f"{name} {found.group()}" for name, found in texts.items() if found)
-        advice = "for a number write 1.0e-5 in YAML, 1e-5 without quotes in Python"
-        yield f"runs get text, not a number, for {listed}; {advice}"
+        yield f"runs get text, not a number, for {listed}; for a number, {WRITE_NUMBERS}"
     for name, one in named:
         exponents = one.distribution.endswith("log_uniform") and one.min >= 0
         if exponents and (one.max <= 1 or one.max > LARGE_EXPONENT or 0 < one.min < 0.1):
             what = f"{name} goes from {one.quantile(0):.4g} to {one.quantile(1):.4g}"
             advice = f"for {one.min:g} to {one.max:g} write {one.distribution}_values"
             yield f"{what}, for its min and max are exponents of e; {advice}"
+
+
+def names_program(config):
+    """Whether a sweep configuration says what is to be run: a ``program``, or a ``command`` that needs none."""
+    space = read_config(config)
+    return bool(space.program) or bool(space.command and "${program}" not in space.command)
 
 
 def grid(config):
@@ -182,10 +158,10 @@ def grid(config):
     SweepError
         No grid, or not one that can be run.
     """
-    sweep = read(config)
-    if sweep.method != "grid":
-        raise SweepError(f"a sweep by {sweep.method} has no grid")
-    return sweep.grid
+    space = read_config(config)
+    if space.method != "grid":
+        raise SweepError(f"a sweep by {space.method} has no grid")
+    return space.grid
 
 
 def n_runs(config, count=None):
@@ -195,7 +171,7 @@ def n_runs(config, count=None):
     """
     if count is not None and (type(count) is not int or count < 1):
         raise SweepError(f"count is {count!r}; give a whole number of at least 1, or leave it out")
-    return min(filter(None, (read(config).n_runs, count)), default=None)
+    return min(filter(None, (read_config(config).n_runs, count)), default=None)
 
 
 def configurations(config):
@@ -203,13 +179,13 @@ def configurations(config):
 
     What lies between the ends is drawn later. Of more than ``MANY`` configurations, so many are taken at random.
     """
-    sweep = read(config)
-    if sweep.method == "grid":
-        points, size = sweep.grid, sweep.n_runs
+    space = read_config(config)
+    if space.method == "grid":
+        candidates, size = space.grid, space.n_runs
     else:
-        tried = {path: parameter.extremes() for path, parameter in sweep.parameters.items()}
-        points = combinations({path: values for path, values in tried.items() if values})
-        size = points.size
+        ends = {path: parameter.extremes() for path, parameter in space.parameters.items()}
+        candidates = combinations({path: values for path, values in ends.items() if values})
+        size = candidates.size
     draw = random.Random(0)
     chosen = range(size) if size <= MANY else (draw.randrange(size) for _ in range(MANY))
-    return [points[index] for index in chosen]
+    return [candidates[index] for index in chosen]

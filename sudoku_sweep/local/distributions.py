@@ -13,10 +13,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from .validation import Json, Model, Number, as_json, whole
+from ..values import as_json
+from .validation import Json, Model, Number, whole
 
 TINY = 1e-12  # instead of quantile 0, which is minus infinity for a normal distribution
-LARGEST = 700  # exponent of e: from 710 on W&B's engine draws infinity, which no training can use
+LARGEST_EXPONENT = 700  # of e: from 710 on W&B's engine draws infinity, which no training can use
 
 
 def _uniform(p, u):
@@ -52,7 +53,7 @@ DISTRIBUTIONS = {  # which arguments each takes, and the quantile function of a 
     "inv_log_uniform": (ENDS, lambda p, u: math.exp(-_uniform(p, 1 - u))),
     "inv_log_uniform_values": (ENDS, _log_uniform_values),  # as W&B's engine has it
     "normal": (("mu", "sigma"), _normal),
-    "log_normal": (("mu", "sigma"), lambda p, u: math.exp(min(_normal(p, u), LARGEST))),
+    "log_normal": (("mu", "sigma"), lambda p, u: math.exp(min(_normal(p, u), LARGEST_EXPONENT))),
     "beta": (("a", "b"), _beta),
 }
 for _kind in ("uniform", "log_uniform", "log_uniform_values", "normal", "log_normal", "beta"):

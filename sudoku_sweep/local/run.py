@@ -1,128 +1,99 @@
-"""One run of a sweep: a function or a program trains a configuration, and what wandb wrote about it is kept."""
+"""``Run``: one run of a local sweep, from its claim to its export, to be read as one of ``wandb.Api``."""
 
-import time
-import traceback
-from pathlib import Path
+from dataclasses import field
+from typing import Annotated, Any, ClassVar
 
-import yaml
+import numpy as np
+from pydantic import AfterValidator
+from pydantic.dataclasses import dataclass
 
 from ..errors import SweepError
-from ..files import write_atomically
-from . import in_process, program, wandb_file
-from .stopping import EarlyStopper, StoppedEarly
-from .store import run_file, save
 
-# wandb writes the end of a run's file after the run has ended, mostly within milliseconds; if its process was
-# killed, never.
-WRITE_SECONDS, SECONDS_AFTER_ERROR = 10, 1
+DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 
 
-def run_one(sweep, record, function):
-    """Train the record's configuration; fill the record with what wandb wrote about it, and save it.
+class Summary(dict):
+    """A run's summary: a plain dict, with the one private name that W&B's own examples read."""
 
-    Parameters
-    ----------
-    sweep : Sweep
-    record : dict
-        A run that is claimed by this process.
-    function : callable or None
-        None: the sweep's own program is run.
+    @property
+    def _json_dict(self):
+        return dict(self)
 
-    Returns
-    -------
-    Exception or None
-        The error if the run failed.
+
+@dataclass
+class Run:
+    """One run of a local sweep: what runs of ``wandb.Api`` have, and ``index``, ``error``, ``seconds``, ``params``.
+
+    ``state`` is running, finished, failed, stopped (early), killed (interrupted), or crashed (its process is gone).
+    ``error`` says why a run failed or was stopped, ``seconds`` how long it took. ``params`` is what the search method
+    proposed: the index in the grid, else a quantile in [0, 1) for each parameter that is searched. ``rows`` are all
+    logged rows; each also has ``_step``, ``_timestamp`` (seconds since 1970) and ``_runtime`` (since the run's start).
+    What a run from an export or from an older release does not know is None.
     """
-    start, error = time.monotonic(), None
-    environment = _environment(sweep, record)
-    stopper = EarlyStopper(sweep, record) if sweep.plan.early_terminate else None
-    try:
-        if function:
-            in_process.run(function, environment, stopper)
-        else:
-            program.run(sweep, record, environment, stopper)
-    except BaseException as raised:  # whatever goes wrong in the reader's function
-        error = raised
-    as_planned = error is None or in_process.is_good_exit(error)
-    written = _written(sweep, record, as_planned)
-    record["state"], failure = _outcome(error, written)
-    record["error"] = failure and _in_words(failure)
-    record["seconds"] = round(time.monotonic() - start, 3)
-    save(sweep.folder, record)
-    # What their functions held, such as a net that was too large, must not outlive the run.
-    for cause in in_process.causes(error):
-        traceback.clear_frames(cause.__traceback__)
-    if in_process.is_interrupt(error):
-        raise KeyboardInterrupt from error
-    return None if isinstance(failure, StoppedEarly) else failure
+
+    index: int
+    id: str
+    name: str
+    state: str
+    config: dict
+    summary: Annotated[dict, AfterValidator(Summary)]
+    error: str | None = None
+    seconds: float = 0.0
+    rows: list[dict] = field(default_factory=list, repr=False)
+    params: Any = None
+    project: str | None = None
+    group: str | None = None
+    tags: list[str] = field(default_factory=list)
+    created_at: str | None = None  # as W&B's: 2026-10-01T12:00:00Z
+    url: ClassVar[None] = None  # as of any offline run
+
+    @property
+    def lastHistoryStep(self):  # noqa: N802  (W&B's name)
+        """The step of the last row; -1 without one."""
+        return self.rows[-1].get("_step", len(self.rows) - 1) if self.rows else -1
+
+    def scan_history(self, keys=None, page_size=1000, min_step=None, max_step=None, use_cache=True):
+        """All logged rows as dicts, from ``min_step`` to below ``max_step``: an iterator.
+
+        With ``keys``, a list: ``_step`` and those names only, of the rows that have them all. ``page_size`` and
+        ``use_cache`` are without effect, for the sake of the same signature.
+
+        Raises
+        ------
+        ValueError
+            ``keys`` is no list.
+        """
+        if not isinstance(keys, list | None):
+            raise ValueError("keys must be specified in a list")
+        first = 0 if min_step is None else min_step
+        end = np.inf if max_step is None else max_step
+        rows = [row for at, row in enumerate(self.rows) if first <= row.get("_step", at) < end]
+        return iter(_with_all(keys, ["_step", *keys], rows) if keys else map(dict, rows))
+
+    def history(self, samples=500, keys=None, x_axis="_step", pandas=True, stream="default"):
+        """The rows as a DataFrame, or with ``pandas=False`` as a list; of more than ``samples``, some evenly spaced.
+
+        With ``keys``, a list: ``x_axis`` and those names only, of the rows that have them all.
+
+        Raises
+        ------
+        SweepError
+            ``stream`` is another than the default.
+        """
+        if stream != "default":
+            raise SweepError("what the machine did stays in W&B's file: `wandb sync` uploads it")
+        columns = [x_axis, *(keys or [])]
+        rows = _with_all(columns, columns, self.rows) if keys else list(self.scan_history())
+        if len(rows) > samples:
+            rows = [rows[at] for at in np.linspace(0, len(rows) - 1, samples).round().astype(int)]
+        if not pandas:
+            return rows
+        import pandas as pd  # only here: takes 0.2 s to import
+
+        return pd.DataFrame.from_records(rows)
 
 
-def _environment(sweep, record):
-    """What makes ``wandb.init()`` open the record's run, offline, in this process and in its children."""
-    parameters = run_file(sweep.folder, record["index"]).with_suffix(".yaml")
-    content = {name: {"value": value} for name, value in record["config"].items()}
-    write_atomically(parameters, yaml.safe_dump({"wandb_version": 1} | content).encode())
-    return {
-        "WANDB_MODE": "offline",
-        "WANDB_DIR": str(sweep.folder.parents[2]),
-        "WANDB_PROJECT": sweep.project,
-        "WANDB_RUN_GROUP": f"sweep-{sweep.id}",
-        "WANDB_RUN_ID": record["id"],
-        "WANDB_NAME": record["name"],
-        "WANDB_SWEEP_PARAM_PATH": str(parameters),
-        # As in a sweep of W&B's, init() ignores id, project and entity. WANDB_SWEEP_ID does that, too, but then
-        # `wandb sync` is refused by a server that does not know the sweep.
-        "WANDB_LAUNCH": "true",
-        # seconds; by default 15, and a run that is killed loses what it logged in them
-        "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1",
-    }
-
-
-def _written(sweep, record, as_planned):
-    """Fill the record with what wandb wrote; returns that, None if there is no such file."""
-    folder = sweep.folder.parents[2]
-    path = wandb_file.find(folder, record["id"])
-    if path is None and as_planned:  # opened with a `dir` of its own
-        path = wandb_file.find(Path.cwd(), record["id"], deep=True)
-    if path is None:
-        return None
-    written = wandb_file.read(path)
-    end = time.monotonic() + (WRITE_SECONDS if as_planned else SECONDS_AFTER_ERROR)
-    while written.exit_code is None and time.monotonic() < end:
-        time.sleep(0.005)
-        written = wandb_file.read(path)
-    record["name"] = written.name or record["name"]
-    record["config"] = _with_nan(written.config, record["config"])
-    record["rows"], record["summary"] = written.rows, written.summary
-    return written
-
-
-def _with_nan(written, given):
-    """What was written of a configuration: not-a-number is written as null, and here it is what was given."""
-    if isinstance(written, dict) and isinstance(given, dict):
-        return {name: _with_nan(value, given.get(name)) for name, value in written.items()}
-    return given if written is None and given != given else written
-
-
-def _in_words(error):
-    told = isinstance(error, StoppedEarly | SweepError)  # by this package, in a sentence
-    return str(error) if told else f"{type(error).__name__}: {error}"
-
-
-def _outcome(error, written):
-    """The state of a run that has ended, and the error that says why; None if it has finished."""
-    if isinstance(error, StoppedEarly):
-        return "stopped", error
-    if in_process.is_interrupt(error):
-        return "killed", error  # to be run again when the sweep goes on
-    exited = in_process.is_good_exit(error)
-    if error and not exited:
-        return "killed" if in_process.lost_wandb(error) else "failed", error
-    if written is None:
-        advice = "call wandb.init() in it, without dir=... and mode=..."
-        return "failed", SweepError(f"it opened no W&B run in this folder: {advice}")
-    if written.exit_code is None:
-        return "failed", SweepError("it left its W&B run without an end: call run.finish()")
-    if written.exit_code and not exited:  # inside `with`, wandb counts each exit as a failure
-        return "failed", SweepError(f"its W&B run was finished with exit code {written.exit_code}")
-    return "finished", None
+def _with_all(needed, shown, rows):
+    """Of the rows that have all names of ``needed``, what stands under the names ``shown``."""
+    rows = [row for row in rows if row.keys() >= set(needed)]
+    return [{key: row[key] for key in shown if key in row} for row in rows]

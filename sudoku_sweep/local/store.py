@@ -1,89 +1,70 @@
-"""The folder of a sweep, ``wandb/local-sweeps/<id>/``: its configuration, and one JSON file a run."""
+"""The sweeps of this folder: set up, listed, opened, with the runs that are kept of each.
+
+A sweep has a folder, ``wandb/local-sweeps/<id>/``: in it are its configuration, and one JSON file a run.
+"""
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
-from dataclasses import field
+import secrets
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import filelock
 from pydantic.dataclasses import dataclass
 
 from ..errors import StorageError, SweepError
 from ..files import cannot_write, write_atomically
+from ..values import as_json, plain
 from . import configuration
-
-DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
-
-
-@dataclass
-class LocalRun:
-    """One run of a local sweep: the attributes that W&B's ``Api`` runs have, and ``index``, ``error``, ``seconds``.
-
-    ``state`` is running, finished, failed, stopped (early), killed (interrupted), or crashed (its process is gone).
-    ``error`` says why a run failed or was stopped.
-    """
-
-    index: int
-    id: str
-    name: str
-    state: str
-    config: dict
-    summary: dict
-    error: str | None
-    seconds: float
-    rows: list[dict] = field(repr=False)
-
-    def scan_history(self, keys=None):
-        """The logged rows as dicts; with ``keys``, those names only, of the rows that have them all."""
-        for row in self.rows:
-            if all(key in row for key in keys or ()):
-                yield {key: row[key] for key in keys or row}
-
-    def history(self, keys=None):
-        """The rows of ``scan_history`` as a DataFrame: all of them, where W&B's ``run.history`` takes a sample."""
-        import pandas as pd  # only here: takes 0.2 s to import
-
-        return pd.DataFrame(self.scan_history(keys))
-
-
-@dataclass
-class RunFile(LocalRun):
-    """What is kept of a run: also the point that the search method proposed."""
-
-    point: Any
+from .run import Run
 
 
 @dataclass
 class Sweep:
-    """A sweep as it is kept, and its runs; their files are read again only when they were written anew."""
+    """A sweep as it is kept, and its runs. Their files are read again only when they were written anew.
+
+    ``config`` is the sweep configuration as the user wrote it, ``space`` the same, understood. ``seed`` is that of the
+    search method.
+    """
 
     id: str
     project: str
     seed: int
     config: dict
     folder: Path = None
-    known: dict = field(default_factory=dict)  # {path: (which file it was, record)}
+    known: dict = dataclasses.field(default_factory=dict, repr=False)  # {path: (its version, run)}
 
     @cached_property
-    def plan(self):
-        """Its configuration, understood: a ``SweepConfiguration``."""
-        return configuration.read(self.config)
+    def space(self):
+        """``config``, understood: a ``SweepConfig``."""
+        return configuration.read_config(self.config)
 
-    def records(self, besides=None):
-        """All runs in order, as dicts; but for that of index ``besides``."""
-        left_out = besides is not None and run_file(self.folder, besides)
+    def runs(self, besides=None):
+        """The runs so far, in order, each a ``Run``; but for that of index ``besides``.
+
+        Raises
+        ------
+        SweepError
+            A file of a run is damaged.
+        """
+        left_out = besides is not None and self.path(besides)
         paths = sorted((self.folder / "runs").glob("*.json"))
-        return [record for path in paths if path != left_out and (record := self._current(path))]
+        return [run for path in paths if path != left_out and (run := self._current(path))]
 
-    def runs(self):
-        """The same as a list of ``LocalRun``."""
-        return [LocalRun(**record) for record in self.records()]
+    def _current(self, path):
+        run = self.saved(path)
+        if run and run.state == "running":
+            # no lock: another agent has it, or in this folder nobody may write
+            with contextlib.suppress(filelock.Timeout, StorageError), locked(path, timeout=0):
+                run = self.saved(path)  # it may have ended since
+                if run.state == "running":
+                    return dataclasses.replace(run, state="crashed")  # nobody holds its lock
+        return run
 
-    def record(self, path):
+    def saved(self, path):
         """The run in a file, None if there is no such file. It may say running though its process is gone."""
         try:
             status = path.stat()
@@ -91,18 +72,90 @@ class Sweep:
             return None
         version = (status.st_mtime_ns, status.st_ino)  # each writing makes a new file
         if self.known.get(path, (None,))[0] != version:
-            self.known[path] = version, vars(_read(path, RunFile))
+            self.known[path] = version, _read(path, Run)
         return self.known[path][1]
 
-    def _current(self, path):
-        record = self.record(path)
-        if record and record["state"] == "running":
-            # no lock: another agent has it, or in this folder nobody may write
-            with contextlib.suppress(filelock.Timeout, StorageError), locked(path, timeout=0):
-                record = self.record(path)  # it may have ended since
-                if record["state"] == "running":
-                    return record | {"state": "crashed"}  # nobody holds its lock
-        return record
+    def path(self, index, suffix=".json"):
+        """Where a run is kept; with another suffix, what belongs to it."""
+        return self.folder / "runs" / f"{index:05}{suffix}"
+
+    def save(self, run):
+        """Write a run, so that whoever reads it has the old state or the new one, whole."""
+        write_json(self.path(run.index), dataclasses.asdict(run))
+
+
+def sweep(sweep, entity=None, project=None, prior_runs=None):
+    """Set up a sweep, as ``wandb.sweep`` does. Returns its id.
+
+    Parameters
+    ----------
+    sweep : dict
+        W&B's sweep configuration.
+    entity : str, optional
+        Accepted for the sake of the same signature; there is no account here.
+    project : str, optional
+        The project its runs are filed under; default: the configuration's own, else "uncategorized".
+    prior_runs : list, optional
+        Refused: runs can be added to a sweep on W&B's server only.
+
+    Raises
+    ------
+    SweepError
+        A configuration that cannot be run; nothing has been started or written then.
+    StorageError
+        The sweep cannot be written.
+    """
+    if prior_runs:
+        raise SweepError("prior_runs need W&B's server: sync the runs, then use wandb.sweep")
+    return _create(sweep, configuration.read_config(sweep), project)
+
+
+def import_runs(config, runs, project=None):
+    """Set up a grid sweep some of whose runs ended elsewhere and are not made again. Returns its id.
+
+    Parameters
+    ----------
+    config : dict
+        W&B's sweep configuration.
+    runs : list of Run
+        Each with the configuration that the grid has at its ``index``.
+    project : str, optional
+        As for ``sweep``.
+
+    Raises
+    ------
+    SweepError
+        As ``sweep`` does; also a sweep that is no grid, or a run whose config is not that of its index.
+    """
+    space = configuration.read_config(config)
+    configs = configuration.grid(space)
+    for run in runs:
+        if run.index >= configs.size or not _contains(run.config, configs[run.index]):
+            raise SweepError(f"run {run.index + 1} has another config than the sweep has there")
+    created = open_sweep(_create(config, space, project))
+    for run in runs:
+        created.save(run)
+    return created.id
+
+
+def _create(config, space, project):
+    """Write a new sweep and say so; returns its id."""
+    sweep_id, seed = secrets.token_hex(4), secrets.randbits(32)
+    folder, project = store() / sweep_id, project or space.project
+    content = {"id": sweep_id, "project": project, "seed": seed, "config": config}
+    write_json(folder / "sweep.json", content)
+    length = f"{space.n_runs:,} runs" if space.n_runs else "no limit"
+    print(f"Local sweep {sweep_id}: {space.method}, {length}, kept in {os.path.relpath(folder)}")
+    for line in configuration.warnings(space):
+        print(f"note: {line}")
+    return sweep_id
+
+
+def _contains(config, part):
+    """Whether a run's configuration has all that the sweep gave it; a dict inside may have more, too."""
+    if isinstance(config, dict) and isinstance(part, dict):
+        return all(name in config and _contains(config[name], part[name]) for name in part)
+    return config == part or as_json(config) == as_json(part)  # not-a-number equals nothing
 
 
 def open_sweep(sweep_id):
@@ -120,7 +173,10 @@ def open_sweep(sweep_id):
 def _read(path, kind):
     """A file of the store, as a ``kind``. Files are written whole, so one that cannot be was changed since."""
     try:
-        return kind(**json.loads(path.read_text("utf-8")))
+        content = json.loads(path.read_text("utf-8"))
+        if "point" in content:  # the name of ``params`` in files of older releases
+            content["params"] = content.pop("point")
+        return kind(**content)
     except (OSError, TypeError, ValueError, RecursionError) as error:
         advice = "if it is damaged, delete it: a run is run again, a sweep must be set up again"
         what = f"{os.path.relpath(path)} cannot be read; {advice}"
@@ -128,7 +184,7 @@ def _read(path, kind):
 
 
 def runs(sweep_id):
-    """The runs of a sweep so far, in the shape of ``wandb.Api().sweep(...).runs``: a list of ``LocalRun``."""
+    """The runs of a sweep so far, to be read as those of ``wandb.Api().sweep(...).runs``: a list of ``Run``."""
     return open_sweep(sweep_id).runs()
 
 
@@ -150,11 +206,6 @@ def store():
     return Path(os.environ.get("WANDB_DIR", ".")).resolve() / "wandb" / "local-sweeps"
 
 
-def run_file(folder, index):
-    """Where the record of a run is kept."""
-    return folder / "runs" / f"{index:05}.json"
-
-
 def locked(path, timeout=-1):
     """The lock that belongs to a file of the store, acquired; ``filelock.Timeout`` if another process has it."""
     path = path.with_suffix(".lock")
@@ -167,12 +218,6 @@ def locked(path, timeout=-1):
         raise cannot_write(path, error) from error
 
 
-def save(folder, record):
-    """Write the record of a run, so that whoever reads it has the old one or the new one, whole."""
-    write_json(run_file(folder, record["index"]), record)
-
-
 def write_json(path, content):
     """Write a file of the store; numbers may be numpy's."""
-    text = json.dumps(content, indent=1, default=lambda number: number.item())
-    write_atomically(path, text.encode())
+    write_atomically(path, json.dumps(content, indent=1, default=plain).encode())

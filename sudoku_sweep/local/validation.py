@@ -1,11 +1,11 @@
 """What the parts of a sweep configuration are checked by: pydantic, with kinds of its own for numbers."""
 
-import json
-import math
-from numbers import Real
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
+
+from ..errors import WRITE_NUMBERS
+from ..values import as_json, is_number
 
 LAUNCH = ("job", "image_uri", "scheduler", "metrics")
 
@@ -28,17 +28,9 @@ class Model(BaseModel):
         return content
 
 
-def is_number(value):
-    """Whether a value is a finite number; ``True`` and ``False`` are none."""
-    try:
-        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # a whole number larger than any float
-        return False
-
-
 def _number(value):
     if not is_number(value):
-        raise ValueError("give a number (in YAML 1.0e-5, since 1e-5 is read as text)")
+        raise ValueError(f"give a number; {WRITE_NUMBERS}")
     return value
 
 
@@ -53,15 +45,10 @@ def whole(value):
 Whole = Annotated[int, BeforeValidator(whole)]
 
 
-def as_json(value):
-    """A value as JSON, the same for dicts that differ only in the order of their keys; numbers may be numpy's."""
-    return json.dumps(value, sort_keys=True, default=lambda number: number.item())
-
-
 def _json(value):
     try:
         as_json(value)
-    except (AttributeError, TypeError, ValueError):
+    except (TypeError, ValueError):
         raise ValueError("no JSON; give a class by its name, a date in quotes") from None
     return value
 

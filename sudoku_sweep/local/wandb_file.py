@@ -1,4 +1,4 @@
-"""What wandb wrote about a run: its file ``run-<id>.wandb``, read back.
+"""What wandb wrote about a run: its file ``run-<id>.wandb``, read into a ``Run``.
 
 The file is read with wandb's own definition of its records, and not through ``wandb leet inspect --json``, because
 that rounds whole numbers beyond 2**53 and takes ``{"a.b": 1}`` for ``{"a": {"b": 1}}``.
@@ -6,26 +6,15 @@ that rounds whole numbers beyond 2**53 and takes ``{"a.b": 1}`` for ``{"a": {"b"
 
 import json
 import struct
-from dataclasses import dataclass, field
 
-from wandb.proto.wandb_internal_pb2 import Record
+from ..values import put
+from .run import Summary
+from .wandb_internals import RUN_FILE, Record
 
 # LevelDB's log format: chunks in blocks; a record is one chunk, or several up to a last one.
 HEADER_BYTES, BLOCK_BYTES = 7, 32 * 1024
 CHUNK = struct.Struct("<IHB")  # checksum, length, kind
 WHOLE, LAST = 1, 4
-TIMES = ("_runtime", "_timestamp")  # wandb adds them to each row
-
-
-@dataclass
-class WrittenRun:
-    """What a run's file says so far. ``exit_code`` is None if the run was never finished."""
-
-    name: str = ""
-    config: dict = field(default_factory=dict)
-    summary: dict = field(default_factory=dict)
-    rows: list[dict] = field(default_factory=list)
-    exit_code: int | None = None
 
 
 def find(folder, run_id, deep=False):
@@ -33,35 +22,40 @@ def find(folder, run_id, deep=False):
 
     Of a run that was opened several times, the last one counts, as on W&B's server.
     """
-    pattern = f"*wandb/*run-*-{run_id}*/run-{run_id}.wandb"
+    pattern = RUN_FILE.format(id=run_id)
     files = folder.rglob(pattern) if deep else folder.glob(pattern)
     return max(files, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
-def read(path):
-    """A run's file as a ``WrittenRun``. Of a run that goes on, or was killed, what is there.
+def read_into(run, path):
+    """Fill a ``Run`` with what its file says so far. Returns its exit code, None if it was never finished.
 
     Numbers, texts, and lists and dicts of them; images, tables and the like stay in the file.
     """
-    run = WrittenRun()
+    exit_code, config, summary, run.rows = None, {}, {}, []
     for record in _records(path.read_bytes()):
         kind = record.WhichOneof("record_type")
         if kind == "run":
-            run.name = record.run.display_name
-            _apply(record.run.config, run.config)
+            run.name = record.run.display_name or run.name
+            run.group, run.tags = record.run.run_group or None, list(record.run.tags)
+            _apply(record.run.config, config)
         elif kind == "config":
-            _apply(record.config, run.config)
+            _apply(record.config, config)
         elif kind == "summary":
-            _apply(record.summary, run.summary)
+            _apply(record.summary, summary)
         elif kind == "history":
-            row = {}
-            _set(record.history.item, row)
-            run.rows.append({"_step": record.history.step.num} | _plain(row, without=TIMES))
+            row = {"_step": record.history.step.num}
+            for item in record.history.item:
+                put(row, _keys(item), json.loads(item.value_json))
+            run.rows.append(_without_media(row))
         elif kind == "exit":
-            run.exit_code = record.exit.exit_code
-    run.config.pop("_wandb", None)
-    run.summary = _plain(run.summary, without=("_wandb",))
-    return run
+            exit_code = record.exit.exit_code
+    for values in (config, summary):
+        values.pop("_wandb", None)
+    if config:  # there is none before the first record
+        run.config = _with_nan(config, run.config)
+    run.summary = Summary(_without_media(summary))
+    return exit_code
 
 
 def _records(content):
@@ -81,34 +75,34 @@ def _records(content):
             parts = b""
 
 
+def _keys(item):
+    """Under which names, from the outside to the inside, an item of a record stands."""
+    return item.nested_key or [item.key]
+
+
 def _apply(changes, values):
     """Carry out what a record changes in a config or a summary."""
-    _set(changes.update, values)
+    for item in changes.update:
+        put(values, _keys(item), json.loads(item.value_json))
     for item in changes.remove:
-        inside, name = _place(item, values)
+        *above, name = _keys(item)
+        inside = values
+        for key in above:
+            inside = inside.get(key, {})
         inside.pop(name, None)
 
 
-def _set(items, values):
-    for item in items:
-        inside, name = _place(item, values)
-        inside[name] = json.loads(item.value_json)
-
-
-def _place(item, values):
-    """The dict in which an item stands, which is made if it is missing, and its name there."""
-    *above, name = item.nested_key or [item.key]
-    for part in above:
-        if not isinstance(values.get(part), dict):
-            values[part] = {}
-        values = values[part]
-    return values, name
-
-
-def _plain(values, without=()):
-    """The values without some names, and without media, which wandb writes as dicts with a ``_type``."""
+def _without_media(values):
+    """The values without images, tables and the like, which wandb writes as dicts with a ``_type``."""
     return {
-        name: _plain(value) if isinstance(value, dict) else value
+        name: _without_media(value) if isinstance(value, dict) else value
         for name, value in values.items()
-        if name not in without and not (isinstance(value, dict) and "_type" in value)
+        if not (isinstance(value, dict) and "_type" in value)
     }
+
+
+def _with_nan(written, given):
+    """What was written of a configuration: not-a-number is written as null, and here it is what was given."""
+    if isinstance(written, dict) and isinstance(given, dict):
+        return {name: _with_nan(value, given.get(name)) for name, value in written.items()}
+    return given if written is None and given != given else written

@@ -1,1 +1,1 @@
-from signed_in import outside, server  # noqa: F401  (fixtures)
+from signed_in import server  # noqa: F401  (a fixture)

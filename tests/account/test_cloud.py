@@ -22,7 +22,6 @@ from wandb_server import ENTITY, KEY
 
 from sudoku_sweep import data, local, sweeps, train
 from sudoku_sweep.analysis import tables
-from sudoku_sweep.local import SweepError
 
 matplotlib.use("Agg")
 pytestmark = [
@@ -35,8 +34,8 @@ CELLS = nbformat.read(REPOSITORY / "llm_on_sudoku.ipynb", as_version=4).cells
 
 
 def values(rows):
-    """Rows without the step that the server's rows have."""
-    return [{name: value for name, value in row.items() if name != "_step"} for row in rows]
+    """Rows without step and times, which W&B adds."""
+    return [{name: value for name, value in row.items() if name[0] != "_"} for row in rows]
 
 
 PARAMETERS = sweeps.PRESETS["quick"].parameters | {
@@ -173,14 +172,13 @@ def test_a_key_is_in_no_output_and_no_file_but_its_own(server, tiny, tmp_path, c
         with wandb.init(project="p"):
             raise ValueError("on purpose")
 
-    with pytest.raises(ValueError, match="on purpose"):
-        fail()
-    wandb.teardown()
-    with mock.patch.dict(os.environ, WANDB_MODE="offline"), pytest.raises(SweepError) as refusal:
-        local.agent(local.sweep(GRID), fail)
+    for call in (fail, lambda: local.agent(local.sweep(GRID), fail)):
+        with pytest.raises(ValueError, match="on purpose") as refusal:
+            call()
+        printed += str(refusal.value)
     wandb.teardown()
     shown = capfd.readouterr()
-    assert KEY not in printed + shown.out + shown.err + str(refusal.value)
+    assert KEY not in printed + shown.out + shown.err
     files = [path for path in tmp_path.rglob("*") if path.is_file() and path != netrc]
     assert {".wandb", ".json"} <= {path.suffix for path in files}
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
@@ -228,12 +226,38 @@ def test_the_snippets_that_need_an_account_run_with_one(server, capsys):
 
 def log_oddly():
     """Rows as ``log_score`` logs them, behind some with steps and commits of all kinds."""
-    with wandb.init() as run:
+    with wandb.init(tags=["odd"]) as run:
         rng = random.Random(run.config.a)
         for number in range(30):
             step = rng.choice([None, None, number, number + 3])
             run.log({rng.choice("abc"): number}, step, commit=rng.choice([None, True, False]))
         run.log({"score": run.config.a * run.config.b})
+
+
+ATTRIBUTES = "id name state config project group tags lastHistoryStep"
+HISTORIES = [  # arguments of ``history``, and of ``scan_history``
+    *({"samples": 1000}, {"keys": ["score"]}, {"keys": ["a", "_runtime"], "x_axis": "b"}),
+    *({}, {"keys": ["score", "_step"]}, {"page_size": 3}, {"min_step": 7}),
+    *({"min_step": 2, "max_step": 9}, {"max_step": 999, "keys": ["a"]}, {"max_step": 0}),
+]
+
+
+def as_read(run):
+    """What a reader of ``wandb.Api`` sees of a run."""
+    seen = {name: getattr(run, name) for name in ATTRIBUTES.split()}
+    summary = run.summary
+    values = [summary.get("score"), summary.get("no", 1), summary["score"], "score" in summary]
+    dicts = dict(summary.items()), dict(summary._json_dict)
+    for entries in dicts:
+        entries.pop("_wandb", None)  # W&B's bookkeeping
+    seen["summary"] = [*values, "no" in summary, *dicts]
+    for arguments in HISTORIES[:4]:
+        seen[f"history {arguments}"] = run.history(**arguments, pandas=False)
+        frame = run.history(**arguments)
+        seen[f"frame {arguments}"] = frame.fillna(-1).to_dict("records")
+    for arguments in HISTORIES[3:]:
+        seen[f"scan {arguments}"] = list(run.scan_history(**arguments))
+    return seen
 
 
 @pytest.mark.slow
@@ -251,8 +275,11 @@ def test_runs_of_a_local_sweep_are_synced_and_join_a_sweep_on_the_server(server)
         assert (arrived.name, arrived.state, arrived.sweep) == (run.name, "finished", None)
         assert arrived.group == f"sweep-{local_id}"
         assert arrived.config == run.config
-        assert arrived.rows == run.rows
+        assert arrived.history == run.rows
         assert arrived.summary["score"] == run.summary["score"]
+        theirs = wandb.Api().run(f"{ENTITY}/p/{run.id}")
+        assert as_read(run) == as_read(theirs)
+        assert type(run.created_at) is str and len(run.created_at) == len(theirs.created_at)
 
     wandb.teardown()
     sweep_id = wandb.sweep(GRID, project="p", prior_runs=[run.id for run in here])

@@ -50,47 +50,35 @@ score = run.summary["score"]
 run.finish()
 print(json.dumps({{"slowest": slowest, "score": score}}))
 """
-CHOICE = """
-from sudoku_sweep import local
-
-assert local.choose_backend() is local
-"""
+CHOICE = "from sudoku_sweep import local; assert local.choose_backend() is local\n"
 
 
-class Cell:
+class Cell(subprocess.Popen):
     """A cell of the notebook, in an interpreter of its own. ``go_on`` after each of its pauses, then ``end``."""
 
     def __init__(self, source, environment):
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        command = [sys.executable, "-c", source]
-        self.process = subprocess.Popen(command, env=environment, text=True, **pipes)
+        super().__init__([sys.executable, "-c", source], env=environment, text=True, **pipes)
 
-    def wait(self):
+    def pause(self):
         """Wait for the next pause; returns the lines that were printed before it."""
         lines = []
-        while (line := self.process.stdout.readline()) != "paused\n":
-            assert line, self.process.stderr.read()
+        while (line := self.stdout.readline()) != "paused\n":
+            assert line, self.stderr.read()
             lines.append(line)
         return lines
 
     def go_on(self):
         """Go on to the next pause."""
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        self.wait()
+        self.stdin.write("\n")
+        self.stdin.flush()
+        self.pause()
 
     def end(self, within):
-        """Go on to the end; returns what was printed (stdout, stderr)."""
-        try:
-            printed = self.process.communicate("\n", timeout=within)
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"the cell did not end within {within} s")
-        assert self.process.returncode == 0, printed
+        """Go on to the end, for so many seconds at most; returns what was printed (stdout, stderr)."""
+        printed = self.communicate("\n", timeout=within)
+        assert self.returncode == 0, printed
         return printed
-
-    def kill(self):
-        self.process.kill()
-        self.process.communicate()
 
 
 @pytest.fixture
@@ -125,6 +113,7 @@ def start(environment):
     yield start
     for cell in cells:
         cell.kill()
+        cell.communicate()
 
 
 def misbehave(server, how):
@@ -143,7 +132,7 @@ def recover(server, how):
 def begin_training(server, start, **changes):
     """A cell in its first pause, with rows that have arrived."""
     cell = start(TRAINING, **changes)
-    cell.wait()
+    cell.pause()
     wait_for(lambda: any(run.rows for run in server.runs.values()))
     return cell
 
@@ -185,7 +174,7 @@ def test_without_a_usable_account_one_line_says_why_and_the_run_is_kept_for_late
     began = time.monotonic()
     changes = {"WANDB_API_KEY": key} if key else {}
     cell = start(CHOICE + TRAINING, WANDB_HTTP_TIMEOUT=str(LOGIN_TIMEOUT), **changes)
-    (line,) = cell.wait()
+    (line,) = cell.pause()
     assert time.monotonic() - began < LOGIN_TIMEOUT + 2 * MARGIN
     assert reason in line and "runs stay on this machine" in line and "`wandb login`" in line
     assert key is None or key not in line

@@ -81,7 +81,7 @@ def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
 def test_a_run_that_ends_while_the_page_is_open_appears(open_page, in_tmp_path):
     config = {"name": "live", "method": "grid", "parameters": {"a": {"values": [1, 2]}}}
     first, second = (
-        local.LocalRun(a - 1, f"r{a}", f"run-{a}", "finished", {"a": a}, score, None, 1.0, [])
+        local.Run(a - 1, f"r{a}", f"run-{a}", "finished", {"a": a}, score, None, 1.0, [])
         for a, score in ((1, {"val_accuracy": 0.1}), (2, {"val_accuracy": 0.2}))
     )
     sweep_id = local.import_runs(config, [first])

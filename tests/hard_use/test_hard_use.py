@@ -23,9 +23,8 @@ import pytest
 import torch
 import wandb
 
-from sudoku_sweep import data, local, model, train
+from sudoku_sweep import local, model, train
 from sudoku_sweep.analysis import results
-from sudoku_sweep.boards import generator
 from sudoku_sweep.errors import StorageError
 from sudoku_sweep.files import write_atomically
 
@@ -119,32 +118,21 @@ def test_agents_that_are_killed_lose_no_finished_run_and_finish_every_configurat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["a checkpoint", "made boards"])
-def test_a_process_killed_while_it_writes_leaves_a_whole_file_or_none(what, tmp_path, monkeypatch):
-    rng, seen = random.Random(1), 0
+def test_a_process_killed_while_it_writes_leaves_a_whole_checkpoint_or_none():
+    rng, seen, path = random.Random(1), 0, Path("net.pt")
     net = train.build_model(train.Config(embedding_dim=6, attention_dim=6))
-    boards = generator.make_boards(300, seed=5)
-    folder, path = tmp_path / "made", tmp_path / "net.pt"
-    monkeypatch.setattr(data, "MADE_DIR", folder)
 
     def write_for_ever():
-        while what == "a checkpoint":
-            model.save_checkpoint(path, net, {})
         while True:
-            for file in folder.glob("*"):
-                file.unlink()
-            data.cached("boards", lambda: boards)
+            model.save_checkpoint(path, net, {})
 
     for _ in range(50):
         process = start(write_for_ever)
         time.sleep(rng.uniform(0.01, 0.1))
         assert kill(process)
-        seen += path.exists() or (folder.exists() and len(os.listdir(folder)) > 0)
+        seen += path.exists()
         if path.exists():
             model.load_checkpoint(path)
-        if what == "made boards":
-            again = data.cached("boards", lambda: boards)
-            assert (again.quizzes == boards.quizzes).all()
     assert seen > 10
 
 
@@ -180,7 +168,6 @@ def shut(monkeypatch):
     """A folder that can be read but not written, with a sweep of which one run has been made."""
     with tempfile.TemporaryDirectory() as folder:  # not in tmp_path, which others cannot enter
         monkeypatch.setenv("WANDB_DIR", folder)
-        monkeypatch.setattr(data, "MADE_DIR", Path(folder) / "made")
         sweep_id = local.sweep(grid(2))
         local.agent(sweep_id, log_a, count=1)
         os.system(f"chmod -R a-w,a+rX '{folder}'")
@@ -199,7 +186,6 @@ def test_a_folder_that_must_not_be_written_is_one_clear_error_for_everything(shu
             lambda: local.sweep(grid(2)),
             lambda: local.agent(sweep_id, log_a),
             lambda: results.export(folder / "runs", runs, {}),
-            lambda: data.cached("boards", lambda: generator.make_boards(2, seed=0)),
         ):
             with pytest.raises(StorageError, match=f"cannot write .*{os.strerror(errno.EACCES)}"):
                 write()
@@ -233,7 +219,7 @@ def test_a_run_without_enough_memory_fails_alone_and_lets_go_of_what_it_had(boar
     local.agent(sweep_id, train_one)
     large, *others = local.runs(sweep_id)
     assert large.state == "failed" and [run.state for run in others] == ["finished"] * 2
-    assert large.error.startswith("OutOfMemoryError: not enough memory") and len(nets) == 3
+    assert large.error.startswith("not enough memory") and len(nets) == 3
 
 
 @pytest.mark.slow

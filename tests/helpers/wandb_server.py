@@ -62,6 +62,7 @@ class Run:
     project: str
     name: str
     group: str | None = None
+    tags: list = field(default_factory=list)
     sweep: str | None = None
     state: str = "running"
     exit_code: int | None = None
@@ -295,6 +296,7 @@ class Server:
         run.name = asked["displayName"] or run.name
         run.group = asked["groupName"] or run.group
         run.sweep = asked["sweep"] or run.sweep
+        run.tags = asked["tags"] or run.tags
         run.settings.update(json.loads(asked["config"] or "{}"))
         bucket = self._run_node(run) | {"project": _project(run.project)}
         return {"bucket": bucket, "inserted": run is new}
@@ -347,6 +349,7 @@ class Server:
             "config": json.dumps(run.settings),
             "summaryMetrics": json.dumps(run.summary),
             "group": run.group,
+            "tags": run.tags,
             "createdAt": CREATED,
             "historyLineCount": len(run.history),
             "user": {"name": ENTITY, "username": ENTITY},
@@ -362,10 +365,20 @@ class Server:
     def _full_history(self, asked):
         return [json.dumps(row) for row in self.runs[asked["name"]].history[: asked["samples"]]]
 
+    @answers("HistoryPage", "project.run.history")
+    def _history_page(self, asked):
+        steps = range(asked["minStep"], asked["maxStep"])
+        return [json.dumps(row) for row in self.runs[asked["run"]].history if row["_step"] in steps]
+
     @answers("RunParquetHistory", "project.run.parquetHistory")
     def _parquet_history(self, asked):
         """No row has been moved to Parquet files yet."""
         return {"parquetUrls": [], "liveData": []}
+
+    @answers("RunSampledHistory", "project.run.sampledHistory")
+    def _sampled_history(self, asked):
+        history = self.runs[asked["name"]].history
+        return [_sample(history, json.loads(spec)) for spec in asked["specs"]]
 
     @answers("SampledHistoryPage", "project.run.sampledHistory")
     def _sampled_history_page(self, asked):

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import math
 import multiprocessing
 import re
@@ -14,12 +15,11 @@ import pytest
 import torch
 import wandb
 from click.testing import CliRunner
-from tiny_sweep import GRID, log_score
+from tiny_sweep import GRID, log_score, untimed
 from wandb.cli.cli import cli
 
 from sudoku_sweep import local
 from sudoku_sweep.local import StoppedEarly, SweepError, agents, store, wandb_file
-from sudoku_sweep.local.hyperband import Hyperband
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 UNJUDGED = {"method": "grid", "parameters": GRID["parameters"]}
@@ -62,24 +62,20 @@ def kill_wandb():
 
 def exit_codes(runs):
     """The exit codes that wandb has written."""
-    return [wandb_file.read(wandb_file.find(Path.cwd(), run.id)).exit_code for run in runs]
-
-
-# --- a sweep ----------------------------------------------------------------------------------------------
+    return [wandb_file.read_into(run, wandb_file.find(Path.cwd(), run.id)) for run in runs]
 
 
 def test_every_configuration_runs_once_in_grid_order_and_is_recorded():
     sweep_id = local.sweep(GRID)
     assert len(ran(log_score, sweep_id, count=2)) == 2
-    ran(log_score, sweep_id, count=10)
-    runs = ran(log_score, sweep_id)  # nothing is left to do
+    runs = ran(log_score, sweep_id, count=10)
     assert [run.config for run in runs] == list(local.grid(GRID))
     assert set(states(runs)) == {"finished"}
     for run in runs:
         product = run.config["a"] * run.config["b"]
         assert run.summary["score"] == 2 * product and run.summary["epoch"] == 2
         first = {"_step": 0, "epoch": 1, "score": product}
-        assert run.rows == [first, {"_step": 1, "epoch": 2, "score": 2 * product}]
+        assert untimed(run.rows) == [first, {"_step": 1, "epoch": 2, "score": 2 * product}]
         assert run.seconds > 0 and run.error is None
 
 
@@ -98,17 +94,14 @@ def test_runs_are_real_offline_runs_of_the_project_in_one_group_and_leave_no_tra
     assert seen == [expected, "running"]
     assert list(store.store().parent.glob(f"offline-run-*-{run.id}/run-{run.id}.wandb"))
     with wandb.init(project="other") as later:
-        later.log({"score": 2})
         assert not later.group and dict(later.config) == {}
-    assert len(local.runs(sweep_id)[0].rows) == 1
 
 
-def test_a_grid_without_end_is_no_obstacle():
+def test_a_huge_grid_is_no_obstacle():
     values = {"distribution": "q_uniform", "min": 0.0, "max": 1e12, "q": 0.25}
     huge = {"method": "grid", "parameters": {"a": {"min": 1, "max": 10**9}, "b": values}}
-    configs = [run.config for run in ran(log({"score": 1}), huge, count=2)]
-    assert configs == [{"a": 1, "b": 0.0}, {"a": 1, "b": 0.25}]
-    assert len(ran(log({"score": 1}), huge | {"run_cap": 1})) == 1
+    (run,) = ran(log({"score": 1}), huge, count=1)
+    assert run.config == {"a": 1, "b": 0.0}
 
 
 def test_what_is_logged_is_kept_as_numbers_in_the_rows_that_wandb_makes_of_it():
@@ -130,7 +123,7 @@ def test_what_is_logged_is_kept_as_numbers_in_the_rows_that_wandb_makes_of_it():
     assert [run.config for run in runs] == [{"a": at} | given for at in (0, 1)]
     first = {"_step": 0, "score": 0.5, "counts": [1], "a.b": 1, "loss": 1.0}
     last = {"_step": 5, "score": 0.75, "a": {"b": 2, "text": "two"}, "last": math.inf}
-    assert runs[0].rows == [first, last] and runs[0].name == "my-run"
+    assert untimed(runs[0].rows) == [first, last] and runs[0].name == "my-run"
     summary = {"score": {"min": 0.5}, "a.b": 1, "a": {"b": 2, "text": "two"}, "last": math.inf}
     assert (summary | {"noted": {"right": 2}}).items() <= runs[0].summary.items()
     assert not {"weights", "table", "_wandb", "counts"} & runs[0].summary.keys()
@@ -169,20 +162,23 @@ def test_what_cannot_be_run_is_refused():
         local.agent(sweep_id, function=log_score)
 
 
-# --- failures ---------------------------------------------------------------------------------------------
-
-
-def test_a_failing_run_is_recorded_with_its_error_and_not_repeated(capsys):
+def test_a_failing_run_is_recorded_left_out_with_a_word_and_run_again_when_asked_for(capsys):
     sweep_id = local.sweep(GRID)
     runs = ran(fail_if_two, sweep_id)
     assert states(runs) == ["finished"] * 2 + ["failed"] * 2 + ["finished"] * 2
     assert runs[2].error == "RuntimeError: two is too much"
     assert runs[2].summary["score"] == 1  # what it had logged
-    assert states(ran(log_score, sweep_id)) == states(runs)
-    assert states(ran(lambda: fail_if_two(SystemExit))) == states(runs)
     out = capsys.readouterr().out
     assert "run 3/6 failed | RuntimeError: two is too much | a 2, b 0.5" in out
-    assert "run 1/6 finished | score 1 | a 1, b 0.5" in out and "nothing left to run" in out
+    assert "run 1/6 finished | score 1 | a 1, b 0.5" in out
+    told = "left out: 2 that failed; retry_failed=True (in a terminal: --retry-failed)"
+    assert out.count(told) == 1
+    assert states(ran(log_score, sweep_id)) == states(runs)
+    out = capsys.readouterr().out
+    assert out.count(told) == 1 and "nothing left to run" in out
+    assert states(ran(log_score, sweep_id, retry_failed=True)) == ["finished"] * 6
+    assert "that failed" not in capsys.readouterr().out
+    assert states(ran(lambda: fail_if_two(SystemExit))) == states(runs)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +205,6 @@ def test_a_run_that_loses_wandb_s_process_is_run_again_as_is_one_that_met_none()
 
     def lose_it():
         with wandb.init() as run:
-            run.log({"score": 1})
             done.append(run.config.a)
             if done == [1]:
                 kill_wandb()
@@ -252,7 +247,6 @@ def test_three_early_failures_end_the_agent_and_all_failed_is_an_error(
 def test_an_interrupt_is_one_even_if_wandb_dies_of_it_and_the_sweep_goes_on():
     def interrupted():
         with wandb.init() as run:
-            run.log({"score": 1})
             if run.config.a == 2:
                 kill_wandb()
                 raise KeyboardInterrupt
@@ -315,8 +309,6 @@ def test_a_metric_that_is_never_logged_is_noticed_after_the_first_run():
     assert len(ran(lambda: log(next(turns))(), count=2)) == 2  # later runs may lack it
 
 
-# --- early stopping ---------------------------------------------------------------------------------------
-
 STOPPABLE = GRID | {"early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 2}}
 
 
@@ -326,16 +318,18 @@ def log_slowly_growing(swallowed=()):
             with contextlib.suppress(*swallowed):
                 score = epoch / run.config.a
                 tensor = torch.tensor(score, dtype=torch.float64)  # as a loss is
-                run.log({"epoch": epoch, "score": tensor, "val": {"score": score}})
+                run.log({"epoch": epoch})  # a row without the metric does not count
+                run.log({"score": tensor, "val": {"score": score}})
 
 
 def test_hopeless_runs_are_stopped_inside_log_and_shown_as_such(capfd):
-    sweep_id = local.sweep(STOPPABLE)
-    local.agent(sweep_id, function=log_slowly_growing)
-    runs = ran(log_slowly_growing, sweep_id)  # stopped runs are done
+    swallowed = ran(lambda: log_slowly_growing([Exception]), STOPPABLE, count=3)
+    assert states(swallowed) == ["finished"] * 3  # as with W&B's agent
+    runs = ran(log_slowly_growing, STOPPABLE)
     assert states(runs) == ["finished"] * 2 + ["stopped"] * 4
     assert exit_codes(runs) == [0] * 6
-    assert [len(run.rows) for run in runs] == [5, 5, 2, 4, 2, 2]  # of equals, eta lets one go on
+    n_logged = [len(run.history(keys=["score"])) for run in runs]
+    assert n_logged == [5, 5, 2, 4, 2, 2]  # of equals, eta lets one go on
     assert runs[2].error == "score after logging it 2 times, 1; the best runs were at 2 or above"
     assert runs[2].summary["score"] == 1 and runs[2].config["a"] == 2
     out, err = capfd.readouterr()
@@ -349,11 +343,6 @@ def test_a_metric_inside_a_dict_is_found_by_its_dotted_name(capsys):
     assert "run 1/6 finished | val.score 5 | " in capsys.readouterr().out
     reached = ran(log_slowly_growing, GRID | {"metric": metric | {"target": 5}})
     assert len(reached) == 1 and "has reached its target" in capsys.readouterr().out
-
-
-def test_code_that_catches_every_exception_swallows_the_stop_as_with_wandb():
-    runs = ran(lambda: log_slowly_growing([Exception]), STOPPABLE, count=3)
-    assert states(runs) == ["finished"] * 3
 
 
 def test_agents_compare_runs_with_those_of_other_agents_that_still_go_on():
@@ -372,27 +361,6 @@ def test_agents_compare_runs_with_those_of_other_agents_that_still_go_on():
     assert states(ran(waits_for_a_worse_one, sweep_id, count=1)) == ["finished", "stopped"]
 
 
-def test_only_the_metric_counts_and_runs_are_read_and_compared_as_often_as_needed(monkeypatch):
-    read = mock.Mock(side_effect=store._read)
-    monkeypatch.setattr(store, "_read", read)
-    compare = mock.Mock(side_effect=Hyperband.stop_reason, autospec=True)
-    monkeypatch.setattr(Hyperband, "stop_reason", lambda *given: compare(*given))
-
-    def train():
-        with wandb.init() as run:
-            for epoch in range(20):
-                run.log({"loss": 1.0})
-                run.log({"score": epoch - run.config.a if epoch > 17 else 0})
-
-    assert states(ran(train, STOPPABLE, count=4)) == ["finished"] * 4  # equals up to the last band
-    names = [call.args[0].name for call in read.call_args_list]
-    assert all(names.count(f"{index:05}.json") <= 3 for index in range(4))
-    assert compare.call_count < 4 * 10  # at four bands, and each second
-
-
-# --- random search and bayes ------------------------------------------------------------------------------
-
-
 def test_a_random_sweep_ends_at_its_run_cap_and_nested_parameters_arrive_nested():
     model = {"parameters": {"width": {"min": 1, "max": 3}, "rate": {"min": 0.0, "max": 1.0}}}
     config = {"method": "random", "run_cap": 3, "parameters": {"model": model}}
@@ -407,7 +375,7 @@ def test_a_random_sweep_ends_at_its_run_cap_and_nested_parameters_arrive_nested(
 
 
 def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again(monkeypatch):
-    monkeypatch.setattr(agents.secrets, "randbits", lambda bits: 0)  # the sweep's seed
+    monkeypatch.setattr(store.secrets, "randbits", lambda bits: 0)  # the sweep's seed
     x = {"min": 0.0, "max": 1.0}
     sweep_id = local.sweep({"method": "bayes", "metric": {"name": "loss"}, "parameters": {"x": x}})
     seen = []
@@ -422,8 +390,8 @@ def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again
     with pytest.raises(KeyboardInterrupt):
         local.agent(sweep_id, function=bowl, count=10)
     sweep = store.open_sweep(sweep_id)
-    learned = sweep.records()[0] | {"rows": [{"loss": -1}]}  # by another agent since
-    store.save(sweep.folder, learned)
+    learned = dataclasses.replace(sweep.runs()[0], rows=[{"loss": -1}])  # by another agent since
+    sweep.save(learned)
     runs = ran(bowl, sweep_id, count=1)
     assert seen[9] == seen[10] == runs[9].config["x"]
     assert len(set(seen)) == 10 and np.abs(np.array(seen[5:]) - 0.8).min() < 0.01

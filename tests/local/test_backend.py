@@ -77,17 +77,8 @@ def test_after_a_login_the_next_choice_takes_the_account_and_what_the_reader_has
     assert os.environ.items() >= backend.ONLINE.items()
     no_account.setenv("WANDB_SILENT", "false")
     no_account.setenv("WANDB_FINISH_TIMEOUT", "5")
-    local.choose_backend()
-    assert (os.environ["WANDB_SILENT"], os.environ["WANDB_FINISH_TIMEOUT"]) == ("false", "5")
-
-
-@pytest.mark.parametrize("mode", ["offline", "disabled"])
-def test_a_mode_that_the_reader_sets_after_a_choice_is_respected_by_the_next(
-    no_account, logged_in, capsys, mode
-):
-    assert local.choose_backend() is local
-    logged_in()
-    os.environ["WANDB_MODE"] = mode
+    no_account.setenv("WANDB_MODE", "offline")
     for _ in range(2):
-        assert local.choose_backend() is local and os.environ["WANDB_MODE"] == mode
-    assert f"WANDB_MODE is {mode}: no account is used. Unset it" in capsys.readouterr().out
+        assert local.choose_backend() is local and os.environ["WANDB_MODE"] == "offline"
+    assert "WANDB_MODE is offline: no account is used. Unset it" in capsys.readouterr().out
+    assert (os.environ["WANDB_SILENT"], os.environ["WANDB_FINISH_TIMEOUT"]) == ("false", "5")

@@ -1,5 +1,6 @@
 import datetime
 import json
+import os
 import re
 
 import pytest
@@ -12,6 +13,7 @@ from sudoku_sweep import local
 from sudoku_sweep.local import SweepError, configuration, search
 from sudoku_sweep.local.distributions import DISTRIBUTIONS, Parameter
 from sudoku_sweep.local.hyperband import Hyperband
+from sudoku_sweep.local.metric import Metric
 
 HUGE = {"a": {"min": 1, "max": 10**9}, "b": {"min": 0, "max": 10**9}, "c": {"values": [1, 2]}}
 
@@ -27,13 +29,12 @@ def test_a_grid_is_a_sequence_and_a_huge_one_is_never_listed():
         grid[grid.size]
 
 
-@pytest.mark.parametrize("method, bounds", [("grid", {}), ("random", {"run_cap": 3})])
-def test_what_is_checked_before_a_sweep_is_bounded(monkeypatch, method, bounds):
+@pytest.mark.parametrize("method", ["grid", "random"])
+def test_what_is_checked_before_a_sweep_is_bounded(monkeypatch, method):
     monkeypatch.setattr(configuration, "MANY", 50)
-    for n in (6, 70):
-        many = {f"p{at}": {"min": at, "max": at + 1} for at in range(n)}
-        points = local.configurations({"method": method, "parameters": many} | bounds)
-        assert len(points) == 50 and {point["p3"] for point in points} == {3, 4}
+    many = {f"p{at}": {"min": at, "max": at + 1} for at in range(70)}
+    points = local.configurations({"method": method, "parameters": many})
+    assert len(points) == 50 and {point["p3"] for point in points} == {3, 4}
 
 
 def test_what_is_checked_is_what_a_grid_runs_and_the_ends_of_ranges_otherwise():
@@ -81,42 +82,31 @@ def stopped_by(**rules):
         (of({"min": 0.0, "max": 1.0}), ".* for a; .*method: random"),
         (of(ODDS), ".* for a; .*method: random"),
         (of({"parameters": {"b": {"max": 1}}}), r"parameters\.a\.parameters\.b: give"),
-        (GRID | {"run_cap": 0}, "run_cap is 0"),
         (GRID | {"run_cap": 5.5}, "run_cap is 5.5: it should be a valid integer"),
-        (
-            GRID | {"controller": {"type": "mine"}},
-            "controller.type is 'mine': .*'local' or 'cloud'",
-        ),
+        (GRID | {"controller": {"type": "mine"}}, "controller.type .*'local' or 'cloud'"),
         *(
             (GRID | {name: []}, f"a sweep .*: there is no '{name}' here, only on W&B's server")
             for name in ("job", "image_uri", "scheduler", "metrics")
         ),
         (GRID | {"early_stop": {}}, "a sweep .*: there is no 'early_stop'; there are method"),
         (GRID | {"name": datetime.date(2026, 10, 1)}, "name is datetime.*a valid string"),
-        (GRID | {"metric": None}, "metric is None"),
         (GRID | {"metric": "score"}, "metric is 'score': give a dict with name, goal"),
         (GRID | {"metric": {"name": "a", "goal": "max"}}, "metric.goal .*'minimize' or 'maximize'"),
         (GRID | {"metric": {"name": "a", "target": "high"}}, "metric.target is 'high': give a num"),
         (RANDOM | {"early_terminate": HYPERBAND}, ".*early_terminate needs a metric"),
         (RANDOM | {"method": "bayes"}, ".*method bayes needs a metric"),
         (of({"value": 1}) | {"method": "bayes"}, ".*nothing to search"),
-        (stopped_by(max_iter=9), "early_terminate: give min_iter alone, or max_iter and s"),
         (stopped_by(min_iter=1, max_iter=27), "early_terminate: give min_iter alone"),
         (stopped_by(min_iter=0), "early_terminate.min_iter is 0: it should be greater"),
-        (
-            stopped_by(min_iter=1, eta=1),
-            "early_terminate.eta is 1: .* greater than or equal to 1.1",
-        ),
+        (stopped_by(min_iter=1, eta=1), "early_terminate.eta is 1: .* or equal to 1.1"),
         (stopped_by(min_iter=1, strict="yes"), "early_terminate.strict is 'yes'"),
         (stopped_by(max_iter=2, s=3, eta=3), ".*: max_iter is too small for a band"),
     ],
 )
-def test_a_sweep_that_cannot_be_run_is_refused_and_nothing_is_written(
-    config, word, tmp_path, in_tmp_path
-):
+def test_a_sweep_that_cannot_be_run_is_refused_and_nothing_is_written(config, word, in_tmp_path):
     with pytest.raises(SweepError, match=f"^{word}"):
         local.sweep(config)
-    assert list(tmp_path.iterdir()) == []
+    assert os.listdir() == []
 
 
 MIXED = {"min": 0, "max": 1.5}
@@ -142,7 +132,7 @@ def exponents(kind, low, high):
     return {"distribution": f"{kind}log_uniform", "min": low, "max": high}
 
 
-TEXT = "note: runs get text, not a number, for {}; for a number write 1.0e-5 in YAML, 1e-5 without"
+TEXT = "note: runs get text, not a number, for {}; for a number, write it without quotes in Python"
 
 
 @pytest.mark.parametrize(
@@ -154,8 +144,7 @@ TEXT = "note: runs get text, not a number, for {}; for a number write 1.0e-5 in 
         (exponents("", 1e-4, 10), "note: a goes from 1 to 2.203e.04, .* exponents of e"),
         (exponents("q_", 16, 128), "note: a goes from 8.886e.06 .*write q_log_uniform_values"),
         (exponents("inv_", 0, 1), "note: a goes from 0.3679 to 1, .*write inv_log_uniform_values"),
-        *((entry, None) for entry in (exponents("", -9, -2), exponents("q_", 2.7, 5.5))),
-        ({"distribution": "log_uniform_values", "min": 1e-5, "max": 0.1}, None),
+        (exponents("", -9, -2), None),
         ({"values": ["v1e5", "1e5x", "3", 1e-5]}, None),
     ],
 )
@@ -164,8 +153,6 @@ def test_what_is_taken_but_may_not_be_meant_is_said_in_one_line(entry, said, in_
     _, *notes = capsys.readouterr().out.splitlines()
     assert len(notes) == bool(said) and all(re.match(said, note) for note in notes)
 
-
-# --- bad input by generation ------------------------------------------------------------------------------
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
 anything = st.recursive(
@@ -176,10 +163,10 @@ anything = st.recursive(
 numbers = st.integers(-3, 40) | st.sampled_from([0.0, 0.5, 1.0, 1e-5, "1e-5", 10**400]) | scalars
 
 
-def some_of(model, kind, needed=(), /, **others):
+def some_of(model, kind, /, **others):
     """Dicts with some keys of a model, and whatever stands there or should not."""
     kinds = {name: others.get(name, kind) | anything for name in model.model_fields}
-    required = {name: kinds.pop(name) for name in needed}
+    required = {name: kinds.pop(name) for name in ("method", "parameters") if name in others}
     return st.fixed_dictionaries(required, optional=kinds)
 
 
@@ -193,12 +180,11 @@ entries = some_of(
 ends = st.fixed_dictionaries({"min": numbers, "max": numbers})
 names = st.sampled_from(["a", "b.c"]) | st.text(max_size=4)
 configs = some_of(
-    configuration.SweepConfiguration,
+    configuration.SweepConfig,
     scalars,
-    ("method", "parameters"),
     method=st.sampled_from(["grid", "random", "bayes"]),
     parameters=st.dictionaries(names, entries | ends | anything, max_size=4),
-    metric=some_of(configuration.Metric, st.sampled_from(["score", "maximize", "best", 1])),
+    metric=some_of(Metric, st.sampled_from(["score", "maximize", "best", 1])),
     early_terminate=some_of(Hyperband, numbers, type=st.just("hyperband")),
 )
 NAMED = "parameters|method|metric|early_terminate|a sweep configuration"
@@ -214,9 +200,8 @@ def test_any_configuration_is_taken_or_refused_in_words_that_name_the_place(in_t
     except SweepError as refusal:
         assert re.search(NAMED, str(refusal)) and "Traceback" not in str(refusal)
         return
-    sweep = configuration.read(config)
+    space = local.read_config(config)
     for number in range(min(size or 3, 3)):
-        point = search.propose(sweep, 7, number, [])
-        values = search.configuration(sweep, point)
+        values = search.to_config(space, search.propose(space, 7, number, []))
         assert json.dumps(values) and yaml.safe_dump(values)
     assert len(local.configurations(config)) <= configuration.MANY

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sudoku_sweep.local import SweepError
-from sudoku_sweep.local.configuration import read
+from sudoku_sweep.local import SweepError, read_config
 from sudoku_sweep.local.distributions import DISTRIBUTIONS, Parameter
 
 ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
@@ -68,7 +67,7 @@ def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
         ({"min": 2, "max": 1}, ": min 2 is not below max 1"),
         ({"min": 0, "max": 1.0}, ": min 0 and max 1.0; write both with a point"),
         ({"min": 0.0, "max": 1}, r": .*\(0\.0, 1\.0\), or both without"),
-        ({"min": "1e-5", "max": 1e-3}, ".min is '1e-5': give a number .* 1.0e-5"),
+        ({"min": "1e-5", "max": 1e-3}, ".min is '1e-5': give a number; .* 1.0e-5"),
         ({"min": 1, "max": True}, ".max is True: give a number"),
         ({"min": 0.0, "max": math.nan}, ".max is nan: give a number"),
         ({"min": 0.0, "max": 10**400}, ".max is 1000.*: give a number"),
@@ -96,4 +95,4 @@ def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
 )
 def test_an_entry_that_describes_no_distribution_is_refused_by_name(entry, word):
     with pytest.raises(SweepError, match=rf"^parameters\.speed{word}"):
-        read({"method": "random", "parameters": {"speed": entry}})
+        read_config({"method": "random", "parameters": {"speed": entry}})

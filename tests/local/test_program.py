@@ -8,9 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tiny_sweep import untimed
 
 from sudoku_sweep import local
-from sudoku_sweep.local import SweepError, program
+from sudoku_sweep.local import SweepError, run_program
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 METRIC = {"name": "loss", "goal": "minimize"}
@@ -33,11 +34,10 @@ def test_each_run_is_a_child_process_whose_run_has_the_configuration_and_is_reco
     sweep_id = sweep(TRAIN, {"lr": {"values": [0.5, 0.25]}}, project="mine")
     local.agent(sweep_id)
     runs = local.runs(sweep_id)
-    assert [(run.state, run.config) for run in runs] == [
-        ("finished", {"lr": lr, "width": 8}) for lr in (0.5, 0.25)
-    ]
+    assert [run.config for run in runs] == [{"lr": lr, "width": 8} for lr in (0.5, 0.25)]
+    assert [run.state for run in runs] == ["finished"] * 2
     rows = [{"_step": step, "loss": loss} for step, loss in ((0, 0.5), (10, 0.25), (20, 0.5 / 3))]
-    assert runs[0].rows == rows and runs[0].summary["loss"] == 0.5 / 3
+    assert untimed(runs[0].rows) == rows and runs[0].summary["loss"] == 0.5 / 3
     assert "WANDB_RUN_ID" not in os.environ
 
 
@@ -55,7 +55,6 @@ def test_a_program_can_read_its_configuration_from_a_file():
         ("print('hello')\nraise ValueError('too hot')", "exit status 1, ValueError: too hot"),
         ("import os\nos.kill(os.getpid(), 9)", "SIGKILL, no output"),
         ("print('cold\\nwandb: bye\\n')\nexit(1)", "exit status 1, cold"),
-        ("print('x' * 9000)\nexit(1)", "exit status 1, xxx"),
         ("print('done')", "it opened no W&B run in this folder: call wandb.init() in it"),
         (f"{TRAIN}run.finish()\nexit(3)", "exit status 3, no output"),
         ("import wandb\nwandb.init().finish(exit_code=2)", "was finished with exit code 2"),
@@ -81,10 +80,10 @@ def test_the_output_of_a_program_that_fails_is_shown_and_the_sweep_goes_on(capfd
 def test_what_cannot_be_started_is_refused():
     with pytest.raises(SweepError, match=r"cannot start 'nowhere train\.py': No such file"):
         local.agent(sweep("", {"lr": {"value": 1}}, command=["nowhere", "${program}"]))
-    for command in (None, ["python", "${program}"]):
-        config = {"method": "grid", "parameters": {"lr": {"value": 1}}, "command": command}
+    for more in ({}, {"command": ["python", "${program}"]}):
+        config = {"method": "grid", "parameters": {"lr": {"value": 1}}}
         with pytest.raises(SweepError, match="names no program: give agent"):
-            local.agent(local.sweep({name: one for name, one in config.items() if one}))
+            local.agent(local.sweep(config | more))
 
 
 @pytest.mark.slow
@@ -103,7 +102,7 @@ with wandb.init() as run:
     stop = {"early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 3}}
     stop |= {"command": shell} if shell else {}
     sweep_id = sweep(text, {"lr": {"values": [1, 3, 0.5]}}, **stop)
-    monkeypatch.setattr(program, "KILL_SECONDS", 1)
+    monkeypatch.setattr(run_program, "KILL_SECONDS", 1)
     start = time.monotonic()
     local.agent(sweep_id)
     runs = local.runs(sweep_id)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 
@@ -5,37 +6,46 @@ import pytest
 from tiny_sweep import GRID, log_score
 
 from sudoku_sweep import local
-from sudoku_sweep.local import SweepError, agents, store
+from sudoku_sweep.local import Run, SweepError, store
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
 
-def a_run(index, config, state="finished"):
+def a_run(index, config):
     row = {"_step": 0, "score": index}
-    return local.LocalRun(index, f"id{index}", "name", state, config, row, None, 1.5, [row])
+    return Run(index, f"id{index}", "name", "finished", config, row, None, 1.5, [row])
 
 
 @pytest.fixture
 def imported():
     """A sweep whose runs are written and were never made."""
-    points = enumerate(local.grid(GRID))
-    return local.import_runs(GRID, [a_run(at, config) for at, config in points])
+    return local.import_runs(GRID, list(map(a_run, range(6), local.grid(GRID))))
 
 
 def test_runs_are_read_back_as_they_were(imported):
-    runs = local.runs(imported)
-    assert [run.config for run in runs] == list(local.grid(GRID)) and runs[3].index == 3
-    assert runs[2].rows == [{"_step": 0, "score": 2}] and runs[2].seconds == 1.5
+    assert local.runs(imported) == list(map(a_run, range(6), local.grid(GRID)))
     assert local.open_sweep(f"entity/project/{imported}").config == GRID
+    run = local.runs(imported)[0]
+    assert run.summary._json_dict == run.summary == {"_step": 0, "score": 0}
+    assert run.url is run.group is run.created_at is None and run.tags == []
 
 
-def test_history_holds_the_rows_with_the_keys_that_were_asked_for():
-    rows = [{"_step": 0, "a": 1}, {"_step": 1, "a": 2, "b": 3}]
-    run = local.LocalRun(0, "id", "name", "finished", {}, {}, None, 1, rows)
-    assert list(run.scan_history()) == rows and run.history()["a"].tolist() == [1, 2]
-    assert list(run.scan_history(keys=["a"])) == [{"a": 1}, {"a": 2}]
-    assert list(run.scan_history(keys=["a", "b"])) == [{"a": 2, "b": 3}]
-    assert run.history(keys=["b"])["b"].tolist() == [3]
+def test_a_long_history_is_sampled_evenly_and_all_of_it_can_be_scanned():
+    rows = [{"_step": 10 * at, "a": at} | ({"b": -at} if at % 2 else {}) for at in range(1000)]
+    run = Run(0, "id", "name", "finished", {}, {}, rows=rows)
+    assert list(run.scan_history()) == run.history(1000, pandas=False) == rows
+    assert list(run.scan_history(["b"], 10, 10, 40)) == [
+        {"_step": 10, "b": -1},
+        {"_step": 30, "b": -3},
+    ]
+    sample = run.history(keys=["b"], x_axis="a", samples=5)
+    assert sample["a"].tolist() == [1, 251, 501, 749, 999] and list(sample) == ["a", "b"]
+    assert len(run.history()) == 500 and run.lastHistoryStep == 9990
+    assert Run(0, "id", "name", "running", {}, {}).lastHistoryStep == -1
+    with pytest.raises(ValueError, match="keys must be specified in a list"):
+        run.scan_history("b")
+    with pytest.raises(SweepError, match="stays in W&B's file"):
+        run.history(stream="system")
 
 
 def test_imported_runs_are_not_made_again():
@@ -75,7 +85,7 @@ def test_a_damaged_file_is_named(imported, name):
     content = json.loads(path.read_text())
     damages = {b"": "JSON", b"[]": "TypeError", b"[" * 5000: "Recursion", b"\xff": "Unicode"}
     damages[b'{"id": "3"}'] = "missing"
-    for key in content.keys() - {"point"}:  # that is the search method's own
+    for key in content.keys() - {"params"}:  # that is the search method's own
         damages[json.dumps(content | {key: [3]}).encode()] = key
     for damage, reason in damages.items():
         path.write_bytes(damage)
@@ -90,31 +100,35 @@ def test_an_intact_file_whose_configuration_is_refused_is_not_called_damaged(imp
     path.write_text(json.dumps(content | {"config": GRID | {"run_cap": -1}}))
     with pytest.raises(SweepError, match="run_cap is -1") as refusal:
         local.agent(imported, function=log_score)
-    assert "damaged" not in str(refusal.value) and "delete" not in str(refusal.value)
+    assert "damaged" not in str(refusal.value)
 
 
-def test_a_record_is_read_again_when_it_was_written_anew(imported):
-    sweep = store.open_sweep(imported)
-    changed = sweep.records()[3] | {"state": "failed"}
-    store.save(sweep.folder, changed)
-    assert sweep.records(besides=2)[2] == changed
-    path = store.run_file(sweep.folder, 3)
-    path.unlink()
-    assert sweep.record(path) is None and len(sweep.records()) == 5
+def test_a_run_is_read_again_when_it_was_written_anew_and_has_crashed_if_nobody_holds_its_lock(
+    imported,
+):
+    sweep = local.open_sweep(imported)
+    changed = dataclasses.replace(sweep.runs()[3], state="running", seconds=2.5)
+    sweep.save(changed)
+    assert sweep.runs(besides=2)[2] == dataclasses.replace(changed, state="crashed")
+    assert sweep.saved(sweep.path(3)) == changed
+    sweep.path(3).unlink()
+    assert sweep.saved(sweep.path(3)) is None and len(sweep.runs()) == 5
 
 
-def test_a_run_whose_lock_nobody_holds_has_crashed(imported):
-    sweep = store.open_sweep(imported)
-    path = store.run_file(sweep.folder, 1)
-    store.save(sweep.folder, sweep.record(path) | {"state": "running"})
-    assert local.runs(imported)[1].state == "crashed"
-    assert sweep.record(path)["state"] == "running"
+def test_files_of_older_releases_are_read(imported):
+    sweep = local.open_sweep(imported)
+    path = sweep.path(0)
+    content = json.loads(path.read_text())
+    for name in ("params", "project", "group", "tags", "created_at"):
+        del content[name]
+    path.write_text(json.dumps(content | {"point": [0.5]}))
+    assert sweep.runs()[0] == dataclasses.replace(sweep.runs()[0], params=[0.5], tags=[])
 
 
 def test_a_sweep_is_kept_with_what_repeats_it(monkeypatch, capsys):
-    monkeypatch.setattr(agents.secrets, "randbits", lambda bits: bits)
+    monkeypatch.setattr(store.secrets, "randbits", lambda bits: bits)
     sweep_id = local.sweep(GRID | {"project": "its own"})
-    content = json.loads((store.store() / sweep_id / "sweep.json").read_text())
-    assert content["project"] == "its own" and content["seed"] == 32 and content["id"] == sweep_id
+    sweep = local.open_sweep(sweep_id)
+    assert (sweep.project, sweep.seed, sweep.id) == ("its own", 32, sweep_id)
     where = os.path.relpath(store.store() / sweep_id)
     assert f"grid, 6 runs, kept in {where}" in capsys.readouterr().out

@@ -8,12 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
-
 from ..errors import SweepError
-from . import wandb_file
-from .configuration import read
-from .store import run_file
+from . import wandb_file, wandb_internals
 
 POLL_SECONDS = 1  # how often a run that may be stopped early is looked at
 KILL_SECONDS = 30  # how long a process that was told to end may take for it, as with W&B's agent
@@ -21,26 +17,20 @@ KILL_SECONDS = 30  # how long a process that was told to end may take for it, as
 SHOWN_LINES, SHOWN_BYTES, SHOWN_LENGTH = 20, 4000, 200
 
 
-def names_program(config):
-    """Whether a sweep configuration says what is to be run: a ``program``, or a ``command`` that needs none."""
-    sweep = read(config)
-    return bool(sweep.program) or bool(sweep.command and "${program}" not in sweep.command)
-
-
-def command_line(plan, config, json_file):
+def command_line(space, config, json_file):
     """What is executed for a configuration: a list of words, made by wandb's own functions.
 
     ``${args_json_file}`` becomes ``json_file``, which is written then. Source: docs.wandb.ai, "Sweep configuration
     options", section "command".
     """
     given = {name: {"value": value} for name, value in config.items()}
-    macros = create_sweep_command_args({"args": given}) | {
+    macros = wandb_internals.create_sweep_command_args({"args": given}) | {
         "env": ["/usr/bin/env"],
         "interpreter": ["python"],
-        "program": [plan.program],
+        "program": [space.program],
         "args_json_file": [str(json_file)],
     }
-    template = create_sweep_command(list(plan.command or []))
+    template = wandb_internals.create_sweep_command(list(space.command or []))
     if "${args_json_file}" in template:
         json_file.write_text(json.dumps(config), "utf-8")
     words = []
@@ -50,10 +40,10 @@ def command_line(plan, config, json_file):
     return words
 
 
-def run(sweep, record, environment, stopper):
-    """Run the sweep's program for a record's configuration, until it ends by itself or is stopped early.
+def run_program(sweep, run, environment, stopper):
+    """Start the sweep's program for a run, and wait until it ends by itself or ``stopper``, if there is one, ends it.
 
-    What it prints goes to a file beside the record's; the last lines are shown if it fails.
+    What it prints goes to a file beside the run's; the last lines are shown if it fails.
 
     Raises
     ------
@@ -62,19 +52,18 @@ def run(sweep, record, environment, stopper):
     StoppedEarly
         ``stopper`` has ended it.
     """
-    files = run_file(sweep.folder, record["index"])
-    words = command_line(sweep.plan, record["config"], files.with_suffix(".args"))
+    words = command_line(sweep.space, run.config, sweep.path(run.index, ".args"))
     # `python` is the one that runs this agent, also where its environment was not activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = os.environ | environment | {"PATH": path}
-    log = files.with_suffix(".log")
+    log = sweep.path(run.index, ".log")
     with open(log, "w+b") as output:
         streams = dict(stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:  # its own group, so that a Ctrl-C reaches it once: from here
             child = subprocess.Popen(words, env=environment, process_group=0, **streams)
         except OSError as error:
             raise SweepError(f"cannot start {' '.join(words)!r}: {error.strerror}") from error
-        status = _wait(child, record["id"], stopper, Path(environment["WANDB_DIR"]))
+        status = _wait(child, run, stopper, Path(environment["WANDB_DIR"]))
         output.seek(max(0, output.seek(0, os.SEEK_END) - SHOWN_BYTES))
         lines = output.read().decode("utf-8", "replace").splitlines()[-SHOWN_LINES:]
     if status:
@@ -84,8 +73,8 @@ def run(sweep, record, environment, stopper):
         raise SweepError(f"{how}, {told[-1][:SHOWN_LENGTH] if told else 'no output'}")
 
 
-def _wait(child, run_id, stopper, folder):
-    """The exit status of a child, once it has ended. Whatever ends the waiting ends the child."""
+def _wait(child, run, stopper, folder):
+    """The exit status of a run's child process, once it has ended. Whatever ends the waiting ends the child."""
     pause = POLL_SECONDS if stopper else None
     try:
         while True:
@@ -93,8 +82,9 @@ def _wait(child, run_id, stopper, folder):
                 return child.wait(pause)
             except subprocess.TimeoutExpired:
                 start = time.monotonic()
-                if path := wandb_file.find(folder, run_id):
-                    stopper.check(wandb_file.read(path).rows)
+                if path := wandb_file.find(folder, run.id):
+                    wandb_file.read_into(run, path)
+                    stopper.check()
                 # a long file takes seconds of a processor that the program may need
                 pause = max(POLL_SECONDS, 10 * (time.monotonic() - start))
     except BaseException as error:

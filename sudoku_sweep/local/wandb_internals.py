@@ -1,0 +1,111 @@
+"""Every name of wandb in use here that W&B's documentation does not promise, and why; ``make drift`` tries each."""
+
+import contextlib
+import os
+import sys
+import traceback
+
+import wandb
+from wandb.proto.wandb_internal_pb2 import Record  # noqa: F401  the records of a run's file
+from wandb.sdk.launch.sweeps.utils import (  # noqa: F401  the words of a sweep's `command`
+    create_sweep_command,
+    create_sweep_command_args,
+)
+from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError
+
+# what an online or offline run is kept in, below WANDB_DIR
+RUN_FILE = "*wandb/*run-*-{id}*/run-{id}.wandb"
+# wandb's older word for offline: where it stands, it was not the reader who has said "offline"
+OFFLINE_MODE = "dryrun"
+# the environment variable that names the file from which wandb.init() reads its config
+CONFIG_FILE = "WANDB_SWEEP_PARAM_PATH"
+IN_SWEEP = {
+    # As in a sweep of W&B's, init() ignores id, project and entity. WANDB_SWEEP_ID does that, too, but then
+    # `wandb sync` is refused by a server that does not know the sweep.
+    "WANDB_LAUNCH": "true",
+    # seconds; by default 15, and a run that is killed loses what it logged in them
+    "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1",
+}
+
+
+def set_up(environment):
+    """Let wandb read its settings from an environment that has changed since its first use."""
+    settings = wandb.Settings()
+    settings.update_from_env_vars(environment)
+    # without the second half, each run warns that the environment has changed
+    wandb.setup(settings)._settings_environ = None
+
+
+def finish_runs():
+    """Finish all open runs, also those of ``reinit="create_new"``, which ``wandb.finish`` does not know."""
+    wandb.setup().finish_all_active_runs()
+
+
+def shut_down():
+    """End wandb's background process, dead or alive; the next use of wandb starts a new one."""
+    with contextlib.suppress(Exception):  # that of a process which is gone already
+        wandb.teardown()
+    # its address may still be there, if somebody has put the environment back since
+    os.environ.pop("WANDB_SERVICE", None)
+    wandb.run = None  # a run that was left open cannot be finished any more
+
+
+@contextlib.contextmanager
+def restored():
+    """A block of code that may change wandb's settings, its environment and its hooks: all are put back after it."""
+    shut_down()
+    hooks = sys.exit, sys.excepthook  # wandb replaces them in each run
+    before = _environment()
+    try:
+        yield
+    finally:
+        shut_down()
+        sys.exit, sys.excepthook = hooks
+        for name in _environment():
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _environment():
+    return {name: value for name, value in os.environ.items() if name.startswith("WANDB_")}
+
+
+@contextlib.contextmanager
+def hooked(after_log, is_failure):
+    """A block of code in which runs call two functions, for wandb has no callbacks.
+
+    ``after_log(run, data, step)``, if it is not None, follows each ``run.log`` whose data wandb has not dropped because
+    their step is over. ``is_failure(error)`` says whether ``with wandb.init()`` takes the error, or None, that ends it
+    as a failure; if not, wandb hears of none.
+    """
+    real_log, real_exit = wandb.Run.log, wandb.Run.__exit__
+
+    def log(run, data, step=None, commit=None):
+        now = run.step
+        real_log(run, data, step, commit)
+        at = now if step is None else step
+        if at >= now:
+            after_log(run, data, at)
+
+    def leave(run, error_type, error, trace):
+        if not is_failure(error):
+            error_type = error = trace = None
+        return real_exit(run, error_type, error, trace)
+
+    wandb.Run.__exit__ = leave
+    if after_log:
+        wandb.Run.log = log
+    try:
+        yield
+    finally:
+        wandb.Run.log, wandb.Run.__exit__ = real_log, real_exit
+
+
+def lost_wandb(error):
+    """Whether wandb's background process is gone, which is no fault of a run's configuration."""
+    if isinstance(error, HandleAbandonedError | MailboxClosedError):
+        return True
+    # of another ConnectionError, the reader's own code may be the cause
+    frames = traceback.walk_tb(error.__traceback__)
+    names = [frame.f_globals.get("__name__", "") for frame, _ in frames]
+    return isinstance(error, ConnectionError) and any(name.startswith("wandb.") for name in names)
