@@ -32,11 +32,6 @@ class Result:
     seconds: float
     cpu_seconds: float
 
-    @property
-    def summary(self):
-        """The last logged value of every metric, as W&B's ``run.summary`` holds it."""
-        return {name: value for row in self.history for name, value in row.items()}
-
 
 @dataclass(frozen=True)
 class Metrics:
@@ -96,9 +91,7 @@ def fit(config, training, validation, *, log=None, device=None):
         The device has not enough memory.
     """
     if not len(training.quizzes) or not len(validation.quizzes):
-        raise BoardError(
-            f"nothing to train on: {len(training.quizzes)} training, {len(validation.quizzes)} other boards"
-        )
+        raise BoardError("nothing to train on: there are no training or no validation boards")
     start, cpu_start = time.perf_counter(), time.process_time()
     device = torch.device(device or default_device())
     model, batches = build_model(config).to(device), Batches(training, config, device)
@@ -120,9 +113,11 @@ def fit(config, training, validation, *, log=None, device=None):
                 if config.rollout:  # off by default
                     batches.fill_in(indices, cells, logits[-1], target)
             optimizer.step()
-        metrics = {"epoch": epoch, **train_metrics(sums), "lr": optimizer.lr}
+        loss, accuracy = per_blank_cell(sums)
+        metrics = dict(epoch=epoch, train_loss=loss, train_accuracy=accuracy, lr=optimizer.lr)
         if epoch % config.validate_every == 0 or epoch == config.epochs:
-            metrics |= val_metrics(model, validation.first(config.validation_boards))
+            val = evaluate(model, validation.first(config.validation_boards))
+            metrics |= dict(val_loss=val.loss, val_accuracy=val.accuracy, val_solved=val.solved)
         check_finite(metrics, config)
         history.append(metrics)
         if log is not None:
@@ -155,20 +150,10 @@ def right_and_blank(logits, target):
     return (logits[-1].argmax(2) == target).sum(), (target != NO_TARGET).sum()
 
 
-def train_metrics(sums):
-    """What is logged of an epoch's steps, from their sums [loss, right answers, blank cells]."""
+def per_blank_cell(sums):
+    """Loss and accuracy, from sums [loss, right answers, blank cells]."""
     loss, right, blanks = sums.tolist()
-    return {"train_loss": loss / max(blanks, 1), "train_accuracy": right / max(blanks, 1)}
-
-
-def val_metrics(model, validation):
-    """What is logged of a validation."""
-    metrics = evaluate(model, validation)
-    return {
-        "val_loss": metrics.loss,
-        "val_accuracy": metrics.accuracy,
-        "val_solved": metrics.solved,
-    }
+    return loss / max(blanks, 1), right / max(blanks, 1)
 
 
 def check_finite(metrics, config):
@@ -192,11 +177,6 @@ def evaluate(model, boards, threshold=0.99, batch_size=256):
         sums += torch.stack([cross_entropy(logits, target), *right_and_blank(logits, target)])
         right = logits[-1].argmax(2) == target
         one_shot += int((right | (quiz > 0)).all(1).sum())
-    loss, right, blanks = sums.tolist()
+    loss, accuracy = per_blank_cell(sums)
     solved = (solve(model, quizzes, threshold).boards == solutions.cpu()).all(1)
-    return Metrics(
-        loss=loss / max(blanks, 1),
-        accuracy=right / max(blanks, 1),
-        solved=solved.float().mean().item(),
-        solved_one_shot=one_shot / len(quizzes),
-    )
+    return Metrics(loss, accuracy, solved.float().mean().item(), one_shot / len(quizzes))

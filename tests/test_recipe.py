@@ -103,7 +103,7 @@ def test_the_shortest_runs_have_a_step_of_warm_up(n_steps):
 def test_with_adamw_for_all_weights_a_net_learns_less_in_the_same_steps(monkeypatch):
     boards, config = data.load_split("train"), Config(attention_dim=36, batch_size=16)
     config = config.model_copy(update=dict(epochs=1, steps_per_epoch=200))
-    muon = train.fit(config, boards, boards.first(64)).summary["val_accuracy"]
+    muon = train.fit(config, boards, boards.first(64)).history[-1]["val_accuracy"]
 
     class AdamW(torch.optim.AdamW):
         def zero_grad(self):
@@ -115,7 +115,7 @@ def test_with_adamw_for_all_weights_a_net_learns_less_in_the_same_steps(monkeypa
         return AdamW(model.parameters(), learning_rate)
 
     monkeypatch.setattr(train, "MuonWithAdamW", plain_adamw)
-    adamw = train.fit(config, boards, boards.first(64)).summary["val_accuracy"]
+    adamw = train.fit(config, boards, boards.first(64)).history[-1]["val_accuracy"]
     assert muon > adamw + 0.1
 
 
