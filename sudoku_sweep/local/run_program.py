@@ -23,14 +23,13 @@ def command_line(space, config, json_file):
     ``${args_json_file}`` becomes ``json_file``, which is written then. Source: docs.wandb.ai, "Sweep configuration
     options", section "command".
     """
-    given = {name: {"value": value} for name, value in config.items()}
-    macros = wandb_internals.create_sweep_command_args({"args": given}) | {
+    template, macros = wandb_internals.sweep_command(list(space.command or []), config)
+    macros |= {
         "env": ["/usr/bin/env"],
         "interpreter": ["python"],
         "program": [space.program],
         "args_json_file": [str(json_file)],
     }
-    template = wandb_internals.create_sweep_command(list(space.command or []))
     if "${args_json_file}" in template:
         json_file.write_text(json.dumps(config), "utf-8")
     words = []

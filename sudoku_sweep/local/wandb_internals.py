@@ -7,10 +7,6 @@ import traceback
 
 import wandb
 from wandb.proto.wandb_internal_pb2 import Record  # noqa: F401  the records of a run's file
-from wandb.sdk.launch.sweeps.utils import (  # noqa: F401  the words of a sweep's `command`
-    create_sweep_command,
-    create_sweep_command_args,
-)
 from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError
 
 # what an online or offline run is kept in, below WANDB_DIR
@@ -26,6 +22,15 @@ IN_SWEEP = {
     # seconds; by default 15, and a run that is killed loses what it logged in them
     "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1",
 }
+
+
+def sweep_command(command, config):
+    """A sweep's ``command``, or wandb's usual one, and what its macros stand for: a list of words, a dict of lists."""
+    # only here: takes half a second to import
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+    args = {name: {"value": value} for name, value in config.items()}
+    return create_sweep_command(command), create_sweep_command_args({"args": args})
 
 
 def set_up(environment):

@@ -30,8 +30,8 @@ def test_the_records_of_a_run_s_file_have_the_fields_that_are_read():
 
 
 def test_the_words_of_a_command_are_made_by_wandb():
-    assert "${args}" in wandb_internals.create_sweep_command([])
-    args = wandb_internals.create_sweep_command_args({"args": {"rate": {"value": 0.1}}})
+    template, args = wandb_internals.sweep_command([], {"rate": 0.1})
+    assert "${args}" in template
     assert args["args"] == ["--rate=0.1"]
 
 
