@@ -1,5 +1,6 @@
 import contextlib
 import dataclasses
+import itertools
 import math
 import multiprocessing
 import re
@@ -201,15 +202,15 @@ def test_a_run_left_open_is_closed_and_only_one_with_an_error_as_failed(error, s
 
 
 def test_a_run_that_loses_wandb_s_process_is_run_again_as_is_one_that_met_none():
-    done = []
+    tries = itertools.count(1)
 
     def lose_it():
-        with wandb.init() as run:
-            done.append(run.config.a)
-            if done == [1]:
-                kill_wandb()
-        if done == [1, 2]:  # the next run meets none
+        at = next(tries)
+        if at == 3:
             kill_wandb()
+        with wandb.init():
+            if at == 1:
+                kill_wandb()
 
     sweep_id = local.sweep(THREE)
     assert states(ran(lose_it, sweep_id)) == ["killed", "finished", "killed"]
