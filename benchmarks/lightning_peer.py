@@ -15,10 +15,7 @@ class LightningSudoku(lightning.LightningModule):
 
     def __init__(self, config):
         super().__init__()
-        self.config = config
-        self.net = PlainTransformer(
-            config.attention_dim, config.n_heads, config.n_loops, config.mlp_ratio
-        )
+        self.learning_rate, self.net = config.learning_rate, PlainTransformer(config)
 
     def training_step(self, batch, _):
         """The loss of one batch."""
@@ -28,11 +25,11 @@ class LightningSudoku(lightning.LightningModule):
 
     def configure_optimizers(self):
         """AdamW, as in the other loops."""
-        return torch.optim.AdamW(self.parameters(), lr=self.config.learning_rate)
+        return torch.optim.AdamW(self.parameters(), lr=self.learning_rate)
 
 
 def fit(config, boards):
-    """Train for ``steps_per_epoch`` steps of a ``train.Config``."""
+    """Train for the config's ``steps_per_epoch`` steps."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     lightning.seed_everything(config.seed, verbose=False)
     loader = DataLoader(SudokuDataset(boards, config.seed), config.batch_size, shuffle=True)
