@@ -1,15 +1,13 @@
 """All benchmarks, one after the other, into the tables of ``benchmarks/README.md``: ``python -m benchmarks``.
 
-Needs a quiet machine for half an hour. ``python -m benchmarks.growth`` prints one table and writes none.
+Needs a quiet Linux machine for half an hour. ``python -m benchmarks.growth`` prints one table and writes none.
 """
 
 import datetime
 import os
-import platform
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -17,50 +15,29 @@ import torch
 from sudoku_sweep.sweeps import commit
 
 README = Path(__file__).with_name("README.md")
-MODULES = (
-    "presets",
-    "speed",
-    "time_to_score",
-    "recipe",
-    "step",
-    "sweeps",
-    "agents",
-    "bayes",
-    "growth",
-)
 
 
-def replaced(text, name, table):
-    """A text whose lines between ``<!-- name -->`` and ``<!-- end -->`` are others."""
+def replaced(text, name, lines):
+    """A text where other lines stand between ``<!-- name -->`` and ``<!-- end -->``."""
     before, mark, rest = text.partition(f"<!-- {name} -->\n")
     _, end, after = rest.partition("<!-- end -->")
     assert mark and end, f"no place for {name} in the text"
-    return f"{before}{mark}{table.strip()}\n{end}{after}"
-
-
-def processor():
-    """What the CPU calls itself; on Linux by its model."""
-    info = Path("/proc/cpuinfo")
-    model = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
-    return model[1] if model else platform.processor()
+    return f"{before}{mark}{lines.strip()}\n{end}{after}"
 
 
 def main():
-    """Run every module in a process of its own; the line on when and where comes last, when all tables are new."""
-    version, start = commit(), time.perf_counter()
-    for name in MODULES:
-        print(f"\n{name}\n", flush=True)
+    """Run every module that the README names; when and where comes last, when all tables are new."""
+    version = commit()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    for name in re.findall(r"<!-- benchmarks\.(\w+) -->", README.read_text()):
         command = [sys.executable, "-m", f"benchmarks.{name}"]
-        one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            command, check=True, stdout=subprocess.PIPE, text=True, env=one_thread
-        )
-        print(done.stdout, flush=True)
-        README.write_text(replaced(README.read_text(), name, done.stdout))
-    minutes = (time.perf_counter() - start) / 60
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        print(f"\n{name}\n\n{done.stdout}", flush=True)
+        README.write_text(replaced(README.read_text(), f"benchmarks.{name}", done.stdout))
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[1]
     line = (
-        f"Commit {version}, {datetime.date.today()}, {processor()}, {os.cpu_count()} cores, "
-        f"torch {torch.__version__}; {minutes:.0f} minutes in all."
+        f"Commit {version}, {datetime.date.today()}, {model} ({os.cpu_count()} cores), "
+        f"torch {torch.__version__}."
     )
     README.write_text(replaced(README.read_text(), "machine", line))
 

@@ -1,7 +1,6 @@
 """The plain net and its boards, trained by PyTorch Lightning: ``pip install -e ".[bench]"``."""
 
 import logging
-import warnings
 
 import lightning
 import torch
@@ -31,16 +30,8 @@ class LightningSudoku(lightning.LightningModule):
 def fit(config, boards):
     """Train for the config's ``steps_per_epoch`` steps."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    lightning.seed_everything(config.seed, verbose=False)
+    torch.manual_seed(config.seed)
     loader = DataLoader(SudokuDataset(boards, config.seed), config.batch_size, shuffle=True)
-    trainer = lightning.Trainer(
-        max_steps=config.steps_per_epoch,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # advice to use more workers for loading
-        trainer.fit(LightningSudoku(config), loader)
+    silent = dict(enable_progress_bar=False, enable_model_summary=False, logger=False)
+    few = dict(max_steps=config.steps_per_epoch, accelerator="cpu", enable_checkpointing=False)
+    lightning.Trainer(**few, **silent).fit(LightningSudoku(config), loader)

@@ -1,12 +1,8 @@
-"""How things are measured here: processor time, by turns, in one thread; memory in a process of its own."""
+"""How things are measured here: processor time, by turns, in one thread."""
 
 import contextlib
 import math
-import re
-import subprocess
-import sys
 import time
-from pathlib import Path
 from statistics import median
 from unittest import mock
 
@@ -15,7 +11,14 @@ import torch
 from sudoku_sweep import data, train
 
 torch.set_num_threads(1)
-REPEATS = 5
+# batch size, (embedding_dim, attention_dim, n_heads)
+SIZES = {
+    "quick": (16, (20, 36, 3)),
+    "quick, narrow": (16, (20, 9, 3)),
+    "laptop, nine heads": (16, (30, 36, 9)),
+    "full, nine heads": (512, (30, 36, 9)),
+    "full, narrow": (512, (30, 9, 1)),
+}
 
 
 def config_of(batch_size, shape, **others):
@@ -26,6 +29,12 @@ def config_of(batch_size, shape, **others):
     names = ("embedding_dim", "attention_dim", "n_heads")
     sizes = dict(zip(names, shape, strict=True))
     return train.Config(**{"epochs": 1, "batch_size": batch_size, **sizes, **others})
+
+
+def few_steps(size):
+    """The config of a measurement at one of the ``SIZES``."""
+    batch_size, shape = SIZES[size]
+    return config_of(batch_size, shape, steps_per_epoch=20 if batch_size == 16 else 2)
 
 
 def fit(config, boards):
@@ -43,7 +52,7 @@ def patched(changes):
         yield
 
 
-def by_turns(functions, repeats=REPEATS):
+def by_turns(functions, repeats=5):
     """Processor seconds of each function, {name: [repeat]}: one after the other, so that slow moments hit all alike."""
     seconds = {name: [] for name in functions}
     for _ in range(repeats):
@@ -101,30 +110,6 @@ def learning_curve(config, boards, validation):
 def seconds_as_text(seconds):
     """Seconds in a table; a dash for a level that was not reached."""
     return f"{seconds:.1f}" if seconds < math.inf else "-"
-
-
-def peak_megabytes(module, call, warm_up):
-    """By how many megabytes a call of something in ``benchmarks`` makes a new process grow at most (Linux only).
-
-    ``warm_up`` is a small call before, for what is only set up once.
-    """
-    code = f"from benchmarks import measure, {module}; measure.print_peak({module}, {call!r}, {warm_up!r})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout.splitlines()[-1])
-
-
-def print_peak(module, call, warm_up):
-    """What ``peak_megabytes`` runs."""
-    eval(warm_up, vars(module))
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = _kilobytes("VmRSS")
-    eval(call, vars(module))
-    print((_kilobytes("VmHWM") - before) / 1024)
-
-
-def _kilobytes(name):
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(rf"{name}:\s*(\d+) kB", status)[1])
 
 
 def table(header, rows):

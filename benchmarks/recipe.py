@@ -4,7 +4,6 @@ All train by ``train.fit``; a recipe is what is replaced in it, and in its confi
 processor time of the training alone.
 """
 
-import argparse
 from functools import partial
 from statistics import median
 
@@ -12,12 +11,12 @@ import torch
 from torch.optim import AdamW, Muon
 from torch.optim.lr_scheduler import OneCycleLR
 
-from benchmarks.measure import config_of, learning_curve, patched, seconds_as_text, table
+from benchmarks.measure import SIZES, config_of, learning_curve, patched, seconds_as_text, table
 from sudoku_sweep import data, train
 from sudoku_sweep.recipe import optimizer
 
 SEEDS = (1, 2, 3)
-SHAPE = (20, 36, 3)  # embedding_dim, attention_dim, n_heads
+_, SHAPE = SIZES["quick"]
 STEPS_PER_SCORE = 20  # which are an epoch here
 LEVELS = (0.5, 0.7)  # of the blank cells right
 # the names that recipes replace
@@ -99,21 +98,15 @@ RECIPES = {  # name: (what is different in the config, in the code)
 }
 
 
-def main(arguments=None):
+def main(seeds=SEEDS, steps=400):
     """Train with every recipe at every seed, and print medians."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few steps, one seed")
-    quick = parser.parse_args(arguments).quick
     boards, validation = data.load_split("train"), data.load_split("validation").first(256)
-    seeds = SEEDS
-    if quick:
-        seeds, validation = SEEDS[:1], validation.first(8)
     runs = {name: [] for name in RECIPES}
     for seed in seeds:
-        for name, (different, changes) in RECIPES.items():
-            different = different | (dict(steps=STEPS_PER_SCORE) if quick else {})
+        for name, (settings, changes) in RECIPES.items():
+            config = config_of_recipe(**{"seed": seed, "steps": steps, **settings})
             with patched(changes):
-                curve = learning_curve(config_of_recipe(seed, **different), boards, validation)
+                curve = learning_curve(config, boards, validation)
             reached = [curve.seconds_to(level) for level in LEVELS]
             runs[name].append((*reached, *curve.points[-1]))
     rows = []

@@ -4,7 +4,6 @@
 time, one thread, by turns.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -17,21 +16,12 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from benchmarks import measure
-from benchmarks.measure import by_turns, config_of, patched, ratio, table
+from benchmarks.measure import SIZES, by_turns, few_steps, patched, ratio, table
 from sudoku_sweep import data
 from sudoku_sweep.recipe.gradients import NO_TARGET, micro_batches
 
 HERE = Path(__file__).resolve().parent.parent
 REPEATS = 9
-STEPS = {16: 20, 512: 2}  # per measurement, by batch size
-# batch size, (embedding_dim, attention_dim, n_heads)
-SIZES = {
-    "quick": (16, (20, 36, 3)),
-    "quick, narrow": (16, (20, 9, 3)),
-    "laptop, one head": (16, (20, 18, 1)),
-    "laptop, nine heads": (16, (30, 36, 9)),
-    "full, nine heads": (512, (30, 36, 9)),
-}
 
 
 def every_cell(quizzes, solutions):
@@ -48,8 +38,27 @@ WITHOUT = {
     "attention of our own": {"sudoku_sweep.model.attention": scaled_dot_product_attention},
     "heads in groups": {"sudoku_sweep.recipe.attention.GROUP": 10**9},
 }
+
+
+def print_tricks():
+    """Print a row per trick, a column per size: how much longer a step takes without it."""
+    boards, rows = data.load_split("train"), {name: [name] for name in WITHOUT}
+
+    def train(changes, config):
+        with patched(changes):
+            measure.fit(config, boards)
+
+    for config in map(few_steps, SIZES):
+        ways = {name: lambda w=changes, c=config: train(w, c) for name, changes in WITHOUT.items()}
+        by_turns(ways, repeats=1)  # warms up
+        seconds = by_turns(ways, REPEATS)
+        for name in WITHOUT:
+            rows[name].append(f"{100 * (ratio(seconds, 'nothing', name) - 1):+.0f} %")
+    print(table(["a step without", *SIZES], list(rows.values())[1:]))
+
+
 # Prints the milliseconds of a step for each of a list of configs, in any version that has `train.fit`.
-STEP_OF_A_VERSION = """
+STEP_TIMES = """
 import json, sys, time, torch
 from sudoku_sweep import data, train
 torch.set_num_threads(1)
@@ -66,67 +75,31 @@ print(json.dumps(list(map(milliseconds, configs))))
 """
 
 
-def config(size):
-    """The config of a size."""
-    batch_size, shape = SIZES[size]
-    return config_of(batch_size, shape, steps_per_epoch=STEPS[batch_size])
-
-
-def without(changes, size, boards):
-    """Train for a few steps without a trick."""
-    with patched(changes):
-        measure.fit(config(size), boards)
-
-
-def print_tricks():
-    """Print a row per trick, a column per size: how much longer a step takes without it."""
-    boards = data.load_split("train")
-    rows = {name: [name] for name in WITHOUT}
-    for size in SIZES:
-        ways = {name: lambda c=c, s=size: without(c, s, boards) for name, c in WITHOUT.items()}
-        by_turns(ways, 1)  # warms up
-        seconds = by_turns(ways, REPEATS)
-        for name in WITHOUT:
-            rows[name].append(f"{100 * (ratio(seconds, 'nothing', name) - 1):+.0f} %")
-    print(table(["a step without", *SIZES], list(rows.values())[1:]))
-
-
 def step_times(folder):
     """Milliseconds per step of the version in a folder: [size]."""
     names = ("batch_size", "steps_per_epoch", "epochs", "embedding_dim", "attention_dim", "n_heads")
-    configs = [{name: getattr(config(size), name) for name in names} for size in SIZES]
-    command = [sys.executable, "-c", STEP_OF_A_VERSION, json.dumps(configs)]
-    version = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    configs = [few_steps(size).model_dump(include=set(names)) for size in SIZES]
+    command = [sys.executable, "-c", STEP_TIMES, json.dumps(configs)]
+    version = os.environ | {"PYTHONPATH": str(folder)}
     done = subprocess.run(command, cwd=folder, env=version, check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout)
 
 
 def print_beside(commit):
     """Print a row per size: a step at the commit, a step here, and how many times as long that takes."""
-    times = {commit: [], "here": []}  # [repeat][size]
     with tempfile.TemporaryDirectory() as folder:
         archive = ["git", "archive", commit]
         packed = subprocess.run(archive, cwd=HERE, check=True, stdout=subprocess.PIPE).stdout
         subprocess.run(["tar", "-x", "-C", folder], input=packed, check=True)
-        for _ in range(REPEATS):
-            for version, where in ((commit, folder), ("here", HERE)):
-                times[version].append(step_times(where))
+        pairs = [(step_times(folder), step_times(HERE)) for _ in range(REPEATS)]
     rows = []
-    for size, *columns in zip(SIZES, *(zip(*t, strict=True) for t in times.values()), strict=True):
-        of_size = dict(zip(times, columns, strict=True))
-        shown = [f"{median(column):.1f}" for column in columns]
-        rows.append([size, *shown, f"{ratio(of_size, commit, 'here'):.2f}"])
-    header = ["size", f"ms/step, {commit}", "ms/step, here", f"here / {commit}"]
-    print(table(header, rows))
-
-
-def main():
-    """Print one of the two tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("commit", nargs="?")
-    commit = parser.parse_args().commit
-    print_beside(commit) if commit else print_tricks()
+    for index, size in enumerate(SIZES):
+        before = [old[index] for old, _ in pairs]
+        now = [new[index] for _, new in pairs]
+        times = f"{ratio({'before': before, 'now': now}, 'before', 'now'):.2f}"
+        rows.append([size, f"{median(before):.1f}", f"{median(now):.1f}", times])
+    print(table(["size", f"ms/step, {commit}", "ms/step, here", f"here / {commit}"], rows))
 
 
 if __name__ == "__main__":
-    main()
+    print_beside(sys.argv[1]) if sys.argv[1:] else print_tricks()
