@@ -42,8 +42,8 @@ def main():
         os.environ.update(server.environment, WANDB_DIR=folder, WANDB_SILENT="true")
         for name, (backend, n_runs) in AGENTS.items():
             seconds = seconds_per_run(backend, n_runs)
-            figures = (median(seconds), min(seconds), max(seconds))
-            rows.append([name, n_runs, *(f"{figure:.2f}" for figure in figures)])
+            figures = [f"{one(seconds):.2f}" for one in (median, min, max)]
+            rows.append([name, n_runs, *figures])
     print(table(["agent", "runs", "seconds per run: median", "min", "max"], rows))
 
 

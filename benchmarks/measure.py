@@ -22,10 +22,7 @@ SIZES = {
 
 
 def config_of(batch_size, shape, **others):
-    """The config of one measurement, of one epoch unless said otherwise.
-
-    ``shape`` is embedding_dim, attention_dim, n_heads.
-    """
+    """The config of a measurement; ``shape`` is embedding_dim, attention_dim, n_heads."""
     names = ("embedding_dim", "attention_dim", "n_heads")
     sizes = dict(zip(names, shape, strict=True))
     return train.Config(**{"epochs": 1, "batch_size": batch_size, **sizes, **others})

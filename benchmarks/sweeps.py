@@ -14,6 +14,7 @@ from statistics import median
 import yaml
 
 from benchmarks.measure import ratio, table
+from sudoku_sweep.sweeps import PROJECT
 
 N_RUNS, ROUNDS = 24, 3
 STEPS = (20, 300)  # of a run; `quick` has 300
@@ -25,7 +26,8 @@ def sweep_of(steps):
     fixed = dict(embedding_dim=20, attention_dim=36, n_heads=3, epochs=1, batch_size=16)
     fixed |= dict(steps_per_epoch=steps, validation_boards=8)
     parameters = {name: {"value": value} for name, value in fixed.items()}
-    return {"method": "grid", "parameters": parameters | {"seed": {"values": list(range(N_RUNS))}}}
+    parameters["seed"] = {"values": list(range(N_RUNS))}
+    return {"project": PROJECT, "method": "grid", "parameters": parameters}
 
 
 def command(*arguments):

@@ -12,16 +12,14 @@ from sudoku_sweep import data, train
 
 def test_contenders_are_measured_by_turns_and_compared_in_pairs():
     calls = []
-    functions = {name: lambda name=name: calls.append(name) for name in "ab"}
-    measure.by_turns(functions, repeats=3)
+    measure.by_turns({name: lambda name=name: calls.append(name) for name in "ab"}, repeats=3)
     assert calls == list("ababab")
     assert measure.ratio({"a": [1.0, 2.0, 9.0], "b": [3.0, 4.0, 9.0]}, "a", "b") == 2.0
 
 
 def test_memory_is_that_of_the_call_alone():
-    sizes = (1, 10**7)  # float32
-    small, large = (growth.peak_megabytes(lambda n=n: torch.ones(n)) for n in sizes)
-    assert large - small == pytest.approx(4e7 / 2**20, abs=8)
+    ten_million = growth.peak_megabytes(lambda: torch.ones(10**7))
+    assert ten_million == pytest.approx(4e7 / 2**20, abs=8)  # float32
 
 
 def test_the_plain_loop_learns_from_blanks(boards):
@@ -43,41 +41,35 @@ def test_a_run_of_the_full_preset_is_predicted_from_its_steps(monkeypatch):
 
 
 def test_a_recipe_changes_what_it_names_and_has_its_row(capsys, monkeypatch):
-    kept = {name: recipe.RECIPES[name] for name in ("before", "... ten times its rate")}
+    rates = {"before": [("AdamW", 0.01)] * 2}
+    rates["... ten times its rate"] = [("AdamW", 0.01), ("Muon", 0.1), ("AdamW", 0.1)]
+    kept = {name: recipe.RECIPES[name] for name in rates}
+    for name, (_, changes) in kept.items():
+        with measure.patched(changes):
+            net = train.build_model(recipe.config_of_recipe(seed=1))
+            optimizers = train.MuonWithAdamW(net, 0.01, n_steps=20).optimizers
+        assert [(type(one).__name__, one.defaults["lr"]) for one in optimizers] == rates[name]
     monkeypatch.setattr(recipe, "RECIPES", kept)
     recipe.main(seeds=(1,), steps=recipe.STEPS_PER_SCORE)
     rows = capsys.readouterr().out.splitlines()[2:]
     assert [row.split(" | ")[:3] for row in rows] == [[f"| {name}", "-", "-"] for name in kept]
 
-    def rates(changes):
-        with measure.patched(changes):
-            net = train.build_model(recipe.config_of_recipe(seed=1))
-            optimizers = train.MuonWithAdamW(net, 0.01, n_steps=20).optimizers
-        groups = [(one, one.param_groups[0]) for one in optimizers]
-        return [(type(one).__name__, g["initial_lr"] * 25) for one, g in groups]
-
-    (_, before), (_, ends) = kept.values()
-    assert {name for name, _ in rates(before)} == {"AdamW"}
-    assert [name for name, _ in rates(ends)] == ["AdamW", "Muon", "AdamW"]
-    assert [rate for _, rate in rates(ends)] == pytest.approx([0.01, 0.1, 0.1], rel=0.05)
-
 
 def test_the_clock_counts_training_alone_and_a_level_only_when_it_is_reached(monkeypatch, boards):
-    now = [0]
+    now, curve = [0], measure.LearningCurve(boards)  # which are 200
+    curve.start = 0
     monkeypatch.setattr(measure.time, "process_time", lambda: now[0])
-    curve = measure.LearningCurve(boards)
-    for share in (20, 60, 40):  # of the boards that are right
+    n_right = iter((40, 120, 80))
 
-        def net(quizzes, share=share):
-            now[0] += 100
-            digits = curve.solutions.long() % 9 + 1
-            digits[: 2 * share] = curve.solutions[: 2 * share].long()
-            return torch.nn.functional.one_hot(digits - 1, 9)
+    def net(_):
+        now[0] += 100
+        right = torch.arange(200)[:, None] < next(n_right)
+        return torch.nn.functional.one_hot((curve.solutions.long() - right.long()) % 9, 9)
 
+    for _ in range(3):
         now[0] += 1
         curve.score(net)
-    assert [seconds for seconds, _ in curve.points] == [1, 2, 3]
-    assert [round(right, 1) for _, right in curve.points] == [0.2, 0.6, 0.4]
+    assert [(at, round(right, 1)) for at, right in curve.points] == [(1, 0.2), (2, 0.6), (3, 0.4)]
     assert [curve.seconds_to(level) for level in (0.5, 0.7)] == [2, math.inf]
 
 
@@ -89,5 +81,4 @@ def test_who_did_not_get_there_has_no_time_and_no_ratio(capsys):
 
 def test_new_lines_replace_the_old_ones_of_their_name_alone():
     text = "A <!-- a -->\nold\n<!-- end --> B <!-- b -->\n<!-- end -->"
-    new = everything.replaced(text, "a", "new\n")
-    assert new == text.replace("old", "new")
+    assert everything.replaced(text, "a", "new\n") == text.replace("old", "new")
