@@ -35,10 +35,8 @@ def main():
         print(f"\n{name}\n\n{done.stdout}", flush=True)
         README.write_text(replaced(README.read_text(), f"benchmarks.{name}", done.stdout))
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[1]
-    line = (
-        f"Commit {version}, {datetime.date.today()}, {model} ({os.cpu_count()} cores), "
-        f"torch {torch.__version__}."
-    )
+    where = f"{model} ({os.cpu_count()} cores), torch {torch.__version__}"
+    line = f"Commit {version}, {datetime.date.today()}, {where}."
     README.write_text(replaced(README.read_text(), "machine", line))
 
 
