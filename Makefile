@@ -56,10 +56,10 @@ refresh: $(VENV)/ready
 	cp build/grid_240_files/grid_240_5_0.png images/curves.png
 	cp build/grid_240_files/grid_240_7_0.png images/parallel.png
 
-# More than an hour on a quiet machine. Lightning is one of the peers.
+# Half an hour on a quiet machine; it writes the tables of benchmarks/README.md. Lightning is one of the peers.
 bench: $(VENV)/ready
 	$(PIP_INSTALL) -e ".[bench]" $(RELEASES)
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks
+	$(VENV)/bin/python -m benchmarks
 
 # Ask W&B's own engine again what the tests hold against; it needs an environment of its own (numpy < 2).
 golden:

@@ -1,1 +1,1 @@
-"""Where the README's speed figures come from. All of them are about CPUs."""
+"""Where the README's speed figures come from, all of them about CPUs: ``python -m benchmarks`` measures them."""

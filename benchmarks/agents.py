@@ -1,4 +1,4 @@
-"""What an agent costs per run: ``local.agent`` beside ``wandb.agent``, on runs that log one number.
+"""What an agent costs per run: ``python -m benchmarks.agents``; its runs log one number.
 
 ``wandb.agent`` is W&B's own, unchanged, against the server of the tests on this machine, so no network adds to it.
 """
@@ -12,10 +12,11 @@ from statistics import median
 
 import wandb
 
+from benchmarks.measure import table
 from sudoku_sweep import local
 from tests.helpers.wandb_server import Server
 
-LOCAL_RUNS, WANDB_RUNS, ROUNDS = 25, 5, 2
+AGENTS = {"`local.agent`": (local, 40), "`wandb.agent`": (wandb, 6)}  # and how many runs
 
 
 def seconds_per_run(backend, n_runs):
@@ -35,18 +36,15 @@ def seconds_per_run(backend, n_runs):
 
 
 def main():
-    """Print the table of ``benchmarks/README.md``."""
-    measured = {"`local.agent`": [], "`wandb.agent`": []}
+    """Print a row per agent."""
+    rows = []
     with tempfile.TemporaryDirectory() as folder, Server() as server:
         os.environ.update(server.environment, WANDB_DIR=folder, WANDB_SILENT="true")
-        for _ in range(ROUNDS):  # interleaved: both meet the machine's moods
-            measured["`local.agent`"] += seconds_per_run(local, LOCAL_RUNS)
-            measured["`wandb.agent`"] += seconds_per_run(wandb, WANDB_RUNS)
-    print("| agent | runs | seconds per run: median | min | max |\n|---|---|---|---|---|")
-    for name, seconds in measured.items():
-        print(
-            f"| {name} | {len(seconds) + ROUNDS} | {median(seconds):.2f} | {min(seconds):.2f} | {max(seconds):.2f} |"
-        )
+        for name, (backend, n_runs) in AGENTS.items():
+            seconds = seconds_per_run(backend, n_runs)
+            figures = [f"{one(seconds):.2f}" for one in (median, min, max)]
+            rows.append([name, n_runs, *figures])
+    print(table(["agent", "runs", "seconds per run: median", "min", "max"], rows))
 
 
 if __name__ == "__main__":

@@ -1,43 +1,61 @@
-"""How time and memory grow with the size of things: ``python -m benchmarks.growth`` prints a table, draws a figure."""
+"""How time and memory grow with the size of things: ``python -m benchmarks.growth`` prints a table. Linux only."""
 
-import itertools
+import re
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from statistics import median
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks.measure import by_turns, config_of, nothing_to_solve, peak_megabytes, table
-from benchmarks.training import boards
-from sudoku_sweep import train
+from benchmarks import measure
+from benchmarks.measure import by_turns, config_of, table
+from sudoku_sweep import data
 
-FIGURE = Path(__file__).parent / "growth.png"
 STEPS = 8
-BASE = dict(n_boards=20_000, batch=64, width=47, passes=2)
+BASE = dict(n_boards=20_000, batch=64, width=47, loops=2)
 SIZES = {
     "n_boards": [5_000, 10_000, 20_000],
     "batch": [32, 64, 128, 256],
     "width": [37, 47, 67, 107],
-    "passes": [1, 2, 4, 8],
+    "loops": [1, 2, 4, 8],
 }
 
 
-def steps_of(n_boards, batch, width, passes):
+@cache
+def boards():
+    """The training boards, read once per process."""
+    return data.load_split("train")
+
+
+def train(n_boards, batch, width, loops):
     """Train a few steps; ``width`` is embedding_dim + 27."""
-    some = boards().first(n_boards)
-    config = config_of(batch, passes, (width - 27, 27, 3), STEPS)
-    train.fit(config, some, nothing_to_solve(some), device="cpu")
+    config = config_of(batch, (width - 27, 27, 3), n_loops=loops, steps_per_epoch=STEPS)
+    measure.fit(config, boards().first(n_boards))
 
 
-def measure(what):
-    """Seconds per step and peak megabytes at every size of one thing."""
-    points = {size: BASE | {what: size} for size in SIZES[what]}
-    seconds = by_turns({size: lambda p=point: steps_of(**p) for size, point in points.items()})
-    warm_up = f"steps_of(**{BASE | dict(batch=8)!r})"
-    megabytes = [
-        peak_megabytes("growth", f"steps_of(**{point!r})", warm_up) for point in points.values()
-    ]
-    return [median(times) / STEPS for times in seconds.values()], megabytes
+def peak_megabytes(function):
+    """By how many megabytes this process grows at most while a function runs."""
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = _kilobytes("VmRSS")
+    function()
+    return (_kilobytes("VmHWM") - before) / 1024
+
+
+def _kilobytes(name):
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(rf"{name}:\s*(\d+) kB", status)[1])
+
+
+def megabytes_of(point):
+    """What ``train`` needs, in a process of its own, less what PyTorch sets up once."""
+    code = (
+        "from benchmarks.growth import *; train(**BASE | {'batch': 8}); "
+        f"print(peak_megabytes(lambda: train(**{point})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)
+    return float(done.stdout)
 
 
 def exponent(sizes, values):
@@ -46,36 +64,17 @@ def exponent(sizes, values):
 
 
 def main():
-    """Print sizes, milliseconds, megabytes and exponents; write the figure."""
-    boards()
-    plt.style.use("tableau-colorblind10")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
-    rows, markers = [], itertools.cycle("osD^")
+    """Print sizes, milliseconds, megabytes and exponents: one size changes, the others are those of ``BASE``."""
+    rows = []
+    train(**BASE)  # warms up
     for what, sizes in SIZES.items():
-        seconds, megabytes = measure(what)
-        marker, relative = next(markers), np.array(sizes) / sizes[0]
-        left.plot(relative, np.array(seconds) / seconds[0], marker=marker, label=what)
-        right.plot(relative, np.array(megabytes) / megabytes[0], marker=marker, label=what)
-        rows.append(
-            [
-                *(what, ", ".join(f"{size:,}" for size in sizes)),
-                ", ".join(f"{1e3 * second:.0f}" for second in seconds),
-                f"{exponent(sizes, seconds):.2f}",
-                ", ".join(f"{size:.0f}" for size in megabytes),
-                f"{exponent(sizes, megabytes):.2f}",
-            ]
-        )
-    for axes, name in ((left, "time per step"), (right, "peak memory")):
-        axes.plot([1, 8], [1, 8], color="0.6", linestyle="--", label="in proportion")
-        axes.set(
-            xscale="log", yscale="log", xlabel="size, smallest = 1", ylabel=f"{name}, smallest = 1"
-        )
-        axes.set(xticks=[1, 2, 4, 8], xticklabels="1248", yticks=[1, 2, 4, 8], yticklabels="1248")
-        axes.minorticks_off()
-        axes.grid(alpha=0.3)
-    left.legend()
-    figure.tight_layout()
-    figure.savefig(FIGURE, dpi=100)
+        points = {size: BASE | {what: size} for size in sizes}
+        times = by_turns({size: lambda p=point: train(**p) for size, point in points.items()})
+        ms = [1e3 * median(some) / STEPS for some in times.values()]
+        row = [what, ", ".join(f"{size:,}" for size in sizes)]
+        for values in (ms, list(map(megabytes_of, points.values()))):
+            row += [", ".join(f"{value:.0f}" for value in values), f"{exponent(sizes, values):.2f}"]
+        rows.append(row)
     print(table(["size of", "sizes", "ms/step", "exponent", "MB", "exponent"], rows))
 
 

@@ -1,7 +1,6 @@
 """The plain net and its boards, trained by PyTorch Lightning: ``pip install -e ".[bench]"``."""
 
 import logging
-import warnings
 
 import lightning
 import torch
@@ -15,10 +14,7 @@ class LightningSudoku(lightning.LightningModule):
 
     def __init__(self, config):
         super().__init__()
-        self.config = config
-        self.net = PlainTransformer(
-            config.attention_dim, config.n_heads, config.n_loops, config.mlp_ratio
-        )
+        self.learning_rate, self.net = config.learning_rate, PlainTransformer(config)
 
     def training_step(self, batch, _):
         """The loss of one batch."""
@@ -28,22 +24,14 @@ class LightningSudoku(lightning.LightningModule):
 
     def configure_optimizers(self):
         """AdamW, as in the other loops."""
-        return torch.optim.AdamW(self.parameters(), lr=self.config.learning_rate)
+        return torch.optim.AdamW(self.parameters(), lr=self.learning_rate)
 
 
 def fit(config, boards):
-    """Train for ``steps_per_epoch`` steps of a ``train.Config``."""
+    """Train for the config's ``steps_per_epoch`` steps."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    lightning.seed_everything(config.seed, verbose=False)
+    torch.manual_seed(config.seed)
     loader = DataLoader(SudokuDataset(boards, config.seed), config.batch_size, shuffle=True)
-    trainer = lightning.Trainer(
-        max_steps=config.steps_per_epoch,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # advice to use more workers for loading
-        trainer.fit(LightningSudoku(config), loader)
+    silent = dict(enable_progress_bar=False, enable_model_summary=False, logger=False)
+    few = dict(max_steps=config.steps_per_epoch, accelerator="cpu", enable_checkpointing=False)
+    lightning.Trainer(**few, **silent).fit(LightningSudoku(config), loader)

@@ -1,50 +1,62 @@
-"""How things are measured here: by turns, in one thread, memory in a process of its own."""
+"""How things are measured here: processor time, by turns, in one thread."""
 
+import contextlib
 import math
-import re
-import subprocess
-import sys
 import time
-from pathlib import Path
 from statistics import median
+from unittest import mock
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from sudoku_sweep import data, train
 
-REPEATS = 5
+torch.set_num_threads(1)
+# batch size, (embedding_dim, attention_dim, n_heads)
+SIZES = {
+    "quick": (16, (20, 36, 3)),
+    "quick, narrow": (16, (20, 9, 3)),
+    "laptop, nine heads": (16, (30, 36, 9)),
+    "full, nine heads": (512, (30, 36, 9)),
+    "full, narrow": (512, (30, 9, 1)),
+}
 
 
-def config_of(batch_size, n_loops, shape, steps, **others):
-    """The settings of one measurement; ``shape`` is embedding_dim, attention_dim, n_heads."""
-    embedding_dim, attention_dim, n_heads = shape
-    return train.Config(
-        embedding_dim=embedding_dim,
-        attention_dim=attention_dim,
-        n_heads=n_heads,
-        n_loops=n_loops,
-        batch_size=batch_size,
-        epochs=1,
-        steps_per_epoch=steps,
-        **others,
-    )
+def config_of(batch_size, shape, **others):
+    """The config of a measurement; ``shape`` is embedding_dim, attention_dim, n_heads."""
+    names = ("embedding_dim", "attention_dim", "n_heads")
+    sizes = dict(zip(names, shape, strict=True))
+    return train.Config(**{"epochs": 1, "batch_size": batch_size, **sizes, **others})
 
 
-def nothing_to_solve(boards):
-    """One board without blanks: validation that takes no time."""
-    return data.Boards(boards.solutions, boards.solutions).first(1)
+def few_steps(size):
+    """The config of a measurement at one of the ``SIZES``."""
+    batch_size, shape = SIZES[size]
+    return config_of(batch_size, shape, steps_per_epoch=20 if batch_size == 16 else 2)
 
 
-def by_turns(functions, repeats=REPEATS):
-    """Seconds that each function takes, {name: [repeat]}: one after the other, so that slow moments hit all alike."""
+def fit(config, boards):
+    """Train without a validation to speak of: on one board that has no blanks."""
+    solved = data.Boards(boards.solutions, boards.solutions).first(1)
+    return train.fit(config, boards, solved, device="cpu")
+
+
+@contextlib.contextmanager
+def patched(changes):
+    """The package with some of its names replaced, {"sudoku_sweep.module.name": value}, for as long as it is open."""
+    with contextlib.ExitStack() as stack:
+        for name, value in changes.items():
+            stack.enter_context(mock.patch(name, value))
+        yield
+
+
+def by_turns(functions, repeats=5):
+    """Processor seconds of each function, {name: [repeat]}: one after the other, so that slow moments hit all alike."""
     seconds = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
-            start = time.perf_counter()
+            start = time.process_time()
             function()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(time.process_time() - start)
     return seconds
 
 
@@ -54,87 +66,50 @@ def ratio(seconds, faster, slower):
     return median(slow / fast for fast, slow in pairs)
 
 
-def learning_curve(nets, validation, enough=1.0, patience=math.inf):
-    """How right a net is while it learns: [(processor seconds, accuracy)]; the clock stands still while it is scored.
+class LearningCurve:
+    """How right a net is while it trains: ``points``, a list of (processor seconds, share of blank cells right).
 
-    ``nets`` trains when it is iterated over, and yields the net whenever it is to be scored. The end comes with
-    ``enough`` accuracy, or after ``patience`` seconds.
+    The clock starts now, and stands still while a net is scored.
     """
-    points, seconds, start = [], 0.0, time.process_time()
-    for net in nets:
-        seconds += time.process_time() - start
-        points.append((seconds, accuracy(net, validation)))
-        if points[-1][1] >= enough or seconds >= patience:
-            break
-        start = time.process_time()
-    return points
+
+    def __init__(self, validation):
+        self.quizzes, self.solutions = data.to_tensors(validation, "cpu")
+        self.points, self.start = [], time.process_time()
+
+    @torch.no_grad()
+    def score(self, net):
+        """Add a point."""
+        now = time.process_time()
+        logits = net(self.quizzes.int())
+        last = logits[-1] if logits.ndim == 4 else logits  # our net answers in every loop
+        right = last.argmax(2) + 1 == self.solutions
+        self.points.append((now - self.start, right[self.quizzes == 0].float().mean().item()))
+        self.start += time.process_time() - now
+
+    def seconds_to(self, level):
+        """When a level was first reached; inf: never."""
+        return next((seconds for seconds, right in self.points if right >= level), math.inf)
 
 
-def seconds_to(level, points):
-    """When a learning curve first reached a level; inf: never."""
-    return next((seconds for seconds, right in points if right >= level), math.inf)
+def learning_curve(config, boards, validation):
+    """The ``LearningCurve`` of ``train.fit``, with a point wherever the config has a validation."""
+    curve = LearningCurve(validation)
+
+    def score(model, _):
+        curve.score(model)
+        return {}
+
+    with patched({"sudoku_sweep.train.val_metrics": score}):
+        train.fit(config, boards, validation, device="cpu")
+    return curve
 
 
-@torch.no_grad()
-def accuracy(net, boards):
-    """The share of blank cells whose best digit is right."""
-    quizzes, solutions = train.to_tensors(boards, "cpu")
-    blank = quizzes == 0
-    scores = net(quizzes.int())
-    last = scores[-1] if isinstance(scores, list) else scores  # our net answers in every pass
-    return (last.argmax(2) + 1 == solutions)[blank].float().mean().item()
-
-
-def flops(function):
-    """Floating-point operations of the matrix products that a call makes, those of autograd included."""
-    # PyTorch's other attention on CPUs is not counted
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        function()
-    return counter.get_total_flops()
-
-
-def matmul_rate(size=512):
-    """This machine's floating-point operations per second, in one thread, on a matrix product that suits it."""
-    one, other = torch.randn(size, size), torch.randn(size, size)
-    seconds = by_turns({"": lambda: one @ other}, repeats=30)[""]
-    return 2 * size**3 / median(seconds)
-
-
-def peak_megabytes(module, call, warm_up):
-    """By how many megabytes a call of something in ``benchmarks`` makes a new process grow at most (Linux only).
-
-    ``warm_up`` is a small call before, for what is only set up once.
-    """
-    code = f"from benchmarks import measure, {module}; measure.print_peak({module}, {call!r}, {warm_up!r})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout.splitlines()[-1])
-
-
-def print_peak(module, call, warm_up):
-    """What ``peak_megabytes`` runs."""
-    torch.set_num_threads(1)
-    eval(warm_up, vars(module))
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = _kilobytes("VmRSS")
-    eval(call, vars(module))
-    print((_kilobytes("VmHWM") - before) / 1024)
-
-
-def _kilobytes(name):
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(rf"{name}:\s*(\d+) kB", status)[1])
+def seconds_as_text(seconds):
+    """Seconds in a table; a dash for a level that was not reached."""
+    return f"{seconds:.1f}" if seconds < math.inf else "-"
 
 
 def table(header, rows):
     """A Markdown table as text."""
-    return "\n".join([table_head(header), *map(table_row, rows)])
-
-
-def table_head(header):
-    """The two lines that begin a Markdown table."""
-    return f"{table_row(header)}\n{table_row(['---'] * len(header))}"
-
-
-def table_row(cells):
-    """A line of a Markdown table."""
-    return f"| {' | '.join(map(str, cells))} |"
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)

@@ -2,7 +2,7 @@
 
 The boards, their augmentation, depth, batch size, number of heads and the MLP's ratio are the project's. The rest is
 what one finds: ``Dataset.__getitem__`` and ``DataLoader``, ``nn.TransformerEncoder`` of width ``attention_dim`` with
-learned positions, scores for all 81 cells, the loss over the blank ones, ``.item()`` and a log call in every step.
+learned positions, logits for all 81 cells, the loss over the blank ones, ``.item()`` in every step.
 """
 
 from itertools import islice
@@ -23,35 +23,38 @@ class SudokuDataset(Dataset):
     def __len__(self):
         return len(self.boards.quizzes)
 
-    def __getitem__(self, at):
+    def __getitem__(self, index):
         names = np.concatenate([[0], self.rng.permutation(9) + 1])
-        quiz, solution = names[self.boards.quizzes[at]], names[self.boards.solutions[at]]
+        quiz, solution = names[self.boards.quizzes[index]], names[self.boards.solutions[index]]
         reveal = self.rng.random(81) < self.rng.random()
         return torch.from_numpy(np.where(reveal, solution, quiz)), torch.from_numpy(solution)
 
 
 class PlainTransformer(nn.Module):
-    """Digit and position embeddings added, standard encoder layers (dropout and all), nine scores per cell."""
+    """Digit and position embeddings added, standard encoder layers (dropout and all), nine logits per cell."""
 
-    def __init__(self, width, n_heads, n_layers, mlp_ratio, dropout=0.1):
+    def __init__(self, config, dropout=0.1):
         super().__init__()
-        self.digit, self.place = nn.Embedding(10, width), nn.Embedding(81, width)
+        width = config.attention_dim
+        self.token_embedding = nn.Embedding(10, width)
+        self.position_embedding = nn.Embedding(81, width)
         layer = nn.TransformerEncoderLayer(
             width,
-            n_heads,
-            mlp_ratio * width,
+            config.n_heads,
+            config.mlp_ratio * width,
             dropout,
             activation="gelu",
             batch_first=True,
             norm_first=True,
         )
-        self.encoder = nn.TransformerEncoder(layer, n_layers, enable_nested_tensor=False)
-        self.scores = nn.Linear(width, 9)
+        self.encoder = nn.TransformerEncoder(layer, config.n_loops, enable_nested_tensor=False)
+        self.head = nn.Linear(width, 9)
 
     def forward(self, quizzes):
         """[batch, 81] -> [batch, 81, digit]."""
-        places = torch.arange(81, device=quizzes.device)
-        return self.scores(self.encoder(self.digit(quizzes) + self.place(places)))
+        positions = torch.arange(81, device=quizzes.device)
+        x = self.token_embedding(quizzes) + self.position_embedding(positions)
+        return self.head(self.encoder(x))
 
     def loss(self, quizzes, solutions):
         """Mean cross-entropy of the blank cells."""
@@ -62,9 +65,7 @@ class PlainTransformer(nn.Module):
 def steps(config, boards, dropout=0.1):
     """Train without end, at the config's constant rate; yields the net and its loss after every step."""
     torch.manual_seed(config.seed)
-    model = PlainTransformer(
-        config.attention_dim, config.n_heads, config.n_loops, config.mlp_ratio, dropout
-    )
+    model = PlainTransformer(config, dropout)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
     loader = DataLoader(SudokuDataset(boards, config.seed), config.batch_size, shuffle=True)
     while True:
@@ -76,11 +77,6 @@ def steps(config, boards, dropout=0.1):
             yield model, loss.item()
 
 
-def fit(config, boards, dropout=0.1, log=None):
-    """Train for ``steps_per_epoch`` steps of a ``train.Config``; ``log`` takes a dict per step. Returns the net."""
-    log = log or [].append
-    some_steps = islice(steps(config, boards, dropout), config.steps_per_epoch)
-    for step, result in enumerate(some_steps, start=1):
-        model, loss = result
-        log({"step": step, "train_loss": loss})
-    return model
+def fit(config, boards, dropout=0.1):
+    """Train for the config's ``steps_per_epoch`` steps; returns the loss of every step."""
+    return [loss for _, loss in islice(steps(config, boards, dropout), config.steps_per_epoch)]

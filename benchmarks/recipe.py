@@ -1,191 +1,120 @@
-"""How soon a net of the quick size has learned, by recipe: ``python -m benchmarks.recipe`` prints a table.
+"""How soon a net of the size of `quick` has learned, by recipe: ``python -m benchmarks.recipe`` prints a table.
 
-Each recipe is another with one thing changed. Three seeds, by turns, in one thread; processor time of the training
-alone, so the clock stands still while the net is scored.
+All train by ``train.fit``; a recipe is what is replaced in it, and in its config. Three seeds, by turns, in one thread;
+processor time of the training alone.
 """
 
-import argparse
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
 import torch
-from torch import nn
-from torch.nn import functional as F
+from torch.optim import AdamW, Muon
+from torch.optim.lr_scheduler import OneCycleLR
 
-from benchmarks.measure import config_of, learning_curve, seconds_to, table
+from benchmarks.measure import SIZES, config_of, learning_curve, patched, seconds_as_text, table
 from sudoku_sweep import data, train
+from sudoku_sweep.recipe import optimizer
 
 SEEDS = (1, 2, 3)
-SHAPE = (20, 36, 3)  # embedding_dim, attention_dim, n_heads
-SCORE_EVERY = 20  # steps
+_, SHAPE = SIZES["quick"]
+STEPS_PER_SCORE = 20  # which are an epoch here
 LEVELS = (0.5, 0.7)  # of the blank cells right
+# the names that recipes replace
+MUON = "torch.optim.Muon"
+SCALE = "sudoku_sweep.recipe.optimizer.MUON_LR_SCALE"
+DECAY = "sudoku_sweep.recipe.optimizer.WEIGHT_DECAY"
+WARM_UP = "sudoku_sweep.recipe.optimizer.WARMUP_FRACTION"
+SCHEDULE = "sudoku_sweep.recipe.optimizer.OneCycleLR"
+OPTIMIZER = "sudoku_sweep.train.MuonWithAdamW"
+LOOPS = "sudoku_sweep.train.loops_at"
+LOSS = "sudoku_sweep.train.cross_entropy"
 
 
-def one_cycle(optimizer, peak, recipe, shape="cos"):
-    """Up to the peak and down to nothing, the rest of the run long."""
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        peak,
-        total_steps=recipe.steps + 1,
-        pct_start=recipe.warm_up,
-        anneal_strategy=shape,
-        cycle_momentum=False,
-    )
+def config_of_recipe(seed, steps=400, batch_size=16, learning_rate=2.5e-3):
+    """The config of a run that is scored every ``STEPS_PER_SCORE`` steps."""
+    epochs = dict(epochs=steps // STEPS_PER_SCORE, steps_per_epoch=STEPS_PER_SCORE)
+    others = dict(learning_rate=learning_rate, seed=seed, validate_every=1)
+    return config_of(batch_size, SHAPE, **epochs, **others)
 
 
-def constant(optimizer, peak, recipe):
-    """Up to the peak, and down in the last 30 % only, in straight lines."""
-
-    def share(step):
-        return min(1, (step + 1) / recipe.steps / recipe.warm_up, (1 - step / recipe.steps) / 0.3)
-
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+def adamw_for_all(matrices, lr, weight_decay, **_):
+    """Stands in for Muon."""
+    return AdamW(matrices, lr, optimizer.BETAS, weight_decay=weight_decay, fused=True)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a net is trained; the defaults are what ``train.fit`` did before this study, ``WINNER`` is what it does."""
-
-    batch_size: int = 64
-    steps: int = 400
-    rate: float = 5e-3
-    warm_up: float = 0.3  # share of the steps
-    schedule: Callable = one_cycle
-    betas: tuple = (0.9, 0.99)
-    decay: float = 0.01
-    # Muon's rate for the matrices, as a multiple; 0: AdamW for all
-    muon: int = 0
-    momentum: float = 0.95
-    ns_steps: int = 5
-    # share of the steps in which the net makes one pass only
-    one_pass: float = 0.0
-    # what changes the untrained net, or the loss of its cells
-    change_net: Callable | None = None
-    cell_losses: Callable = train.cell_losses
-
-    def optimizers(self, net):
-        """AdamW, and Muon if asked for."""
-        weights = list(net.parameters())
-        matrices = [weight for weight in weights if weight.ndim == 2 and self.muon]
-        others = [weight for weight in weights if weight.ndim != 2 or not self.muon]
-        adamw = dict(lr=self.rate, betas=self.betas, weight_decay=self.decay, fused=True)
-        found = [torch.optim.AdamW(others, **adamw)]
-        if matrices:
-            muon = dict(lr=self.muon * self.rate, momentum=self.momentum, ns_steps=self.ns_steps)
-            muon |= dict(weight_decay=self.decay, adjust_lr_fn="match_rms_adamw")
-            found.append(torch.optim.Muon(matrices, **muon))
-        return found
+def untuned_muon(matrices, lr, weight_decay, adjust_lr_fn, **_):
+    """Muon with PyTorch's own momentum and number of steps, 0.95 and 5."""
+    return Muon(matrices, lr, weight_decay, adjust_lr_fn=adjust_lr_fn)
 
 
-def relu(net):
-    net.mlp[1] = nn.ReLU()
+class AdamWAtTheEnds(optimizer.MuonWithAdamW):
+    """Embedding and head have AdamW, at ``scale`` times its learning rate; Muon has the matrices between them."""
+
+    def __init__(self, model, learning_rate, n_steps, scale):
+        super().__init__(model, learning_rate, n_steps)
+        ends = [model.token_embedding.weight, model.head.weight]
+        (group,) = self.optimizers[1].param_groups
+        group["params"] = [w for w in group["params"] if all(w is not end for end in ends)]
+        adamw = adamw_for_all(ends, scale * learning_rate, optimizer.WEIGHT_DECAY)
+        cycle = dict(pct_start=optimizer.WARMUP_FRACTION, cycle_momentum=False)
+        self.optimizers.append(adamw)
+        self.schedules.append(OneCycleLR(adamw, scale * learning_rate, n_steps + 1, **cycle))
 
 
-@torch.no_grad()
-def small_queries_and_keys(net):
-    net.query.weight.mul_(0.5)
-    net.key.weight.mul_(0.5)
+def all_loops(epoch, config):
+    """As many loops in the first epoch as in the last."""
+    return config.n_loops
 
 
-@torch.no_grad()
-def keys_start_as_queries(net):
-    net.key.weight.copy_(net.query.weight)
+def loss_of_last_loop(logits, target, cross_entropy=train.cross_entropy):
+    """That of the other loops is left out."""
+    return cross_entropy(logits[-1:], target)
 
 
-@torch.no_grad()
-def small_embedding(net):
-    net.digit.weight.mul_(0.5)
-
-
-def loss_of_the_last_pass(scores, target):
-    return F.cross_entropy(scores[-1].flatten(0, 1), target.flatten(), reduction="none").view_as(
-        target
-    )
-
-
-BEFORE = Recipe()
-SMALL_BATCHES = replace(BEFORE, batch_size=16)
-SHORT_WARM_UP = replace(SMALL_BATCHES, warm_up=0.05)
-MUON = replace(SHORT_WARM_UP, rate=2.5e-3, muon=10)
-TUNED_MUON = replace(MUON, momentum=0.9, ns_steps=3, decay=0.1)
-WINNER = replace(TUNED_MUON, one_pass=0.2)
-RECIPES = {
-    "before": BEFORE,
-    "batches of 16": SMALL_BATCHES,
-    "... and a warm-up of 5 %": SHORT_WARM_UP,
-    "... and Muon, rate 2.5e-3": MUON,
-    "... with momentum 0.9, decay 0.1, 3 steps": TUNED_MUON,
-    "... and one pass in the first 20 %: **winner**": WINNER,
-    "winner, 300 steps": replace(WINNER, steps=300),
-    "winner, 200 steps": replace(WINNER, steps=200),
-    "AdamW for all, rate 1e-2": replace(WINNER, muon=0, rate=1e-2),
-    "batches of 8, 700 steps": replace(WINNER, batch_size=8, steps=700),
-    "batches of 32, 250 steps": replace(WINNER, batch_size=32, steps=250),
-    "warm-up 30 %": replace(WINNER, warm_up=0.3),
-    "linear": replace(WINNER, schedule=partial(one_cycle, shape="linear")),
-    "constant, then down": replace(WINNER, schedule=constant),
-    "weight decay 0.01": replace(WINNER, decay=0.01),
-    "rate 5e-3": replace(WINNER, rate=5e-3),
-    "betas 0.9, 0.95": replace(WINNER, betas=(0.9, 0.95)),
-    "ReLU": replace(WINNER, change_net=relu),
-    "queries and keys start half as large": replace(WINNER, change_net=small_queries_and_keys),
-    "keys start as queries": replace(WINNER, change_net=keys_start_as_queries),
-    "digits start half as large": replace(WINNER, change_net=small_embedding),
-    "loss of the last pass only": replace(WINNER, cell_losses=loss_of_the_last_pass),
+# how each differs from train.fit
+TUNED_MUON = {LOOPS: all_loops}
+MUON_AS_IT_COMES = TUNED_MUON | {MUON: untuned_muon, DECAY: 0.01}
+SHORT_WARM_UP = MUON_AS_IT_COMES | {MUON: adamw_for_all, SCALE: 1}
+BEFORE = SHORT_WARM_UP | {WARM_UP: 0.3}
+RECIPES = {  # name: (what is different in the config, in the code)
+    "before": (dict(batch_size=64, learning_rate=5e-3), BEFORE),
+    "batches of 16": (dict(learning_rate=5e-3), BEFORE),
+    "... and a warm-up of 5 %": (dict(learning_rate=5e-3), SHORT_WARM_UP),
+    "... and Muon, rate 2.5e-3": ({}, MUON_AS_IT_COMES),
+    "... with momentum 0.9, decay 0.1, 3 steps": ({}, TUNED_MUON),
+    "... and one loop in the first 20 %: **`fit`**": ({}, {}),
+    "AdamW for all, rate 1e-2": (dict(learning_rate=1e-2), {MUON: adamw_for_all, SCALE: 1}),
+    "AdamW for embedding and head, its rate": ({}, {OPTIMIZER: partial(AdamWAtTheEnds, scale=1)}),
+    "... ten times its rate": ({}, {OPTIMIZER: partial(AdamWAtTheEnds, scale=10)}),
+    "batches of 8, 700 steps": (dict(batch_size=8, steps=700), {}),
+    "batches of 32, 260 steps": (dict(batch_size=32, steps=260), {}),
+    "300 steps": (dict(steps=300), {}),
+    "rate 5e-3": (dict(learning_rate=5e-3), {}),
+    "warm-up 30 %": ({}, {WARM_UP: 0.3}),
+    "linear schedule": ({}, {SCHEDULE: partial(OneCycleLR, anneal_strategy="linear")}),
+    "weight decay 0.01": ({}, {DECAY: 0.01}),
+    "ReLU": ({}, {"torch.nn.GELU": torch.nn.ReLU}),
+    "loss of the last loop only": ({}, {LOSS: loss_of_last_loop}),
 }
 
 
-def learn(recipe, seed, boards):
-    """Train one net; yields it every ``SCORE_EVERY`` steps, and at the end, with all its passes."""
-    config = config_of(recipe.batch_size, 2, SHAPE, recipe.steps, seed=seed)
-    net = train.build_model(config)
-    if recipe.change_net:
-        recipe.change_net(net)
-    optimizers = recipe.optimizers(net)
-    schedules = [recipe.schedule(each, each.defaults["lr"], recipe) for each in optimizers]
-    tensors, generator = train.to_tensors(boards, "cpu"), torch.Generator().manual_seed(seed)
-    for step, batch in enumerate(train.epoch_batches(config, *tensors, generator)):
-        net.n_loops = 1 if step < recipe.one_pass * recipe.steps else config.n_loops
-        train.training_step(net, optimizers, *batch)
-        for schedule in schedules:
-            schedule.step()
-        if (step + 1) % SCORE_EVERY == 0 or step + 1 == recipe.steps:
-            net.n_loops = config.n_loops
-            yield net
-
-
-def main(arguments=None):
+def main(seeds=SEEDS, steps=400):
     """Train with every recipe at every seed, and print medians."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="three recipes, two steps, one seed")
-    quick = parser.parse_args(arguments).quick
-    torch.set_num_threads(1)
     boards, validation = data.load_split("train"), data.load_split("validation").first(256)
-    recipes, seeds = RECIPES, SEEDS
-    if quick:
-        names = list(RECIPES)
-        recipes = {
-            name: replace(RECIPES[name], steps=2) for name in (names[0], names[5], names[-1])
-        }
-        seeds, validation = SEEDS[:1], validation.first(8)
-    runs = {name: [] for name in recipes}
+    runs = {name: [] for name in RECIPES}
     for seed in seeds:
-        for name, recipe in recipes.items():
-            train.cell_losses, kept = recipe.cell_losses, train.cell_losses
-            points = learning_curve(learn(recipe, seed, boards), validation)
-            reached = [seconds_to(level, points) for level in LEVELS]
-            runs[name].append((*reached, *points[-1]))
-            train.cell_losses = kept
+        for name, (settings, changes) in RECIPES.items():
+            config = config_of_recipe(**{"seed": seed, "steps": steps, **settings})
+            with patched(changes):
+                curve = learning_curve(config, boards, validation)
+            reached = [curve.seconds_to(level) for level in LEVELS]
+            runs[name].append((*reached, *curve.points[-1]))
     rows = []
     for name, figures in runs.items():
-        *seconds, rights = zip(*figures, strict=True)
-        times = [f"{median(part):.1f}" if median(part) < math.inf else "-" for part in seconds]
-        rows.append(
-            [name, *times, f"{median(rights):.2f} ({min(rights):.2f} to {max(rights):.2f})"]
-        )
+        *times, rights = zip(*figures, strict=True)
+        shown = [seconds_as_text(median(some)) for some in times]
+        right = f"{median(rights):.2f} ({min(rights):.2f} to {max(rights):.2f})"
+        rows.append([name, *shown, right])
     print(table(["recipe", "s to 50 %", "s to 70 %", "s in all", "right at the end"], rows))
 
 

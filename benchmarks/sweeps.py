@@ -1,10 +1,8 @@
-"""Whole sweeps of 40 runs: ``python -m benchmarks.sweeps`` prints runs per hour, for runs of several lengths.
+"""Whole sweeps from the shell, with one worker and with two: ``python -m benchmarks.sweeps`` prints runs per hour.
 
-This project's command line, with one worker and with two, beside W&B's own agent with the training loop of
-tutorials. That agent talks to the server of the tests on this machine, so no network adds to its time.
+Wall time from the start of the command to its end, the start of Python included.
 """
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -13,33 +11,23 @@ import time
 from pathlib import Path
 from statistics import median
 
-import torch
-import wandb
 import yaml
 
-from benchmarks import plain
-from benchmarks.measure import table
-from sudoku_sweep import data, local, train
-from tests.helpers.wandb_server import Server
+from benchmarks.measure import ratio, table
+from sudoku_sweep.sweeps import PROJECT
 
-WAYS = {
-    "one worker": [],
-    "two workers": ["--workers", "2"],
-}
-SHORT, LONG = (5, 20), 100  # steps; W&B's agent is tried with the short ones only
+N_RUNS, ROUNDS = 24, 3
+STEPS = (20, 300)  # of a run; `quick` has 300
+WORKERS = {"one worker": "1", "two workers": "2"}
 
 
 def sweep_of(steps):
-    """A grid of 40 runs that have so many steps."""
-    fixed = dict(embedding_dim=20, attention_dim=27, n_heads=3, epochs=1, batch_size=64)
-    fixed["steps_per_epoch"] = steps
-    varied = {"learning_rate": [1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3], "seed": list(range(8))}
-    return {
-        "method": "grid",
-        "metric": {"name": "train_loss", "goal": "minimize"},
-        "parameters": {name: {"values": values} for name, values in varied.items()}
-        | {name: {"value": value} for name, value in fixed.items()},
-    }
+    """A grid of ``N_RUNS`` runs of so many steps, at the size of `quick`."""
+    fixed = dict(embedding_dim=20, attention_dim=36, n_heads=3, epochs=1, batch_size=16)
+    fixed |= dict(steps_per_epoch=steps, validation_boards=8)
+    parameters = {name: {"value": value} for name, value in fixed.items()}
+    parameters["seed"] = {"values": list(range(N_RUNS))}
+    return {"project": PROJECT, "method": "grid", "parameters": parameters}
 
 
 def command(*arguments):
@@ -48,61 +36,30 @@ def command(*arguments):
     subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
 
 
-def local_seconds(config, flags):
-    """From the start of the command that trains the sweep to its end, start of Python included."""
+def seconds_of(steps, n_workers):
+    """What it takes to train one sweep."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(WANDB_DIR=folder, WANDB_MODE="offline")
         file = Path(folder, "sweep.yaml")
-        file.write_text(yaml.safe_dump(config))
+        file.write_text(yaml.safe_dump(sweep_of(steps)))
         command("sweep", str(file))
         start = time.perf_counter()
-        command("agent", *flags, "--validation-boards", "8", "--device", "cpu")
+        command("agent", "--workers", n_workers, "--device", "cpu")
         return time.perf_counter() - start
 
 
-def wandb_seconds(config):
-    """From the start of W&B's agent to its end, in this process."""
-    boards = data.load_split("train")
-
-    def train_plain():
-        with wandb.init() as run:
-            plain.fit(train.Config(**run.config), boards, log=run.log)
-
-    with tempfile.TemporaryDirectory() as folder, Server() as server:
-        os.environ.update(server.environment, WANDB_DIR=folder, WANDB_SILENT="true")
-        os.environ.pop("WANDB_MODE", None)
-        with contextlib.redirect_stdout(None):
-            sweep_id = wandb.sweep(config, project="speed")
-            start = time.perf_counter()
-            wandb.agent(sweep_id, function=train_plain, count=local.n_runs(config))
-            seconds = time.perf_counter() - start
-        wandb.teardown()
-    return seconds
-
-
-def measure(steps, ways, rounds, with_wandb):
-    """Rows of the table: this project's ways by turns, then W&B's agent, once, since it takes long."""
-    config = sweep_of(steps)
-    n_runs = local.n_runs(config)
-    seconds = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, flags in ways.items():
-            seconds[name].append(local_seconds(config, flags))
-    if with_wandb:
-        seconds["`wandb.agent`, plain PyTorch"] = [wandb_seconds(config)]
-    base = median(seconds["one worker"])
-    return [
-        [steps, name, f"{3600 * n_runs / median(s):,.0f}", f"{base / median(s):.2f}", len(s)]
-        for name, s in seconds.items()
-    ]
-
-
 def main():
-    """Print the table."""
-    torch.set_num_threads(1)
-    rows = [row for steps in SHORT for row in measure(steps, WAYS, rounds=3, with_wandb=True)]
-    rows += measure(LONG, WAYS, rounds=2, with_wandb=False)
-    print(table(["steps", "sweep of 40 runs", "runs/hour", "x one worker", "rounds"], rows))
+    """Print a row per number of steps and workers."""
+    rows = []
+    for steps in STEPS:
+        seconds = {name: [] for name in WORKERS}
+        for _ in range(ROUNDS):
+            for name, n_workers in WORKERS.items():
+                seconds[name].append(seconds_of(steps, n_workers))
+        for name, some in seconds.items():
+            per_hour = f"{3600 * N_RUNS / median(some):,.0f}"
+            rows.append([steps, name, per_hour, f"{ratio(seconds, name, 'one worker'):.2f}"])
+    print(table(["steps a run", f"sweep of {N_RUNS} runs", "runs/hour", "x one worker"], rows))
 
 
 if __name__ == "__main__":
