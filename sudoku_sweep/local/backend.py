@@ -49,7 +49,11 @@ def choose_backend():
     SweepError
         ``WANDB_HTTP_TIMEOUT`` is no number.
     """
-    limit = _login_seconds()
+    given = os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS
+    try:
+        limit = int(given)
+    except ValueError:
+        raise SweepError(f"WANDB_HTTP_TIMEOUT is {given!r}: write seconds, such as 10") from None
     for name, value in _set_here.items():  # the reader may have logged in since
         if os.environ.get(name) == value:
             del os.environ[name]
@@ -75,14 +79,6 @@ def choose_backend():
     return wandb if told is ONLINE else sys.modules[__package__]
 
 
-def _login_seconds():
-    given = os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS
-    try:
-        return int(given)
-    except ValueError:
-        raise SweepError(f"WANDB_HTTP_TIMEOUT is {given!r}: write seconds, such as 10") from None
-
-
 def why_not_online(limit):
     """Why W&B's server cannot be used, asked for ``limit`` seconds; None if it can.
 
@@ -92,9 +88,9 @@ def why_not_online(limit):
     environment = os.environ | {"WANDB_HTTP_TIMEOUT": str(limit), "WANDB_SILENT": "true"}
     nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     seconds = limit + 10  # for starting Python and importing wandb
+    command = [sys.executable, "-c", LOGIN]
     try:
-        command = [sys.executable, "-c", LOGIN]
-        status = subprocess.run(command, env=environment, timeout=seconds, **nowhere).returncode
+        status = subprocess.call(command, env=environment, timeout=seconds, **nowhere)
     except subprocess.TimeoutExpired:
         return "W&B did not answer"
     if status == NO_KEY:

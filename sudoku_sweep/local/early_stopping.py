@@ -31,7 +31,6 @@ class EarlyStopper:
         if n_bands > self.n_bands:  # the sweep's other agents compare their runs with it
             self.n_bands = n_bands
             self.sweep.save(self.run)
-        others = self.sweep.runs(besides=self.run.index)
-        curves = [metric.values(other.rows) for other in others]
-        if reason := rules.stop_reason(metric.goal, mine, curves):
+        others = [run.rows for run in self.sweep.runs() if run.index != self.run.index]
+        if reason := rules.stop_reason(metric.goal, mine, list(map(metric.values, others))):
             raise StoppedEarly(f"{metric.name} {reason}")
