@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Integral
+from statistics import NormalDist
 from typing import Annotated, Literal
 
 import numpy as np
@@ -30,13 +31,11 @@ def _log_uniform_values(p, u):
 
 
 def _normal(p, u):
-    from scipy import special  # only here: takes 0.1 s to import, scipy.stats 0.5 s
-
-    return p.mu + p.sigma * float(special.ndtri(max(u, TINY)))
+    return p.mu + p.sigma * NormalDist().inv_cdf(max(u, TINY))
 
 
 def _beta(p, u):
-    from scipy import special
+    from scipy import special  # only here: takes 0.1 s to import, scipy.stats 0.5 s
 
     return float(special.betaincinv(p.a, p.b, max(u, TINY)))
 
