@@ -104,9 +104,9 @@ class Parameter(Model):
             return "categorical_w_probabilities" if "probabilities" in given else "categorical"
         if not {"min", "max"} <= given:
             raise ValueError("give 'value', 'values', or both 'min' and 'max'")
-        whole = [isinstance(end, Integral) for end in (self.min, self.max)]
-        self._is_mixed = any(whole) and not all(whole)
-        return "int_uniform" if all(whole) else "uniform"
+        are_whole = [isinstance(end, Integral) for end in (self.min, self.max)]
+        self._is_mixed = any(are_whole) and not all(are_whole)
+        return "int_uniform" if all(are_whole) else "uniform"
 
     def _check_values(self):
         kind = self.distribution

@@ -35,7 +35,7 @@ class Sweep:
     seed: int
     config: dict
     folder: Path
-    known: dict = dataclasses.field(default_factory=dict, repr=False)  # {path: (its version, run)}
+    cache: dict = dataclasses.field(default_factory=dict, repr=False)  # {path: (its version, run)}
 
     @cached_property
     def space(self):
@@ -70,9 +70,9 @@ class Sweep:
         except FileNotFoundError:
             return None
         version = (status.st_mtime_ns, status.st_ino)  # each writing makes a new file
-        if self.known.get(path, (None,))[0] != version:
-            self.known[path] = version, _read(path, Run)
-        return self.known[path][1]
+        if self.cache.get(path, (None,))[0] != version:
+            self.cache[path] = version, _read(path, Run)
+        return self.cache[path][1]
 
     def path(self, index, suffix=".json"):
         """Where a run is kept; with another suffix, what belongs to it."""
