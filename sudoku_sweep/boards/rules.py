@@ -70,11 +70,15 @@ def repeated_cells(boards):
     return (boards[:, PEERS] == boards[..., None]).any(2) & (boards > 0)
 
 
+def unit_digits(boards):
+    """The digits that stand in each unit, as bits: int [board, 27] of boards [board, 81]."""
+    bits = np.where(boards > 0, 1 << (boards.astype(int) - 1).clip(0), 0)  # [board, cell]
+    return np.bitwise_or.reduce(bits[:, UNITS], axis=2)
+
+
 def taken_digits(boards):
     """The digits that stand in a cell's row, column or box, as bits: int [board, 81] of boards [board, 81]."""
-    bits = np.where(boards > 0, 1 << (boards.astype(int) - 1).clip(0), 0)  # [board, cell]
-    held = np.bitwise_or.reduce(bits[:, UNITS], axis=2)  # [board, unit]
-    return np.bitwise_or.reduce(held[:, UNITS_OF], axis=2)
+    return np.bitwise_or.reduce(unit_digits(boards)[:, UNITS_OF], axis=2)
 
 
 def count_solutions(board, limit=2, guesses=math.inf):
@@ -83,14 +87,10 @@ def count_solutions(board, limit=2, guesses=math.inf):
     Most constrained cell first. Meant for single boards; boards made here are unique by construction. There are boards
     that take hours: None if that many ``guesses`` were too few to tell.
     """
-    if repeated_cells(np.asarray(board)[None]).any():
+    board = np.asarray(board)
+    if repeated_cells(board[None]).any():
         return 0
-    board = [int(digit) for digit in board]
-    seen, units_of = [0] * 27, UNITS_OF.tolist()
-    for digit, units in zip(board, units_of, strict=True):
-        if digit:
-            for unit in units:
-                seen[unit] |= 1 << (digit - 1)
+    seen, units_of = unit_digits(board[None])[0].tolist(), UNITS_OF.tolist()
 
     def most_constrained(blanks):
         best, best_free, fewest = None, None, 10
@@ -121,5 +121,5 @@ def count_solutions(board, limit=2, guesses=math.inf):
                     seen[unit] ^= bit
         return found
 
-    found = search({cell for cell in range(81) if not board[cell]}, 0)
+    found = search(set(np.flatnonzero(board == 0).tolist()), 0)
     return found if found == limit or guessed < guesses else None

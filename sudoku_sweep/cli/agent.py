@@ -10,7 +10,6 @@ import click
 from .. import local
 from ..errors import SweepError
 from . import options
-from .options import POSITIVE
 
 DEVICES = Path("/dev")  # has a file nvidia0 for the first GPU, nvidia1 for the second
 WORKERS = "processes that share the work: one per core, or several per GPU (default 1)"
@@ -19,10 +18,10 @@ SCORED = "score runs on so many, where the sweep does not say (default: all 2,00
 
 @click.command()
 @options.sweep_argument
-@click.option("--workers", type=POSITIVE, default=1, help=WORKERS)
-@click.option("--count", type=POSITIVE, help="at most so many runs per worker")
+@click.option("--workers", type=options.POSITIVE, default=1, help=WORKERS)
+@click.option("--count", type=options.POSITIVE, help="at most so many runs per worker")
 @click.option("--retry-failed", is_flag=True, help="run those again that failed")
-@click.option("--validation-boards", type=POSITIVE, help=SCORED)
+@click.option("--validation-boards", type=options.POSITIVE, help=SCORED)
 @options.machine_options
 def agent(sweep, workers, count, retry_failed, validation_boards, boards, device, threads):
     """Run what is still to do of a local sweep."""

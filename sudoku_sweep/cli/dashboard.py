@@ -9,7 +9,7 @@ from .. import local
 from ..analysis import results
 from ..errors import SweepError
 from ..values import flatten
-from .options import chosen_sweep, judged_by
+from .options import chosen_sweep, metric_and_goal
 
 SHOWN = "id or name of a local sweep, or NAME.csv from `export` (default: all local sweeps)"
 
@@ -54,4 +54,4 @@ def study(title, config, runs):
             for value in listed:  # of a dict, each entry is a setting
                 for inner, part in flatten({name: value}).items():
                     space.setdefault(".".join(inner), []).append(part)
-    return title, runs, judged_by(config), space
+    return title, runs, metric_and_goal(config), space

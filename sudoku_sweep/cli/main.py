@@ -56,15 +56,10 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        if not _reader_is_gone():
+    except BrokenPipeError:  # `head` has seen enough
+        output = select.poll()
+        output.register(sys.stdout, 0)  # errors are told unasked
+        if not output.poll(0):  # it was another pipe: somebody still reads the output
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to come
         return 1
-
-
-def _reader_is_gone():
-    """Whether nobody reads the output any more: `head` has seen enough."""
-    output = select.poll()
-    output.register(sys.stdout, 0)  # errors are told unasked
-    return bool(output.poll(0))

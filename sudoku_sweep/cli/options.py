@@ -71,7 +71,7 @@ def trains_sudoku(config):
     return True
 
 
-def judged_by(config):
+def metric_and_goal(config):
     """Name and goal of a sweep's metric; without one, the Sudoku net's."""
     metric = config.get("metric", sweeps.FULL["metric"])
     return metric["name"], metric.get("goal", "minimize")

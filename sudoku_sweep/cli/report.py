@@ -5,7 +5,7 @@ import pandas as pd
 
 from .. import local
 from ..analysis import tables
-from .options import chosen_sweep, judged_by, sweep_argument
+from .options import chosen_sweep, metric_and_goal, sweep_argument
 
 
 @click.command()
@@ -13,9 +13,9 @@ from .options import chosen_sweep, judged_by, sweep_argument
 def report(sweep):
     """List all local sweeps, and print the leaderboard of one."""
     sweep = chosen_sweep(sweep)
-    listed = pd.DataFrame([in_a_line(local.open_sweep(sweep_id)) for sweep_id in local.sweeps()])
+    listed = pd.DataFrame([sweep_row(local.open_sweep(sweep_id)) for sweep_id in local.sweeps()])
     print(listed.to_string(index=False), end="\n\n")
-    metric, goal = judged_by(sweep.config)
+    metric, goal = metric_and_goal(sweep.config)
     frame = tables.runs_frame(sweep.runs())
     leaderboard = tables.leaderboard(frame, metric, goal)
     print(f"local sweep {sweep.id}, {len(frame)} runs, by {metric}, best first:")
@@ -25,9 +25,9 @@ def report(sweep):
         print(leaderboard.to_string(float_format="{:.4g}".format))
 
 
-def in_a_line(sweep):
+def sweep_row(sweep):
     """A sweep in the list of all."""
-    metric, goal = judged_by(sweep.config)
+    metric, goal = metric_and_goal(sweep.config)
     frame = tables.runs_frame(sweep.runs())
     best = tables.best_row(frame, metric, goal)
     return {

@@ -1,10 +1,10 @@
 """``agent``: runs of a sweep, one after the other, by as many agents as share its folder."""
 
-import contextlib
 import itertools
 import math
 import threading
 import time
+from contextlib import closing
 
 import wandb
 
@@ -80,30 +80,28 @@ def agent(
 
 
 def _work(sweep, function, count, most_in_a_row, retry_failed):
-    start, failures, unchecked = time.monotonic(), [], sweep.space.metric
+    start, errors, unchecked = time.monotonic(), [], sweep.space.metric
     if not retry_failed:
         _print_failed(sweep)
     # closing: lets go of the last lock at once
-    with (
-        wandb_internals.restored(),
-        contextlib.closing(claims.claims(sweep, retry_failed)) as claimed,
-    ):
+    with wandb_internals.restored(), closing(claims.claims(sweep, retry_failed)) as claimed:
         for run in itertools.islice(claimed, count):
-            failures.append(execution.execute(sweep, run, function))
+            errors.append(execution.execute(sweep, run, function))
             print(_progress_line(sweep, run), flush=True)
             if unchecked and run.state == "finished":
                 _check_logged(unchecked, run)
                 unchecked = None  # later runs may lack it
-            if reason := _why_stop(failures, time.monotonic() - start, most_in_a_row):
+            if reason := _why_stop(errors, time.monotonic() - start, most_in_a_row):
                 print(f"stopping: {reason}")
                 break
-    if any(failures):
+    if any(errors):
         _print_failed(sweep)
-    if not failures:
+    if not errors:
         print(f"nothing left to run in sweep {sweep.id}")
-    elif all(failures):
-        message = f"all {len(failures)} runs failed; the last one: {run.error}"
-        raise SweepError(message) from failures[-1]
+    elif all(errors):
+        raise SweepError(f"all {len(errors)} runs failed; the last one: {run.error}") from errors[
+            -1
+        ]
 
 
 def _print_failed(sweep):
@@ -112,10 +110,10 @@ def _print_failed(sweep):
         print(f"left out: {failed} that failed; {advice}")
 
 
-def _why_stop(failures, seconds, most_in_a_row):
+def _why_stop(errors, seconds, most_in_a_row):
     """Why an agent makes no more runs after those that ended with these errors, or None; None if it goes on."""
-    n_failed = sum(map(bool, failures))
-    in_a_row = len(list(itertools.takewhile(bool, reversed(failures))))
+    n_failed = sum(map(bool, errors))
+    in_a_row = len(list(itertools.takewhile(bool, reversed(errors))))
     if n_failed >= EARLY_FAILURES and seconds < EARLY_SECONDS:
         return f"{n_failed} failed runs in {EARLY_SECONDS} seconds, as W&B's agent does"
     return f"{in_a_row} failed runs in a row" if in_a_row >= most_in_a_row else None

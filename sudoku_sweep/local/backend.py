@@ -49,38 +49,34 @@ def choose_backend():
     SweepError
         ``WANDB_HTTP_TIMEOUT`` is no number.
     """
-    limit = _login_seconds()
+    given = os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS
+    try:
+        limit = int(given)
+    except ValueError:
+        raise SweepError(f"WANDB_HTTP_TIMEOUT is {given!r}: write seconds, such as 10") from None
     for name, value in _set_here.items():  # the reader may have logged in since
         if os.environ.get(name) == value:
             del os.environ[name]
     wandb.teardown()  # wandb reads environment and settings once; its next use reads them again
     chosen = os.environ.get("WANDB_MODE")
-    mode, told = chosen or wandb.setup().settings.mode, OFFLINE
+    mode, variables = chosen or wandb.setup().settings.mode, OFFLINE
     if mode != "online":
         undo = "Unset it" if chosen else "Run `wandb online` in a terminal"
         what = "WANDB_MODE is" if chosen else "here W&B was set to"
         print(f"{what} {mode}: no account is used. {undo} to use yours.")
-        told = OFFLINE | {"WANDB_MODE": mode}
+        variables = OFFLINE | {"WANDB_MODE": mode}
     elif reason := why_not_online(limit):
         undo = "To use an account, run `wandb login` in a terminal."
         print(f"{reason}: runs stay on this machine. {undo}")
     else:
         print("Logged in: runs and sweeps go to your W&B account.")
         print("If wandb warns of data not uploaded, `wandb sync --include-online` does it later.")
-        told = ONLINE
+        variables = ONLINE
     _set_here.clear()
-    _set_here.update({name: value for name, value in told.items() if not os.environ.get(name)})
+    _set_here.update({name: value for name, value in variables.items() if not os.environ.get(name)})
     os.environ.update(_set_here)
     wandb.teardown()
-    return wandb if told is ONLINE else sys.modules[__package__]
-
-
-def _login_seconds():
-    given = os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS
-    try:
-        return int(given)
-    except ValueError:
-        raise SweepError(f"WANDB_HTTP_TIMEOUT is {given!r}: write seconds, such as 10") from None
+    return wandb if variables is ONLINE else sys.modules[__package__]
 
 
 def why_not_online(limit):
@@ -92,9 +88,9 @@ def why_not_online(limit):
     environment = os.environ | {"WANDB_HTTP_TIMEOUT": str(limit), "WANDB_SILENT": "true"}
     nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     seconds = limit + 10  # for starting Python and importing wandb
+    command = [sys.executable, "-c", LOGIN]
     try:
-        command = [sys.executable, "-c", LOGIN]
-        status = subprocess.run(command, env=environment, timeout=seconds, **nowhere).returncode
+        status = subprocess.call(command, env=environment, timeout=seconds, **nowhere)
     except subprocess.TimeoutExpired:
         return "W&B did not answer"
     if status == NO_KEY:

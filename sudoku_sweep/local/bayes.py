@@ -26,23 +26,21 @@ def propose(space, seed, index, runs):
         columns = zip(space.searched.values(), points.T.tolist(), strict=True)
         return np.array([[one.bucket_centre(u) for u in column] for one, column in columns]).T
 
-    done = [run for run in runs if run.state != "running"]
-    running = [run for run in runs if run.state == "running"]
     n_parameters = len(space.searched)
-    points = np.reshape([run.params for run in done], (-1, n_parameters))
-    pending = np.reshape([run.params for run in running], (-1, n_parameters))
+    tried = np.reshape([run.params for run in runs], (-1, n_parameters))  # [run, parameter]
+    done = np.array([run.state != "running" for run in runs], dtype=bool)
+    points, pending = tried[done], tried[~done]
     if index < STARTS or len(points) < 2:
         spread = qmc.Sobol(n_parameters, rng=seed).random(2 ** (index + 1).bit_length())
         return quantize(spread)[index].tolist()
     rng = np.random.default_rng([seed, index])
-    losses = np.array(space.metric.objectives(done))
+    losses = np.array(space.metric.objectives([run for run in runs if run.state != "running"]))
     process, fitted, losses = _fit_all(points, losses, pending, rng)
     best = fitted[np.argmin(losses)]
     anywhere = rng.random((ANYWHERE, n_parameters))
     nearby = (best + 0.1 * rng.standard_normal((NEARBY, n_parameters))).clip(0, BELOW_ONE)
     candidates = quantize(np.vstack([anywhere, nearby]))  # [candidate, parameter]
     improvement = _expected_improvement(process, fitted, candidates)
-    tried = np.vstack([points, pending])
     known = (candidates[:, None] == tried).all(2).any(1)  # [candidate]
     if not known.all():
         improvement[known] = -1

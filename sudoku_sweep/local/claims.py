@@ -51,7 +51,9 @@ def _new_run(sweep, index, before):
     """
     space = sweep.space
     has_target = space.metric and space.metric.target is not None
-    others = sweep.runs(besides=index) if space.method == "bayes" or has_target else []
+    others = []
+    if space.method == "bayes" or has_target:
+        others = [run for run in sweep.runs() if run.index != index]
     if has_target and space.metric.target_reached(others):
         print(f"sweep {sweep.id} has reached its target")
         return None

@@ -20,14 +20,14 @@ NUMBER_AS_TEXT = re.compile(r'"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+"')  # in JSON
 LARGE_EXPONENT = 25  # of e, which gives 7e10: whoever writes more means a value
 
 
-def combinations(values):
+def product(values):
     """All combinations of ``{path: sequence}`` as configurations, the last value changing fastest; none is listed."""
 
     def combination(index):
         chosen = {}
         for path, sequence in reversed(values.items()):
-            index, place = divmod(index, len(sequence))
-            chosen[path] = sequence[place]
+            index, at = divmod(index, len(sequence))
+            chosen[path] = sequence[at]
         return nest(dict(reversed(chosen.items())))
 
     return LazySequence(math.prod(map(len, values.values())), combination)
@@ -80,8 +80,7 @@ class SweepConfig(Model):
     def _fits_together(self):
         if not self.metric and (self.method == "bayes" or self.early_terminate):
             what = "early_terminate" if self.early_terminate else "method bayes"
-            example = {"name": "loss", "goal": "minimize"}
-            raise ValueError(f"{what} needs a metric, such as {example}")
+            raise ValueError(f"{what} needs a metric, such as {dict(name='loss', goal='minimize')}")
         if self.method == "bayes" and not self.searched:
             raise ValueError("method bayes has nothing to search: every parameter is fixed")
         endless = [".".join(path) for path, one in self.parameters.items() if one.choices() is None]
@@ -99,7 +98,7 @@ class SweepConfig(Model):
     @cached_property
     def grid(self):
         """Every configuration of a grid, in W&B's order; a sequence that lists none of them."""
-        return combinations({path: one.choices() for path, one in self.parameters.items()})
+        return product({path: one.choices() for path, one in self.parameters.items()})
 
     @property
     def n_runs(self):
@@ -122,9 +121,9 @@ def read_config(config):
         return SweepConfig.model_validate(config)
     except ValidationError as error:
         first = error.errors()[0]
-    place = ".".join(map(str, first["loc"])) or "a sweep configuration"
+    where = ".".join(map(str, first["loc"])) or "a sweep configuration"
     given = "" if isinstance(first["input"], dict) else f" is {first['input']!r}"
-    raise SweepError(f"{place}{given}: {field_reason(first)}")
+    raise SweepError(f"{where}{given}: {field_reason(first)}")
 
 
 def warnings(space):
@@ -184,7 +183,7 @@ def configurations(config):
         candidates, size = space.grid, space.n_runs
     else:
         ends = {path: parameter.extremes() for path, parameter in space.parameters.items()}
-        candidates = combinations({path: values for path, values in ends.items() if values})
+        candidates = product({path: values for path, values in ends.items() if values})
         size = candidates.size
     draw = random.Random(0)
     chosen = range(size) if size <= MANY else (draw.randrange(size) for _ in range(MANY))

@@ -2,7 +2,7 @@
 
 import time
 
-LOOK_SECONDS = 1  # how often a run that goes on is compared with the others, which takes long if there are many
+CHECK_SECONDS = 1  # how often a run that goes on is compared with the others, which takes long if there are many
 
 
 class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it should)
@@ -17,21 +17,20 @@ class EarlyStopper:
     """Compares one run of a sweep with the others: at its bands, and now and then, since they go on, too."""
 
     def __init__(self, sweep, run):
-        self.sweep, self.run, self.n_bands, self.next_look = sweep, run, 0, 0
+        self.sweep, self.run, self.n_bands, self.next_check = sweep, run, 0, 0
 
     def check(self):
         """Raise ``StoppedEarly`` if the run is to be stopped, going by the ``rows`` that it has so far."""
-        space, rows = self.sweep.space, self.run.rows
-        rules, metric = space.early_terminate, space.metric
-        if len(rules.bands(len(rows))) == self.n_bands and time.monotonic() < self.next_look:
+        rules, metric = self.sweep.space.early_terminate, self.sweep.space.metric
+        rows = self.run.rows
+        if len(rules.bands(len(rows))) == self.n_bands and time.monotonic() < self.next_check:
             return
-        self.next_look = time.monotonic() + LOOK_SECONDS
+        self.next_check = time.monotonic() + CHECK_SECONDS
         mine = metric.values(rows)
         n_bands = len(rules.bands(len(mine)))
         if n_bands > self.n_bands:  # the sweep's other agents compare their runs with it
             self.n_bands = n_bands
             self.sweep.save(self.run)
-        others = self.sweep.runs(besides=self.run.index)
-        curves = [metric.values(other.rows) for other in others]
-        if reason := rules.stop_reason(metric.goal, mine, curves):
+        others = [run.rows for run in self.sweep.runs() if run.index != self.run.index]
+        if reason := rules.stop_reason(metric.goal, mine, list(map(metric.values, others))):
             raise StoppedEarly(f"{metric.name} {reason}")

@@ -10,7 +10,7 @@ from ..errors import SweepError, in_words
 from ..files import write_atomically
 from . import wandb_file, wandb_internals
 from .early_stopping import EarlyStopper
-from .run_function import causes, end_state, is_interrupt, run_function
+from .run_function import FAILURES, causes, end_state, is_interrupt, run_function
 from .run_program import run_program
 
 # wandb writes the end of a run's file after the run has ended, mostly within milliseconds; if its process was
@@ -57,7 +57,7 @@ def execute(sweep, run, function):
         traceback.clear_frames(cause.__traceback__)
     if is_interrupt(error):
         raise KeyboardInterrupt from error
-    return error if run.state in ("failed", "killed") else None
+    return error if run.state in FAILURES else None
 
 
 def _environment(sweep, run):

@@ -15,9 +15,7 @@ DONE = ("finished", "failed", "stopped")  # states in which a configuration is n
 class Summary(dict):
     """A run's summary: a plain dict, with the one private name that W&B's own examples read."""
 
-    @property
-    def _json_dict(self):
-        return dict(self)
+    _json_dict = property(dict)
 
 
 @dataclass

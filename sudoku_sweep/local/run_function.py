@@ -10,6 +10,8 @@ from ..values import is_number, plain
 from . import wandb_internals
 from .early_stopping import StoppedEarly
 
+FAILURES = ("failed", "killed")  # the states of runs that ended badly
+
 
 def run_function(function, run, environment, stopper):
     """Call ``function``, in which ``wandb.init()`` opens the run that an environment describes.
@@ -19,13 +21,11 @@ def run_function(function, run, environment, stopper):
     """
     os.environ.update(environment)  # for child processes
     wandb_internals.set_up(environment)
-    printed = []
+    seen = []  # by wandb, which prints those that are failures
 
     def is_failure(error):
-        failed = end_state(error) in ("failed", "killed")
-        if failed:
-            printed.append(error)  # by wandb
-        return failed
+        seen.append(error)
+        return end_state(error) in FAILURES
 
     def check(wandb_run, data, step):
         metric = stopper.sweep.space.metric
@@ -39,22 +39,18 @@ def run_function(function, run, environment, stopper):
     try:
         # "." is put back, too: each run starts in the same folder
         with contextlib.chdir("."), wandb_internals.hooked(stopper and check, is_failure):
-            _call(function)
+            try:
+                function()
+                wandb_internals.finish_runs()
+            except BaseException as error:
+                wandb.finish(exit_code=int(end_state(error) in FAILURES))
+                raise
     except BaseException as error:
-        if end_state(error) in ("failed", "killed") and not is_interrupt(error):
-            if error not in printed:
+        if end_state(error) in FAILURES and not is_interrupt(error):
+            if error not in seen:
                 traceback.print_exc()
             # wandb's background process may be what failed: the next run gets a new one
             wandb_internals.shut_down()
-        raise
-
-
-def _call(function):
-    try:
-        function()
-        wandb_internals.finish_runs()
-    except BaseException as error:
-        wandb.finish(exit_code=int(end_state(error) in ("failed", "killed")))
         raise
 
 

@@ -24,12 +24,8 @@ def command_line(space, config, json_file):
     options", section "command".
     """
     template, macros = wandb_internals.sweep_command(list(space.command or []), config)
-    macros |= {
-        "env": ["/usr/bin/env"],
-        "interpreter": ["python"],
-        "program": [space.program],
-        "args_json_file": [str(json_file)],
-    }
+    macros |= {"env": ["/usr/bin/env"], "interpreter": ["python"], "program": [space.program]}
+    macros["args_json_file"] = [str(json_file)]
     if "${args_json_file}" in template:
         json_file.write_text(json.dumps(config), "utf-8")
     words = []
@@ -66,10 +62,10 @@ def run_program(sweep, run, environment, stopper):
         output.seek(max(0, output.seek(0, os.SEEK_END) - SHOWN_BYTES))
         lines = output.read().decode("utf-8", "replace").splitlines()[-SHOWN_LINES:]
     if status:
-        how = f"exit status {status}" if status > 0 else signal.Signals(-status).name
+        reason = f"exit status {status}" if status > 0 else signal.Signals(-status).name
         print(*lines, f"(all of it: {os.path.relpath(log)})", sep="\n", file=sys.stderr)
-        told = [line for line in lines if line.strip() and not line.startswith("wandb: ")]
-        raise SweepError(f"{how}, {told[-1][:SHOWN_LENGTH] if told else 'no output'}")
+        said = [line for line in lines if line.strip() and not line.startswith("wandb: ")]
+        raise SweepError(f"{reason}, {said[-1][:SHOWN_LENGTH] if said else 'no output'}")
 
 
 def _wait(child, run, stopper, folder):

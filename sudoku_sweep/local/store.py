@@ -9,7 +9,7 @@ import json
 import os
 import re
 import secrets
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import filelock
@@ -34,25 +34,24 @@ class Sweep:
     project: str
     seed: int
     config: dict
-    folder: Path = None
-    known: dict = dataclasses.field(default_factory=dict, repr=False)  # {path: (its version, run)}
+    folder: Path
+    cache: dict = dataclasses.field(default_factory=dict, repr=False)  # {path: (its version, run)}
 
     @cached_property
     def space(self):
         """``config``, understood: a ``SweepConfig``."""
         return configuration.read_config(self.config)
 
-    def runs(self, besides=None):
-        """The runs so far, in order, each a ``Run``; but for that of index ``besides``.
+    def runs(self):
+        """The runs so far, in order, each a ``Run``.
 
         Raises
         ------
         SweepError
             A file of a run is damaged.
         """
-        left_out = besides is not None and self.path(besides)
         paths = sorted((self.folder / "runs").glob("*.json"))
-        return [run for path in paths if path != left_out and (run := self._current(path))]
+        return [run for path in paths if (run := self._current(path))]
 
     def _current(self, path):
         run = self.saved(path)
@@ -71,9 +70,9 @@ class Sweep:
         except FileNotFoundError:
             return None
         version = (status.st_mtime_ns, status.st_ino)  # each writing makes a new file
-        if self.known.get(path, (None,))[0] != version:
-            self.known[path] = version, _read(path, Run)
-        return self.known[path][1]
+        if self.cache.get(path, (None,))[0] != version:
+            self.cache[path] = version, _read(path, Run)
+        return self.cache[path][1]
 
     def path(self, index, suffix=".json"):
         """Where a run is kept; with another suffix, what belongs to it."""
@@ -165,18 +164,16 @@ def open_sweep(sweep_id):
     if not re.fullmatch(r"[0-9a-f]{8}", name) or not path.is_file():
         where = os.path.relpath(store())
         raise SweepError(f"no local sweep {sweep_id!r} in {where}: make one with `sweep`")
-    sweep = _read(path, Sweep)
-    sweep.folder = path.parent
-    return sweep
+    return _read(path, partial(Sweep, folder=path.parent))
 
 
-def _read(path, kind):
-    """A file of the store, as a ``kind``. Files are written whole, so one that cannot be was changed since."""
+def _read(path, make):
+    """What ``make`` makes of a file of the store. Files are written whole, so one that cannot be read was changed."""
     try:
         content = json.loads(path.read_text("utf-8"))
         if "point" in content:  # the name of ``params`` in files of older releases
             content["params"] = content.pop("point")
-        return kind(**content)
+        return make(**content)
     except (OSError, TypeError, ValueError, RecursionError) as error:
         advice = "if it is damaged, delete it: a run is run again, a sweep must be set up again"
         what = f"{os.path.relpath(path)} cannot be read; {advice}"

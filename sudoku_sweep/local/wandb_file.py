@@ -61,9 +61,6 @@ def read_into(run, path):
 def _records(content):
     at, parts = HEADER_BYTES, b""
     while at + CHUNK.size <= len(content):
-        if BLOCK_BYTES - at % BLOCK_BYTES < CHUNK.size:  # no chunk fits into the rest of this block
-            at += BLOCK_BYTES - at % BLOCK_BYTES
-            continue
         _, length, kind = CHUNK.unpack_from(content, at)
         at += CHUNK.size
         if at + length > len(content):
@@ -73,6 +70,9 @@ def _records(content):
         if kind in (WHOLE, LAST):
             yield Record.FromString(parts)
             parts = b""
+        left = -at % BLOCK_BYTES  # of this block
+        if left < CHUNK.size:  # no chunk fits in any more
+            at += left
 
 
 def _keys(item):

@@ -5,13 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
 
 import pytest
 
 from sudoku_sweep import data, local
 from sudoku_sweep.analysis import results, tables
-from sudoku_sweep.local import store
 
 pytest.importorskip("optuna_dashboard", reason="pip install -e '.[dashboard]'")
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
@@ -88,5 +86,5 @@ def test_a_run_that_ends_while_the_page_is_open_appears(open_page, in_tmp_path):
     page = open_page("live")
     page.goto(f"{page.url}/trials")
     page.get_by_text("1 Trials").wait_for()
-    store.save(store.store() / sweep_id, asdict(second) | {"point": 1})
+    local.open_sweep(sweep_id).save(second)
     page.get_by_text("2 Trials").wait_for()

@@ -100,7 +100,8 @@ def test_files_of_boards(content):
 
 
 SAVED = io.BytesIO()
-torch.save({"shape": NET.sizes, "metadata": {"seed": 0}, "weights": NET.state_dict()}, SAVED)
+SIZES = {name: getattr(NET.config, name) for name in checkpoint.SIZES}
+torch.save({"shape": SIZES, "metadata": {"seed": 0}, "weights": NET.state_dict()}, SAVED)
 
 
 @st.composite

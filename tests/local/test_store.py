@@ -109,7 +109,7 @@ def test_a_run_is_read_again_when_it_was_written_anew_and_has_crashed_if_nobody_
     sweep = local.open_sweep(imported)
     changed = dataclasses.replace(sweep.runs()[3], state="running", seconds=2.5)
     sweep.save(changed)
-    assert sweep.runs(besides=2)[2] == dataclasses.replace(changed, state="crashed")
+    assert sweep.runs()[3] == dataclasses.replace(changed, state="crashed")
     assert sweep.saved(sweep.path(3)) == changed
     sweep.path(3).unlink()
     assert sweep.saved(sweep.path(3)) is None and len(sweep.runs()) == 5
