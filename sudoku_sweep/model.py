@@ -22,7 +22,7 @@ class SudokuTransformer(nn.Module):
         ``embedding_dim``: width of the digit embedding; the block's ``width`` is that and 27 for the position.
         ``attention_dim``: width of queries, keys and values, all heads together.
         ``n_heads``: attention heads.
-        ``n_loops``: how often the block is applied; before each further loop its input is added again.
+        ``n_loops``: how often the block is applied; before each loop its first input is added again.
         ``mlp_ratio``: hidden width of the MLP, as a multiple of the block's width.
     """
 
@@ -52,7 +52,7 @@ class SudokuTransformer(nn.Module):
         ----------
         quizzes : uint8 tensor [batch, 81]
         cells : int64 tensor [batch, n_cells], optional
-            The cells to answer for; all 81 in order if left out. Their logits are the same either way; the last
+            The cells to predict; all 81 in order if left out. Their logits are the same either way; the last
             loop is computed for them alone, since nothing reads the other cells after it.
 
         Returns
@@ -74,7 +74,7 @@ class SudokuTransformer(nn.Module):
         return torch.cat([self.token_embedding(quizzes.int()), position], 2)
 
     def block(self, x, cells=None):
-        """One loop over all cells [batch, 81, width]; returns the named ones, [batch, n_cells, width]."""
+        """One loop over all cells [batch, 81, width]; returns the selected ones, [batch, n_cells, width]."""
         normed = self.attention_norm(x)  # [batch, cell, width]
         query = self.split_heads(self.query(pick_cells(normed, cells)))
         key, value = self.split_heads(self.key(normed)), self.split_heads(self.value(normed))
@@ -92,7 +92,7 @@ class SudokuTransformer(nn.Module):
 
 
 def pick_cells(x, cells):
-    """The named cells of every board: [batch, 81, width], [batch, n_cells] -> [batch, n_cells, width] (None: all)."""
+    """The selected cells of every board: [batch, 81, width], [batch, n_cells] -> [batch, n_cells, width] (None: all)."""
     if cells is None:
         return x
     return x.gather(1, cells[..., None].expand(-1, -1, x.shape[2]))

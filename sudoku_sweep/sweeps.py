@@ -112,7 +112,7 @@ def train_with_wandb(training, validation, config=None, device=None):
 
 
 def fit_in_run(run, config, training, validation, device=None):
-    """The same in a run that is open already; returns the ``train.Result``."""
+    """Train and log in a W&B run that is open already, as ``train_with_wandb`` does; returns the ``train.Result``."""
     from .train import fit
 
     run.define_metric("*", step_metric="epoch")  # draw metrics over epochs, not over log calls

@@ -71,9 +71,10 @@ def fit(config, training, validation, *, log=None, device=None):
     config : Config
     training, validation : Boards
     log : callable, optional
-        Called once per epoch with a dict: ``epoch``, ``train_loss``, ``train_accuracy``, ``lr``;
-        every ``validate_every``-th epoch and at the last also ``val_loss``, ``val_accuracy`` (blank cells
-        only) and ``val_solved`` (share of boards solved step by step). ``run.log`` of W&B fits.
+        Called once per epoch with a dict: ``epoch``, ``train_loss``, ``train_accuracy``, ``lr`` (AdamW's, in the step
+        that would follow); every ``validate_every``-th epoch and at the last also ``val_loss``, ``val_accuracy`` and
+        ``val_solved`` (share of boards solved step by step). Losses and accuracies are over blank cells; losses are
+        also the mean over the net's loops. ``run.log`` of W&B fits.
     device : str or torch.device, optional
         Default: the GPU if there is one.
 
@@ -100,7 +101,7 @@ def fit(config, training, validation, *, log=None, device=None):
         batches = Rollout(batches, config.rollout)
     history = []
     for epoch in range(1, config.epochs + 1):
-        model.n_loops = loops_at(epoch, config)  # few at first
+        model.n_loops = loops_at(epoch, config)  # few loops at first
         sums = torch.zeros(3, device=device)  # loss, right answers, blank cells
         for quizzes, solutions in batches:  # uint8 [batch, 81]
             n_blanks = (quizzes == 0).sum().clamp(min=1)

@@ -42,7 +42,7 @@ def execute(sweep, run, function):
             run_function(function, run, environment, stopper)
         else:
             run_program(sweep, run, environment, stopper)
-    except BaseException as raised:  # whatever goes wrong in the reader's function
+    except BaseException as raised:  # whatever goes wrong in the user's function
         error = raised
     run.state = end_state(error)
     fault = _read_back(sweep, run, well=run.state == "finished")

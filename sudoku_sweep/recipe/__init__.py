@@ -1,1 +1,1 @@
-"""What makes training faster or better than the plain loop does; to understand ``train.fit``, none of it is needed."""
+"""What makes training faster or better than the plain loop: one idea a file, and its docstring says what it changes."""

@@ -1,4 +1,4 @@
-"""The gradient of a batch in less time: the net answers for blank cells only, a few boards at once."""
+"""The gradient of a batch in less time: the net predicts blank cells only, a few boards at once."""
 
 import torch
 
@@ -10,7 +10,7 @@ def micro_batches(quizzes, solutions):
     """Take a batch apart; the gradients of the parts, summed, are those of the batch.
 
     On a CPU, boards are sorted by their number of blanks and taken ``MICRO_BATCH`` at a time. Of each board the net
-    answers for as many cells as the one with most blanks needs; the others are padded with clues, which have no
+    predicts as many cells as the one with most blanks needs; the others are padded with clues, which have no
     target. A GPU takes the batch whole, with all cells: reading the number of blanks back would make it wait.
 
     Parameters

@@ -4,7 +4,7 @@ import torch
 
 from .gradients import NO_TARGET
 
-FILL_THRESHOLD = 0.95  # a right digit of at cutoff this probability is filled in
+FILL_THRESHOLD = 0.95  # a right digit of at least this probability is filled in
 
 
 class Rollout:
