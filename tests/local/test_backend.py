@@ -9,21 +9,19 @@ from wandb.cli.cli import cli
 from sudoku_sweep import local
 from sudoku_sweep.local import SweepError, backend
 
-NAMES = ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT", "WANDB_SILENT", "WANDB_DIR")
+NAMES = ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT", "WANDB_SILENT")
 
 
 @pytest.fixture
-def no_account(monkeypatch, tmp_path):
+def no_account(monkeypatch, in_tmp_path, tmp_path):
     """An environment without key or netrc, as a newcomer has it; what choose_backend sets is undone."""
     monkeypatch.setattr(backend, "_set_here", {})
     wandb.teardown()  # before the environment is kept: it holds the address of wandb's background process
-    with mock.patch.dict(os.environ):
+    places = {"NETRC": str(tmp_path / "netrc"), "WANDB_CONFIG_DIR": str(tmp_path)}
+    places |= {"WANDB_BASE_URL": "http://127.0.0.1:9"}  # where nobody listens
+    with mock.patch.dict(os.environ, places):
         for name in NAMES:
             os.environ.pop(name, None)
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-        monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
-        monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # where nobody listens
         yield monkeypatch
         wandb.teardown()
         monkeypatch.undo()
