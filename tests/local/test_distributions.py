@@ -51,12 +51,6 @@ def test_rounded_probabilities_never_run_over():
     assert Parameter(**sixths).quantile(np.nextafter(1, 0)) == "f"
 
 
-@given(st.floats(-5, 5), st.floats(0.01, 9), st.floats(0.01, 3))
-def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
-    entry = {"distribution": "q_uniform", "min": low, "max": low + width, "q": q}
-    assert list(Parameter(**entry).choices()) == np.arange(low, low + width, q).tolist()
-
-
 @pytest.mark.parametrize(
     "entry, word",
     [

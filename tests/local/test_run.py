@@ -24,7 +24,6 @@ def ran(function, **parameters):
 
 def as_lightning(scores):
     run = wandb.init(project="lightning_logs", dir=".", resume="allow")
-    run.define_metric("trainer/global_step")
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     run.config.update({"lr": 0.1}, allow_val_change=True)
     for step, score in enumerate(scores):
@@ -76,16 +75,19 @@ def test_what_a_child_process_logs_is_recorded(train):
     assert (run.state, run.config, run.summary["score"]) == ("finished", {"a": 1}, 1)
 
 
-def test_the_sweep_decides_about_id_project_and_entity_as_with_wandb_s_agent():
-    seen = []
+def test_the_sweep_decides_about_id_project_and_entity_and_the_run_about_its_folder():
+    seen, wishes = [], {"id": "my-id", "project": "elsewhere", "entity": "somebody"}
+    wishes |= {"group": "own", "dir": Path("logs").absolute()}
+    wishes["dir"].mkdir()
 
     def train():
-        with wandb.init(id="my-id", project="elsewhere", entity="somebody", group="own") as run:
+        with wandb.init(**wishes) as run:
             seen.append((run.id, run.project, run.entity))
             run.log({"score": 1})
 
     (run,) = ran(train)
     assert seen == [(run.id, run.project, "")] and run.project == "mine" and run.group == "own"
+    assert run.summary["score"] == 1
 
 
 def test_the_exit_code_decides_about_a_run_and_a_good_exit_is_none_that_failed():
@@ -107,15 +109,6 @@ def test_of_several_runs_in_one_call_the_last_one_is_recorded():
 
     (run,) = ran(folds)
     assert run.config == {"a": 1, "fold": 3} and [row["score"] for row in run.rows] == [3]
-
-
-def test_a_run_with_a_folder_of_its_own_is_found_below_the_current_one():
-    def train():
-        with wandb.init(dir=Path("logs").absolute()) as run:
-            run.log({"score": 1})
-
-    Path("logs").mkdir()
-    assert [run.summary["score"] for run in ran(train)] == [1]
 
 
 def test_not_a_number_stays_one():

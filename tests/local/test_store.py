@@ -56,18 +56,15 @@ def test_imported_runs_are_not_made_again():
     assert [run.id for run in runs if run.id.startswith("id")] == ["id0", "id4"]
 
 
-@pytest.mark.parametrize(
-    "change, index, word",
-    [
+def test_runs_that_are_not_those_of_the_grid_are_refused():
+    for change, index, word in (
         ({}, 1, "run 2 has another config"),
         ({}, 6, "run 7 has another config"),
         ({"method": "random", "run_cap": 9}, 0, "a sweep by random has no grid"),
         ({"run_cap": 0}, 0, "run_cap is 0"),
-    ],
-)
-def test_runs_that_are_not_those_of_the_grid_are_refused(change, index, word):
-    with pytest.raises(SweepError, match=word):
-        local.import_runs(GRID | change, [a_run(index, local.grid(GRID)[0])])
+    ):
+        with pytest.raises(SweepError, match=word):
+            local.import_runs(GRID | change, [a_run(index, local.grid(GRID)[0])])
 
 
 def test_the_latest_sweep_is_found():
