@@ -9,7 +9,6 @@ import re
 from pathlib import Path
 from unittest import mock
 
-import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
@@ -23,11 +22,8 @@ from wandb_server import ENTITY, KEY
 from sudoku_sweep import data, local, sweeps, train
 from sudoku_sweep.analysis import tables
 
-matplotlib.use("Agg")
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Read the `app_url`"),  # wandb's advice to itself
-    pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive"),
-]
+ADVICE = "ignore:Read the `app_url`"  # wandb's to itself
+pytestmark = pytest.mark.filterwarnings(ADVICE, "ignore:FigureCanvasAgg is non-interactive")
 REPOSITORY = Path(__file__).resolve().parents[2]
 GUIDE = (REPOSITORY / "WANDB_GUIDE.md").read_text("utf-8")
 CELLS = nbformat.read(REPOSITORY / "llm_on_sudoku.ipynb", as_version=4).cells
@@ -79,11 +75,9 @@ def test_cells_9_to_16_do_the_same_with_an_account_as_without(server, tiny):
     assert logged(single.rows) == online["single"].history == offline["single"].history
 
     here = offline["runs"]
-    assert [run.sweep for run in arrived] == [online["sweep_id"]] * 6
-    assert {run.state for run in arrived} == {"finished"}
-    assert [run.config for run in arrived] == [run.config for run in here]
-    assert [logged(run.rows) for run in arrived] == [logged(run.rows) for run in here]
+    assert [(run.sweep, run.state) for run in arrived] == [(online["sweep_id"], "finished")] * 6
     for run, same in zip(arrived, here, strict=True):
+        assert run.config == same.config and logged(run.rows) == logged(same.rows)
         assert run.summary["val_accuracy"] == same.summary["val_accuracy"]
     assert "Cell 10: 6 runs - states: finished" in printed  # what Cell 12 has read back
     assert "same curve as in Cell 7: True" in printed
@@ -198,8 +192,8 @@ def test_the_snippets_that_need_an_account_run_with_one(server, capsys):
     def log_accuracy():
         with wandb.init() as run:
             for epoch in (1, 2):
-                heads = run.config.n_heads
-                run.log({"epoch": epoch, "train_loss": 2.0, "val_accuracy": 0.1 * heads})
+                accuracy = 0.1 * run.config.n_heads
+                run.log({"epoch": epoch, "train_loss": 2.0, "val_accuracy": accuracy})
 
     config = {"method": "grid", "parameters": {"n_heads": {"values": [1, 3]}}}
     sweep_id = wandb.sweep(config, project=sweeps.PROJECT)

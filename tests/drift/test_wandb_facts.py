@@ -23,10 +23,8 @@ from wandb_server import ENTITY
 
 from sudoku_sweep.local.backend import ONLINE
 
-pytestmark = [
-    pytest.mark.drift,
-    pytest.mark.filterwarnings("ignore:Read the `app_url`"),  # wandb's advice to itself
-]
+ADVICE = "ignore:Read the `app_url`"  # wandb's to itself
+pytestmark = [pytest.mark.drift, pytest.mark.filterwarnings(ADVICE)]
 AGENT_SECONDS = pyagent.Agent.HEARTBEAT_SLEEP_SECONDS  # before a fixture makes it short
 
 
@@ -72,13 +70,10 @@ def test_a_quiet_run_prints_a_few_lines_with_links_and_no_paths(talkative, tmp_p
 
 
 def test_sweeps_agents_and_the_api_need_a_key_even_offline(offline):
-    for call in (
-        lambda: wandb.sweep(GRID, project="p"),
-        lambda: wandb.agent("abcd1234", function=log_score, project="p"),
-        wandb.Api,
-    ):
+    agent = {"sweep_id": "abcd1234", "function": log_score, "project": "p"}
+    for call, arguments in ((wandb.sweep, {"sweep": GRID}), (wandb.agent, agent), (wandb.Api, {})):
         with pytest.raises(wandb.errors.UsageError, match="No API key configured"):
-            call()
+            call(**arguments)
 
 
 def test_the_defaults_are_what_the_guide_says(offline):
@@ -123,9 +118,7 @@ def test_the_agent_starts_at_most_one_run_per_five_seconds(server, monkeypatch):
     assert starts[1] - starts[0] > 4.5
 
 
-def test_three_failures_in_the_first_minute_end_the_agent_which_returns_none(
-    talkative, monkeypatch, capsys
-):
+def test_three_failures_in_the_first_minute_end_the_agent(talkative, monkeypatch, capsys):
     runs = runs_of(talkative, points(1, 2, 3, 4, 5), fails_at(1, 3, 4))
     assert [run.state for run in runs] == ["failed", "finished", "failed", "failed"]
     err = capsys.readouterr().err
@@ -174,9 +167,7 @@ second.finish()
 """
 
 
-def test_a_second_init_finishes_the_first_run_in_a_notebook_and_returns_it_in_a_script(
-    offline, monkeypatch
-):
+def test_a_second_init_finishes_the_first_run_in_a_notebook_alone(offline, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     cell = nbformat.v4.new_code_cell(NOTEBOOK)
     nbclient.NotebookClient(nbformat.v4.new_notebook(cells=[cell])).execute()

@@ -118,18 +118,13 @@ class Server:
 
     @property
     def url(self):
-        """The address to give to wandb."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def environment(self):
         """The environment variables that send wandb here."""
-        return {
-            "WANDB_BASE_URL": self.url,
-            "WANDB_API_KEY": KEY,
-            "WANDB_MODE": "online",
-            "WANDB_ERROR_REPORTING": "false",
-        }
+        ours = {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": KEY, "WANDB_MODE": "online"}
+        return ours | {"WANDB_ERROR_REPORTING": "false"}
 
     def start(self):
         """Listen; on the same port as before, if there was one."""
@@ -212,7 +207,6 @@ class Server:
     @answers("OrganizationCoreWeaveOrganizationID", "entity.organization")
     @answers("ArtifactType", "project.artifact")
     def _none(self, asked):
-        """There are none."""
         return None
 
     # --- sweeps and agents ---
@@ -223,14 +217,13 @@ class Server:
         sweep = Sweep(secrets.token_hex(4), asked["projectName"], config, list(local.grid(config)))
         self.sweeps[sweep.id] = sweep
         for prior in json.loads(asked["priorRunsFilters"] or '{"$or": []}')["$or"]:
-            self._add_prior_run(sweep, self.runs[prior["name"]])
+            run = self.runs[
+                prior["name"]
+            ]  # becomes part of the sweep, which does not try its configuration again
+            run.sweep = sweep.id
+            sweep.prior_runs.append(run.id)
+            sweep.left = [point for point in sweep.left if not point.items() <= run.config.items()]
         return {"name": sweep.id, "project": _project(sweep.project)}
-
-    def _add_prior_run(self, sweep, run):
-        """Make an earlier run part of a sweep, which does not try the run's configuration again."""
-        run.sweep = sweep.id
-        sweep.prior_runs.append(run.id)
-        sweep.left = [point for point in sweep.left if not point.items() <= run.config.items()]
 
     @answers("CreateAgent", "createAgent.agent.id")
     def _create_agent(self, asked):
@@ -354,8 +347,7 @@ class Server:
 
     @answers("RunParquetHistory", "project.run.parquetHistory")
     def _parquet_history(self, asked):
-        """No row has been moved to Parquet files yet."""
-        return {"parquetUrls": [], "liveData": []}
+        return {"parquetUrls": [], "liveData": []}  # no row has been moved to Parquet files yet
 
     @answers("RunSampledHistory", "project.run.sampledHistory")
     def _sampled_history(self, asked):
@@ -395,8 +387,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = handle_request  # noqa: N815  (http.server asks for these names)
 
     def has_key(self):
-        expected = base64.b64encode(f"api:{KEY}".encode()).decode()
-        return self.headers.get("Authorization") == f"Basic {expected}"
+        key = base64.b64encode(f"api:{KEY}".encode()).decode()
+        return self.headers.get("Authorization") == f"Basic {key}"
 
     def log_message(self, *_):
         """Nothing on stderr."""
