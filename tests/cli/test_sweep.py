@@ -66,18 +66,6 @@ def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(capsys):
     assert run.error == "exit status 1, theirs"
 
 
-@pytest.mark.slow
-def test_the_project_s_own_program_is_run_like_any_other(tmp_path):
-    own = yaml.safe_load(SWEEP_YAML.read_text("utf-8")) | {"run_cap": 1}
-    own["parameters"] |= SMALL["parameters"] | {"validation_boards": {"value": 4}}
-    save("own.yaml", own)
-    assert main(["sweep", "own.yaml"]) == main(["agent"]) == 0
-    (run,) = local.runs(local.latest_sweep())
-    assert run.state == "finished" and run.summary["val_accuracy"] > 0
-    (log,) = tmp_path.glob("wandb/local-sweeps/*/runs/*.log")
-    assert "blank cells right" in log.read_text()
-
-
 @pytest.fixture
 def popen(monkeypatch):
     """In the place of the processes that ``agent`` starts: one that ends at once."""
@@ -92,9 +80,7 @@ def popen(monkeypatch):
     ("visible", "used"),
     [(None, ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3), ("", [""] * 3)],
 )
-def test_workers_take_turns_on_the_gpus_that_are_theirs(
-    popen, monkeypatch, tmp_path, visible, used
-):
+def test_workers_take_turns_on_their_gpus(popen, monkeypatch, tmp_path, visible, used):
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
     monkeypatch.setattr(agent, "DEVICES", tmp_path)

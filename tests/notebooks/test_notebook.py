@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from statistics import median
 
-import matplotlib
 import nbformat
 import pytest
 import wandb
@@ -16,7 +15,6 @@ from tiny_sweep import logged, ran, states
 from sudoku_sweep import local, sweeps, train
 from sudoku_sweep.config import Config
 
-matplotlib.use("Agg")
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "llm_on_sudoku.ipynb"
 NOTEBOOKS = [TUTORIAL, *sorted((ROOT / "notebooks").glob("*.ipynb"))]
