@@ -27,13 +27,12 @@ UNJUDGED = {"method": "grid", "parameters": GRID["parameters"]}
 THREE = {"method": "grid", "parameters": {"a": {"values": [1, 2, 3]}}}
 
 
-def log(*rows):
-    """A training function that logs these."""
+def log(row):
+    """A training function that logs this."""
 
     def train():
         with wandb.init() as run:
-            for row in rows:
-                run.log(row)
+            run.log(row)
 
     return train
 
@@ -76,14 +75,13 @@ def test_runs_are_real_offline_runs_of_the_project_in_one_group_and_leave_no_tra
 
     def look():
         with wandb.init() as run:
-            seen.append((run.project, run.group, run.name, run.id, run.settings.mode, run.sweep_id))
+            seen.extend((run.project, run.group, run.name, run.id, run.offline, run.sweep_id))
             run.log({"score": 1})
             seen.extend(states(local.runs(sweep_id)))  # looking on disturbs nobody
 
-    sweep_id = local.sweep(GRID, project="my-project")
+    sweep_id = local.sweep(GRID, project="mine")
     (run,) = ran(look, sweep_id, count=1)
-    expected = ("my-project", f"sweep-{sweep_id}", "run-1", run.id, "offline", None)
-    assert seen == [expected, "running"]
+    assert seen == ["mine", f"sweep-{sweep_id}", "run-1", run.id, True, None, "running"]
     assert list(store.store().parent.glob(f"offline-run-*-{run.id}/run-{run.id}.wandb"))
     with wandb.init(project="other") as later:
         assert not later.group and dict(later.config) == {}
@@ -141,12 +139,9 @@ def test_what_cannot_be_run_is_refused():
         local.sweep(GRID, prior_runs=["abc"])
     sweep_id = local.sweep(GRID)
     endless = local.sweep({"method": "random", "parameters": {"a": {"values": [1]}}})
-    for words, id_, arguments in (
-        *(("no local sweep", id_, {}) for id_ in ("00000000", "../../x", "", None)),
-        ("function", sweep_id, {"function": None}),
-        ("never ends", endless, {}),
-        ("count is 0", sweep_id, {"count": 0}),
-    ):
+    refused = [("no local sweep", id_, {}) for id_ in ("00000000", "../../x", "", None)]
+    refused += [("function", sweep_id, {"function": None}), ("never ends", endless, {})]
+    for words, id_, arguments in [*refused, ("count is 0", sweep_id, {"count": 0})]:
         with pytest.raises(SweepError, match=words):
             local.agent(id_, **{"function": log_score} | arguments)
     with wandb.init(project="open"), pytest.raises(SweepError, match="still open"):
@@ -159,11 +154,10 @@ def test_a_failing_run_is_recorded_left_out_with_a_word_and_run_again_when_asked
     assert states(runs) == ["finished"] * 2 + ["failed"] * 2 + ["finished"] * 2
     assert runs[2].error == "RuntimeError: two is too much"
     assert runs[2].summary["score"] == 1  # what it had logged
+    told = "left out: 2 that failed; retry_failed=True (in a terminal: --retry-failed)"
     out = capsys.readouterr().out
     assert "run 3/6 failed | RuntimeError: two is too much | a 2, b 0.5" in out
-    assert "run 1/6 finished | score 1 | a 1, b 0.5" in out
-    told = "left out: 2 that failed; retry_failed=True (in a terminal: --retry-failed)"
-    assert out.count(told) == 1
+    assert "run 1/6 finished | score 1 | a 1, b 0.5" in out and out.count(told) == 1
     assert states(ran(log_score, sweep_id)) == states(runs)
     out = capsys.readouterr().out
     assert out.count(told) == 1 and "nothing left to run" in out
@@ -207,9 +201,7 @@ RING.__cause__ = RING  # an error that is its own cause is one, too
 
 
 @pytest.mark.parametrize("wandb_starts, state", [(True, "failed"), (False, "killed")])
-def test_three_early_failures_end_the_agent_and_all_failed_is_an_error(
-    monkeypatch, capsys, wandb_starts, state
-):
+def test_early_failures_end_the_agent(monkeypatch, capsys, wandb_starts, state):
     fail = mock.Mock(side_effect=RING if wandb_starts else ConnectionError("a ring"))
     if not wandb_starts:  # such runs are run again
         monkeypatch.setattr("wandb.sdk.lib.service.service_process.start", fail)
