@@ -1,32 +1,23 @@
 """The dashboard in a real browser."""
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
 
 import pytest
 
 from sudoku_sweep import data, local
 from sudoku_sweep.analysis import results, tables
-from sudoku_sweep.local import store
 
 pytest.importorskip("optuna_dashboard", reason="pip install -e '.[dashboard]'")
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.slow
 PLOTS = """() => Object.fromEntries([...document.querySelectorAll(".js-plotly-plot")].map(
     plot => [plot.id, plot.data]))"""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt install chromium"),
-]
-
 
 @pytest.fixture
-def open_page():
+def open_page(browser):
     """A function that starts the dashboard of a sweep or file, and opens the page of the first study."""
     servers, asked, errors = [], [], []
 
@@ -40,11 +31,9 @@ def open_page():
         page.goto(f"{address}dashboard/studies/0")
         return page
 
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        yield start
-        browser.close()
+    page = browser.new_page()
+    yield start
+    page.close()
     server, address = servers
     server.send_signal(signal.SIGINT)
     assert server.communicate(timeout=30)[1] == "" and server.returncode == 0
@@ -53,11 +42,8 @@ def open_page():
 
 
 def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
-    page, grid = (
-        open_page(f"{data.DATA_DIR}/grid_240.csv"),
-        results.load(data.DATA_DIR / "grid_240"),
-    )
-    best = tables.best_row(grid.frame)
+    page = open_page(f"{data.DATA_DIR}/grid_240.csv")
+    best = tables.best_row(results.load(data.DATA_DIR / "grid_240").frame)
     page.get_by_text(f"Best Trial (number={best['index']})").wait_for()
     page.get_by_text(str(best["summary.val_accuracy"])).wait_for()
     page.locator("#graph-intermediate-values .legend").wait_for()
@@ -88,5 +74,5 @@ def test_a_run_that_ends_while_the_page_is_open_appears(open_page, in_tmp_path):
     page = open_page("live")
     page.goto(f"{page.url}/trials")
     page.get_by_text("1 Trials").wait_for()
-    store.save(store.store() / sweep_id, asdict(second) | {"point": 1})
+    local.open_sweep(sweep_id).save(second)
     page.get_by_text("2 Trials").wait_for()
