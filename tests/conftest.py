@@ -1,4 +1,7 @@
+import shutil
+
 import hypothesis
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -6,6 +9,7 @@ import torch
 from sudoku_sweep.boards import generator
 
 torch.set_num_threads(1)
+matplotlib.use("Agg")
 # By default the same examples each time; `--hypothesis-profile=long`: others each time, and many.
 hypothesis.settings.register_profile("short", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("long", deadline=None, max_examples=2500)
@@ -29,6 +33,18 @@ def impossible():
     board = np.zeros((1, 81), np.uint8)
     board[0, [2, 7]] = 5
     return board
+
+
+@pytest.fixture
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        pytest.skip("no Chromium here: apt install chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -13,18 +13,10 @@ from sudoku_sweep.boards import generator, rules
 from sudoku_sweep.config import Config
 from sudoku_sweep.errors import BoardError
 
-
-@pytest.fixture(scope="module")
-def made():
-    return generator.make_boards(20, seed=5)
+GOOD = generator.make_boards(20, seed=5)
 
 
-@pytest.fixture(scope="module")
-def splits():
-    return {name: data.load_split(name) for name in data.SPLIT_SEEDS}
-
-
-def test_the_readme_says_what_the_shipped_files_are(splits):
+def test_the_readme_says_what_the_shipped_files_are():
     readme = (data.DATA_DIR / "README.md").read_text("utf-8")
     for name, seed in [*data.SPLIT_SEEDS.items(), ("minimal", data.SPLIT_SEEDS["train"])]:
         path = data.DATA_DIR / f"sudoku_{name}.csv"
@@ -32,39 +24,30 @@ def test_the_readme_says_what_the_shipped_files_are(splits):
         numbers = f"{len(clues):,} | {seed} | {clues.min()} | {clues.mean():.1f} | {clues.max()}"
         checksum = hashlib.sha256(path.read_bytes()).hexdigest()
         assert f"| `{path.name}` | {numbers} | `{checksum}` |" in readme
-    counts, _ = np.histogram((splits["train"].quizzes > 0).sum(1), [30, 35, 40, 45, 50, 55, 61])
+    clues = (data.load_split("train").quizzes > 0).sum(1)
+    counts, _ = np.histogram(clues, [30, 35, 40, 45, 50, 55, 61])
     assert "| " + " | ".join(f"{count:,}" for count in counts) + " |" in readme
 
 
-@pytest.mark.parametrize(
-    "dialect",
-    [
-        lambda text: text,
-        lambda text: text.replace("\n", "\r\n"),
-        lambda text: text.rstrip("\n"),
-        lambda text: text.replace("\n", "\n , \n\n"),
-        lambda text: "\ufeff" + re.sub("([0-9])\n", r"\1 \n", text),
-        lambda text: "id," + text.replace("\n", "\n7,").removesuffix("7,"),
-        lambda text: re.sub("(.*),(.*)\n", r"\2,\1\n", text),
-    ],
-    ids=[
-        "as written",
-        "CR LF",
-        "no last newline",
-        "blank lines",
-        "byte order mark, spaces",
-        "one more column",
-        "swapped",
-    ],
-)
-def test_written_boards_are_read_back_in_other_dialects_of_csv_too(tmp_path, made, dialect):
+DIALECTS = {
+    "as written": lambda text: text,
+    "CR LF": lambda text: text.replace("\n", "\r\n"),
+    "no last newline": lambda text: text.rstrip("\n"),
+    "blank lines": lambda text: text.replace("\n", "\n , \n\n"),
+    "byte order mark, spaces": lambda text: "\ufeff" + re.sub("([0-9])\n", r"\1 \n", text),
+    "one more column": lambda text: "id," + text.replace("\n", "\n7,").removesuffix("7,"),
+    "swapped": lambda text: re.sub("(.*),(.*)\n", r"\2,\1\n", text),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_written_boards_are_read_back_in_other_dialects_of_csv_too(tmp_path, dialect):
     path = tmp_path / "boards.csv"
-    path.write_bytes(dialect(data.boards_to_csv(made).decode()).encode())
+    path.write_bytes(DIALECTS[dialect](data.boards_to_csv(GOOD).decode()).encode())
     again = data.load_boards(path)
-    assert (again.quizzes == made.quizzes).all() and (again.solutions == made.solutions).all()
+    assert (again.quizzes == GOOD.quizzes).all() and (again.solutions == GOOD.solutions).all()
 
 
-GOOD = generator.make_boards(20, seed=5)
 CLUE = int(np.flatnonzero(GOOD.quizzes[3])[0])
 BLANK = int(np.flatnonzero(GOOD.quizzes[5] == 0)[0])
 
@@ -111,10 +94,10 @@ def test_a_missing_file_is_refused_with_what_to_do(tmp_path):
         data.load_split("trian")
 
 
-def test_text_is_a_board_if_it_has_81_digits_and_the_cell_that_is_none_is_named(made):
-    in_lines = "\n".join("".join(map(str, row)) for row in made.quizzes[0].reshape(9, 9))
-    assert (data.parse_board(in_lines) == made.quizzes[0]).all()
-    assert (data.parse_board(in_lines.replace("0", ".")) == made.quizzes[0]).all()
+def test_text_is_a_board_if_it_has_81_digits_and_the_cell_that_is_none_is_named():
+    in_lines = "\n".join("".join(map(str, row)) for row in GOOD.quizzes[0].reshape(9, 9))
+    for text in (in_lines, in_lines.replace("0", ".")):
+        assert (data.parse_board(text) == GOOD.quizzes[0]).all()
     with pytest.raises(BoardError, match="this text has 80"):
         data.parse_board("1" * 80)
     with pytest.raises(BoardError, match="row 2, column 1"):
@@ -142,10 +125,8 @@ def test_boards_and_nets_come_along_when_the_package_is_installed(tmp_path):
     subprocess.run([*pip, root], check=True)
     code = "from sudoku_sweep import checkpoint, data; print(data.DATA_DIR, len(data.load_split('test').quizzes))"
     code += "; checkpoint.load_checkpoint(data.DATA_DIR / 'winner.pt')"
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
+    where = dict(cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)})
+    done = subprocess.run([sys.executable, "-c", code], **where, capture_output=True, text=True)
     assert done.stdout == f"{tmp_path}/sudoku_sweep/shipped 2000\n", done.stderr
 
 
@@ -166,23 +147,15 @@ def test_augmented_boards_are_renamed_boards_with_some_blanks_filled_in():
 
 @pytest.mark.parametrize(
     "steps, rollout, n_boards, n_batches",
-    [
-        (None, 0, 20_000, 313),
-        (40, 0, 20_000, 40),
-        (40, 0, 100, 2),
-        (None, 0, 3, 1),
-        (None, 32, 20_000, 625),
-    ],
+    [(None, 0, 20_000, 313), (40, 0, 20_000, 40), (40, 0, 100, 2), (None, 32, 20_000, 625)],
 )
-def test_an_epoch_is_all_boards_or_as_many_batches_as_asked_for(
-    steps, rollout, n_boards, n_batches
-):
+def test_an_epoch_is_all_boards_or_as_many_steps_as_asked_for(steps, rollout, n_boards, n_batches):
     config = Config(batch_size=64, steps_per_epoch=steps, rollout=rollout)
     assert data.steps_per_epoch(config, n_boards) == n_batches
 
 
-def test_every_batch_is_augmented_afresh(made):
-    one = made.first(1)
+def test_every_batch_is_augmented_afresh():
+    one = GOOD.first(1)
     batches = data.Batches(one, Config(), "cpu")
     seen = [batch for _ in range(40) for batch in batches]
     digits = {tuple(solutions.flatten().tolist()) for _, solutions in seen}

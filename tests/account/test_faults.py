@@ -95,11 +95,8 @@ def environment(server, tmp_path, monkeypatch):
     home = {"HOME": str(tmp_path), "WANDB_DIR": str(tmp_path)}  # where no .netrc holds a key
     limits = {"WANDB_INIT_TIMEOUT": str(INIT_TIMEOUT), "WANDB_FINISH_TIMEOUT": str(FINISH_TIMEOUT)}
     assert limits.keys() <= ONLINE.keys()
-    testing = {
-        "WANDB_SILENT": "false",
-        "WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "1",  # not 15 s: rows arrive while it trains
-    }
-    return os.environ | server.environment | home | ONLINE | limits | testing
+    limits |= {"WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "1"}  # not 15 s: rows arrive while it trains
+    return os.environ | server.environment | home | ONLINE | limits | {"WANDB_SILENT": "false"}
 
 
 @pytest.fixture
@@ -121,7 +118,7 @@ def misbehave(server, how):
     if how == "gone":
         server.stop()
         return lambda: time.sleep(2)  # wandb sends every second
-    fault = server.fail(how=how)
+    fault = server.fail(how)
     return lambda: wait_for(lambda: fault.hits)
 
 
@@ -158,15 +155,12 @@ def assert_complete(run):
     [
         (None, None, "No W&B key found"),
         ("tooshort", None, "did not accept"),
-        ("f" * 40, None, "did not accept"),
         (KEY, 401, "did not accept"),
         (KEY, "hang", "did not answer"),
         (KEY, "gone", "did not answer"),
     ],
 )
-def test_without_a_usable_account_one_line_says_why_and_the_run_is_kept_for_later(
-    server, start, environment, tmp_path, key, how, reason
-):
+def test_without_an_account_a_line_says_why(server, start, environment, tmp_path, key, how, reason):
     for name in ("WANDB_MODE", "WANDB_API_KEY"):
         del environment[name]
     if how:
@@ -191,16 +185,14 @@ def test_without_a_usable_account_one_line_says_why_and_the_run_is_kept_for_late
 
 
 @pytest.mark.parametrize("how", ["hang", "gone"])
-def test_a_run_that_finds_no_server_is_given_up_and_says_so(server, environment, how):
+def test_a_run_that_finds_no_server_is_given_up_and_says_so(server, start, how):
     """Between choose_backend and init the network may go away."""
     misbehave(server, how)
     began = time.monotonic()
-    code = 'import wandb; wandb.init(project="p")'
-    command = dict(env=environment, timeout=INIT_TIMEOUT + MARGIN, capture_output=True, text=True)
-    done = subprocess.run([sys.executable, "-c", code], **command)
+    cell = start('import wandb; wandb.init(project="p")')
+    err = cell.communicate(timeout=INIT_TIMEOUT + MARGIN)[1]
     assert time.monotonic() - began > INIT_TIMEOUT  # it is this limit that ended it
-    assert done.returncode and "CommError" in done.stderr and "Timed out" in done.stderr
-    assert not server.runs
+    assert cell.returncode and "CommError" in err and "Timed out" in err and not server.runs
 
 
 @pytest.mark.parametrize("how", [500, 429, "drop", "lose", "gone"])
@@ -219,9 +211,7 @@ def test_a_fault_that_passes_leaves_no_trace(server, start, how):
 
 
 @pytest.mark.parametrize("how", [500, 429, 401, "drop", "hang", "gone"])
-def test_a_fault_that_stays_ends_the_cell_in_time_and_the_run_can_be_synced(
-    server, start, environment, tmp_path, how
-):
+def test_a_fault_that_stays_ends_the_cell(server, start, environment, tmp_path, how):
     cell = begin_training(server, start)
     wait_until_met = misbehave(server, how)
     cell.go_on()

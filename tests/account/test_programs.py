@@ -20,15 +20,8 @@ PARAMETERS = {
     "l": {"value": [1, "x y"]},
     "model": {"parameters": {"width": {"values": [3]}, "n": {"value": 1.0}}},
 }
-MACROS = (
-    "args",
-    "args_no_boolean_flags",
-    "args_no_hyphens",
-    "args_no_equals",
-    "args_json",
-    "args_append_hydra",
-)
-EACH = ["${env}", "X=1", "${interpreter}", "${program}", *(f"${{{name}}}" for name in MACROS)]
+ENDINGS = ("", "_no_boolean_flags", "_no_hyphens", "_no_equals", "_json", "_append_hydra")
+EACH = ["${env}", "X=1", "${interpreter}", "${program}", *(f"${{args{end}}}" for end in ENDINGS)]
 EACH += [7, "${unknown}", "${envvar:HOME}/${envvar:NOT_SET}"]
 
 

@@ -1,9 +1,6 @@
-import matplotlib
 import pytest
 
 from sudoku_sweep import local
-
-matplotlib.use("Agg")
 
 
 @pytest.fixture

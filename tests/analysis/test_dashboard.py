@@ -31,9 +31,7 @@ def test_a_run_is_a_trial_with_its_state_and_a_score_if_it_finished_with_one(mak
 
 
 @pytest.mark.parametrize("kind, choice", [([1, 2], "[1, 2]"), (None, None), (math.nan, "NaN")])
-def test_searched_settings_are_parameters_and_all_else_is_kept_beside(
-    make_run, shown, kind, choice
-):
+def test_searched_settings_are_parameters_all_else_is_kept(make_run, shown, kind, choice):
     run = make_run("a", _timestamp=1e9, _runtime=60.0, val_accuracy=0.1, val={"loss": 2})
     run.config = {"opt": {"lr": 0.01, "beta": 1}, "layers": 2, "kind": kind, "epochs": 3}
     (trial,) = shown(run)

@@ -18,10 +18,9 @@ def minimal(boards):
 
 def test_minimal_boards_have_one_solution_and_no_clue_to_spare(boards, minimal):
     assert (minimal.solutions == boards.solutions[:6]).all()
-    for quiz, before, solution in zip(
-        minimal.quizzes, boards.quizzes[:6], minimal.solutions, strict=True
-    ):
-        assert ((quiz == 0) | (quiz == solution)).all() and (before[quiz > 0] > 0).all()
+    kept = minimal.quizzes > 0  # clues of the board before, and the right ones
+    assert (minimal.quizzes[kept] == boards.quizzes[:6][kept]).all()
+    for quiz in minimal.quizzes:
         assert rules.count_solutions(quiz) == 1
         for cell in np.flatnonzero(quiz):
             fewer = quiz.copy()

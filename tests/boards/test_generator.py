@@ -37,9 +37,7 @@ def test_clues_stay_in_the_range_asked_for_unless_a_board_cannot_get_there():
     assert 28 <= hard.min() <= 33 and 34 < hard.mean() < 37
 
 
-@pytest.mark.parametrize(
-    "arguments", [(-1, 0), (5, 0, (16, 30)), (5, 0, (50, 40)), (5, 0, (30, 82))]
-)
-def test_impossible_requests_are_refused(arguments):
-    with pytest.raises(BoardError):
-        generator.make_boards(*arguments)
+def test_impossible_requests_are_refused():
+    for arguments in ((-1, 0), (5, 0, (16, 30)), (5, 0, (50, 40)), (5, 0, (30, 82))):
+        with pytest.raises(BoardError):
+            generator.make_boards(*arguments)

@@ -41,10 +41,9 @@ def test_repeated_cells_are_those_that_a_look_at_the_units_finds(boards):
     changes = rng.random((50, 81)) < 0.05
     changed = np.where(changes, rng.integers(0, 10, (50, 81)), boards.quizzes[:50])
     expected = np.zeros((50, 81), bool)
-    for board, digits in enumerate(changed):
+    for digits, found in zip(changed, expected, strict=True):
         for unit in rules.UNITS:
             for cell in unit:
-                again = (digits[unit] == digits[cell]).sum() > 1
-                expected[board, cell] |= digits[cell] > 0 and again
+                found[cell] |= digits[cell] > 0 and (digits[unit] == digits[cell]).sum() > 1
     assert expected.any() and (rules.repeated_cells(changed) == expected).all()
     assert (rules.repeated_cells(torch.from_numpy(changed)).numpy() == expected).all()

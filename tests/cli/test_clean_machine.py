@@ -19,16 +19,15 @@ project: sudoku-llm-hyperparameter-sweep
 parameters: {epochs: {value: 1}, learning_rate: {values: [0.001, 0.003]}}
 """
 BOARD = "530070000600195000098000060800060003400803001700020006060000280000419005000080079"
-STEPS = [
-    "sweep größe.yaml",
-    "agent --boards 20 --validation-boards 5",
-    "report",
-    "export läufe.csv",
-    "sweep --resume läufe.csv",
-    "solve --file böden.csv --out lösungen.csv",
-    "train --boards 20 --validation-boards 5 --epochs 1 --steps-per-epoch 1 --save nëtz.pt",
-    f"solve {BOARD} --net nëtz.pt",
-]
+STEPS = f"""\
+sweep größe.yaml
+agent --boards 20 --validation-boards 5
+report
+export läufe.csv
+sweep --resume läufe.csv
+solve --file böden.csv --out lösungen.csv
+train --boards 20 --validation-boards 5 --epochs 1 --steps-per-epoch 1 --save nëtz.pt
+solve {BOARD} --net nëtz.pt"""
 # One after the other in one process, which saves time.
 PROGRAM = """\
 import sys
@@ -47,7 +46,6 @@ OLD_LOCALE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 @pytest.mark.parametrize(
     "name, environment",
     [("Größe & Übung (1)", USUAL), ("plain", NO_HOME), ("plain", OLD_LOCALE)],
-    ids=["odd folder", "no home", "old locale"],
 )
 def test_every_step_works_in_any_folder_locale_and_home(name, environment, tmp_path):
     if environment is OLD_LOCALE and not sys.prefix.isascii():
@@ -57,21 +55,14 @@ def test_every_step_works_in_any_folder_locale_and_home(name, environment, tmp_p
     (folder / "data").symlink_to(ROOT / "data")
     (folder / "größe.yaml").write_text(SWEEP, "utf-8")
     shutil.copyfile(ROOT / "data" / "sudoku_test.csv", folder / "böden.csv")
-    environment = os.environ | {"WANDB_DIR": str(folder)} | environment
-    with open(tmp_path / "output", "wb") as output:
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            input="\n".join(STEPS).encode(),
-            cwd=folder,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.PIPE,
-            timeout=250,
-        )
-    printed = (tmp_path / "output").read_text()
+    where = dict(cwd=folder, env=os.environ | {"WANDB_DIR": str(folder)} | environment)
+    command = [sys.executable, "-c", PROGRAM]
+    with open(tmp_path / "output", "wb") as out, open(tmp_path / "errors", "wb") as err:
+        subprocess.run(command, input=STEPS.encode(), **where, stdout=out, stderr=err, timeout=250)
+    printed, errors = ((tmp_path / name).read_text() for name in ("output", "errors"))
     statuses = [line[-1] for line in printed.splitlines() if line.startswith("status ")]
     # the last: a net after one step solves nothing
-    assert statuses == [*"00000001"], printed + done.stderr.decode()
-    assert b"Traceback" not in done.stderr
+    assert statuses == [*"00000001"], printed + errors
+    assert "Traceback" not in errors
     for name in ("läufe.csv", "läufe.jsonl", "lösungen.csv", "nëtz.pt"):
         assert (folder / name).stat().st_size > 0

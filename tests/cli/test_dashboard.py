@@ -1,7 +1,6 @@
 """The dashboard in a real browser."""
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,19 +11,13 @@ from sudoku_sweep import data, local
 from sudoku_sweep.analysis import results, tables
 
 pytest.importorskip("optuna_dashboard", reason="pip install -e '.[dashboard]'")
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.slow
 PLOTS = """() => Object.fromEntries([...document.querySelectorAll(".js-plotly-plot")].map(
     plot => [plot.id, plot.data]))"""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt install chromium"),
-]
-
 
 @pytest.fixture
-def open_page():
+def open_page(browser):
     """A function that starts the dashboard of a sweep or file, and opens the page of the first study."""
     servers, asked, errors = [], [], []
 
@@ -38,11 +31,9 @@ def open_page():
         page.goto(f"{address}dashboard/studies/0")
         return page
 
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        yield start
-        browser.close()
+    page = browser.new_page()
+    yield start
+    page.close()
     server, address = servers
     server.send_signal(signal.SIGINT)
     assert server.communicate(timeout=30)[1] == "" and server.returncode == 0
@@ -51,11 +42,8 @@ def open_page():
 
 
 def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
-    page, grid = (
-        open_page(f"{data.DATA_DIR}/grid_240.csv"),
-        results.load(data.DATA_DIR / "grid_240"),
-    )
-    best = tables.best_row(grid.frame)
+    page = open_page(f"{data.DATA_DIR}/grid_240.csv")
+    best = tables.best_row(results.load(data.DATA_DIR / "grid_240").frame)
     page.get_by_text(f"Best Trial (number={best['index']})").wait_for()
     page.get_by_text(str(best["summary.val_accuracy"])).wait_for()
     page.locator("#graph-intermediate-values .legend").wait_for()

@@ -30,9 +30,7 @@ def test_report_prints_the_leaderboard_of_the_latest_sweep_best_first(capsys, go
     assert sweep_id in title and "run-1" in rows[0] and "run-2" in rows[1]
 
 
-def test_all_sweeps_are_listed_and_the_latest_with_a_name_is_reported_unless_one_is_asked_for(
-    capsys, tmp_path
-):
+def test_all_sweeps_are_listed_and_the_latest_with_a_name_is_reported(capsys, tmp_path):
     named = local.sweep(CONFIG | {"name": "first"})
     (tmp_path / "mine.yaml").write_text(str(CONFIG | {"program": "mine.py"}))
     assert main(["sweep", "mine.yaml"]) == 0  # named after its file
@@ -50,13 +48,11 @@ def test_the_dashboard_shows_all_sweeps_with_what_each_searches(monkeypatch):
     optuna = pytest.importorskip("optuna", reason="pip install -e '.[dashboard]'")
     from sudoku_sweep.analysis import dashboard
 
-    parameters = CONFIG["parameters"] | {
-        "rate": {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2},
-        "n": {"min": 1, "max": 9},
-        "inside": {"parameters": {"drop": {"min": 0.0, "max": 0.5}}},
-        "opt": {"values": [{"name": "sgd"}, {"name": "adam"}]},
-        "fixed": {"value": 3},
-    }
+    rate = {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}
+    inside = {"parameters": {"drop": {"min": 0.0, "max": 0.5}}}
+    opt = {"values": [{"name": "sgd"}, {"name": "adam"}]}
+    parameters = {"rate": rate, "n": {"min": 1, "max": 9}, "inside": inside, "opt": opt}
+    parameters |= CONFIG["parameters"] | {"fixed": {"value": 3}}
     metric = {"name": "val_accuracy", "goal": "maximize"}
     config = {"method": "random", "run_cap": 1, "metric": metric, "parameters": parameters}
     sweep_id, storage = local.sweep(config | {"name": "mine"}), optuna.storages.InMemoryStorage()

@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
@@ -13,23 +14,19 @@ from sudoku_sweep.cli.main import main
 
 SWEEP_YAML = Path(__file__).resolve().parents[2] / "sweep.yaml"
 TINY = dict(embedding_dim=6, attention_dim=6, n_heads=3, epochs=1, batch_size=32, steps_per_epoch=1)
-SMALL = {
-    "method": "grid",
-    "metric": {"name": "val_accuracy", "goal": "maximize"},
-    "parameters": {name: {"value": value} for name, value in TINY.items()}
-    | {"learning_rate": {"values": [1e-3, 2e-3, 3e-3, 4e-3]}},
-}
+PARAMETERS = {name: {"value": value} for name, value in TINY.items()}
+PARAMETERS |= {"learning_rate": {"values": [1e-3, 2e-3, 3e-3, 4e-3]}}
+SMALL = sweeps.FULL | {"parameters": PARAMETERS}
+
+
+def save(name, config):
+    Path(name).write_text(yaml.safe_dump(config))
 
 
 @pytest.fixture(autouse=True)
-def save(in_tmp_path):
-    """A function that saves a sweep's configuration, here the small sweep of the Sudoku net."""
-
-    def save(name, config):
-        Path(name).write_text(yaml.safe_dump(config))
-
+def small(in_tmp_path):
+    """The configuration of a small sweep of the Sudoku net, as a file."""
     save("small.yaml", SMALL | {"project": sweeps.PROJECT})
-    return save
 
 
 def test_the_notebook_s_sweep_is_set_up_by_a_preset_and_by_sweep_yaml(capsys, monkeypatch):
@@ -54,7 +51,7 @@ def test_a_file_that_is_no_sweep_is_refused(content, capsys):
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(save, capsys):
+def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(capsys):
     save("theirs.yaml", SMALL | {"project": "theirs"})
     assert main(["sweep", "theirs.yaml"]) == 2
     assert "names no program: add `program: your_script.py`" in capsys.readouterr().err
@@ -69,50 +66,21 @@ def test_a_sweep_of_somebody_else_s_is_never_taken_for_the_sudoku_net(save, caps
     assert run.error == "exit status 1, theirs"
 
 
-@pytest.mark.slow
-def test_the_project_s_own_program_is_run_like_any_other(save, tmp_path):
-    own = yaml.safe_load(SWEEP_YAML.read_text("utf-8")) | {"run_cap": 1}
-    own["parameters"] |= SMALL["parameters"] | {"validation_boards": {"value": 4}}
-    save("own.yaml", own)
-    assert main(["sweep", "own.yaml"]) == main(["agent"]) == 0
-    (run,) = local.runs(local.latest_sweep())
-    assert run.state == "finished" and run.summary["val_accuracy"] > 0
-    (log,) = tmp_path.glob("wandb/local-sweeps/*/runs/*.log")
-    assert "blank cells right" in log.read_text()
-
-
 @pytest.fixture
-def workers(monkeypatch):
-    """The processes that ``agent`` would start, which end at once unless the class says otherwise."""
-    started = []
-
-    class Worker:
-        is_stubborn = False
-
-        def __init__(self, command, env):
-            self.command, self.environment, self.killed = command, env, False
-            started.append(self)
-
-        def wait(self):
-            if self.is_stubborn and not self.killed:
-                raise KeyboardInterrupt  # the user has to press Ctrl-C again
-            return 0
-
-        def kill(self):
-            self.killed = True
-
+def popen(monkeypatch):
+    """In the place of the processes that ``agent`` starts: one that ends at once."""
     assert main(["sweep", "small.yaml"]) == 0
-    monkeypatch.setattr(subprocess, "Popen", Worker)
-    return started
+    popen = mock.Mock()
+    popen.return_value.wait.return_value = 0
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    return popen
 
 
 @pytest.mark.parametrize(
     ("visible", "used"),
     [(None, ["0", "1", "0"]), ("2,MIG-5", ["2", "MIG-5", "2"]), ("7", ["7"] * 3), ("", [""] * 3)],
 )
-def test_workers_take_turns_on_the_gpus_that_are_theirs(
-    workers, monkeypatch, tmp_path, visible, used
-):
+def test_workers_take_turns_on_their_gpus(popen, monkeypatch, tmp_path, visible, used):
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
     monkeypatch.setattr(agent, "DEVICES", tmp_path)
@@ -120,15 +88,17 @@ def test_workers_take_turns_on_the_gpus_that_are_theirs(
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert main(["agent", "--workers", "3", "--count", "2", "--boards", "64"]) == 0
-    assert [worker.environment["CUDA_VISIBLE_DEVICES"] for worker in workers] == used
-    assert {worker.environment["OMP_NUM_THREADS"] for worker in workers} == {"1"}
-    assert all({"--count=2", "--boards=64"} <= set(worker.command) for worker in workers)
+    environments = [call.kwargs["env"] for call in popen.call_args_list]
+    assert [environment["CUDA_VISIBLE_DEVICES"] for environment in environments] == used
+    assert {environment["OMP_NUM_THREADS"] for environment in environments} == {"1"}
+    assert all({"--count=2", "--boards=64"} <= {*call.args[0]} for call in popen.call_args_list)
 
 
-def test_a_second_interrupt_leaves_no_worker_behind(workers, monkeypatch, capsys):
-    monkeypatch.setattr(subprocess.Popen, "is_stubborn", True)
+def test_a_second_interrupt_leaves_no_worker_behind(popen, capsys):
+    workers = popen.side_effect = [mock.Mock(), mock.Mock()]
+    workers[0].wait.side_effect = [KeyboardInterrupt, KeyboardInterrupt, 0]
     assert main(["agent", "--workers", "2"]) == 130
-    assert [worker.killed for worker in workers] == [True, True]
+    assert all(worker.kill.called for worker in workers)
     assert "Go on with: python -m sudoku_sweep agent" in capsys.readouterr().err
 
 

@@ -10,9 +10,7 @@ SHORT = dict(epochs=1, batch_size=32, steps_per_epoch=2, validation_boards=4)
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SHORT.items()]
 
 
-def test_the_final_preset_trains_a_net_that_says_how_it_was_made_and_how_good_it_is(
-    tmp_path, monkeypatch, capsys
-):
+def test_a_net_says_how_it_was_made_and_how_good_it_is(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "N_MINIMAL", 8)
     path = tmp_path / "new folder" / "net.pt"
     few = ["--boards=100", "--minimal=4", "--rollout=3"]

@@ -23,10 +23,8 @@ from wandb_server import ENTITY
 
 from sudoku_sweep.local.backend import ONLINE
 
-pytestmark = [
-    pytest.mark.drift,
-    pytest.mark.filterwarnings("ignore:Read the `app_url`"),  # wandb's advice to itself
-]
+ADVICE = "ignore:Read the `app_url`"  # wandb's to itself
+pytestmark = [pytest.mark.drift, pytest.mark.filterwarnings(ADVICE)]
 AGENT_SECONDS = pyagent.Agent.HEARTBEAT_SLEEP_SECONDS  # before a fixture makes it short
 
 
@@ -50,27 +48,16 @@ def talkative(server):
     return server
 
 
-def log_once(*metrics, **settings):
+def log_once(**settings):
     with wandb.init(project="p", **settings) as run:
-        run.log(dict.fromkeys(metrics or ["score"], 1))
-    return run
+        run.log({"score": 1})
 
 
-def test_a_run_prints_a_dozen_lines_with_paths_and_two_for_every_metric_unless_it_is_silent(
-    offline, monkeypatch, capsys
-):
-    lines = []
-    for metrics in ("a", "abcd"):
-        log_once(*metrics)
-        err = capsys.readouterr().err
-        lines.append(err.count("\n"))
-        assert f"saved locally in {offline}" in err
-    assert 10 <= lines[0] - 2 <= 15 and lines[1] - lines[0] == 2 * 3
-    monkeypatch.setenv("WANDB_SILENT", "true")  # too late: it is read when wandb is first used
+def test_a_run_prints_lines_with_paths_unless_it_is_silent(offline, monkeypatch, capsys):
     log_once()
-    err = capsys.readouterr().err
-    assert "environment variables will be ignored" in err and "saved locally" in err
+    assert f"saved locally in {offline}" in capsys.readouterr().err
     wandb.teardown()
+    monkeypatch.setenv("WANDB_SILENT", "true")
     log_once()
     assert capsys.readouterr() == ("", "")
 
@@ -83,20 +70,16 @@ def test_a_quiet_run_prints_a_few_lines_with_links_and_no_paths(talkative, tmp_p
 
 
 def test_sweeps_agents_and_the_api_need_a_key_even_offline(offline):
-    for call in (
-        lambda: wandb.sweep(GRID, project="p"),
-        lambda: wandb.agent("abcd1234", function=log_score, project="p"),
-        wandb.Api,
-    ):
+    agent = {"sweep_id": "abcd1234", "function": log_score, "project": "p"}
+    for call, arguments in ((wandb.sweep, {"sweep": GRID}), (wandb.agent, agent), (wandb.Api, {})):
         with pytest.raises(wandb.errors.UsageError, match="No API key configured"):
-            call()
+            call(**arguments)
 
 
 def test_the_defaults_are_what_the_guide_says(offline):
-    """90 seconds for `init`, no limit for `finish`, and a server that is not api.wandb.ai."""
+    """90 seconds for `init`, no limit for `finish`."""
     defaults = wandb.Settings()
     assert (defaults.init_timeout, defaults.finish_timeout) == (90, 0)
-    assert "wandb.ai" not in defaults.base_url
 
 
 def test_a_sweep_is_ended_as_the_guide_says():
@@ -121,30 +104,21 @@ def points(*values):
     return {"method": "grid", "parameters": {"a": {"values": list(values)}}}
 
 
-def run_sweep(config, function, **arguments):
-    """Run a sweep on the server; returns what ``wandb.Api`` calls it."""
+def runs_of(server, config, function, **arguments):
+    """Run a sweep on the server; returns its runs, as they arrived."""
     sweep_id = wandb.sweep(config, project="p")
     assert wandb.agent(sweep_id, function=function, **arguments) is None
-    return f"p/{sweep_id}"
-
-
-def runs_of(server, *sweep, **arguments):
-    """The runs of a sweep, as they arrived."""
-    sweep_id = run_sweep(*sweep, **arguments).removeprefix("p/")
     return [run for run in server.runs.values() if run.sweep == sweep_id]
 
 
 def test_the_agent_starts_at_most_one_run_per_five_seconds(server, monkeypatch):
     monkeypatch.setattr(pyagent.Agent, "HEARTBEAT_SLEEP_SECONDS", AGENT_SECONDS)
     starts = []
-    run_sweep(points(1, 2), lambda: starts.append(time.monotonic()), count=2)
+    runs_of(server, points(1, 2), lambda: starts.append(time.monotonic()), count=2)
     assert starts[1] - starts[0] > 4.5
-    assert 240 * AGENT_SECONDS == 20 * 60
 
 
-def test_three_failures_in_the_first_minute_end_the_agent_which_returns_none(
-    talkative, monkeypatch, capsys
-):
+def test_three_failures_in_the_first_minute_end_the_agent(talkative, monkeypatch, capsys):
     runs = runs_of(talkative, points(1, 2, 3, 4, 5), fails_at(1, 3, 4))
     assert [run.state for run in runs] == ["failed", "finished", "failed", "failed"]
     err = capsys.readouterr().err
@@ -193,9 +167,7 @@ second.finish()
 """
 
 
-def test_a_second_init_finishes_the_first_run_in_a_notebook_and_returns_it_in_a_script(
-    offline, monkeypatch
-):
+def test_a_second_init_finishes_the_first_run_in_a_notebook_alone(offline, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     cell = nbformat.v4.new_code_cell(NOTEBOOK)
     nbclient.NotebookClient(nbformat.v4.new_notebook(cells=[cell])).execute()
@@ -230,13 +202,13 @@ def test_an_offline_run_is_one_file_that_leet_reads_and_its_summary_is_empty_in_
 
 
 def test_max_over_summaries_picks_failed_runs_and_breaks_on_the_text_nan(server):
-    path = run_sweep(points(1, 2), fails_at(2), count=2)
+    first, _ = runs_of(server, points(1, 2), fails_at(2), count=2)
+    path = f"p/{first.sweep}"
 
     def score(run):
         return run.summary.get("score", 0)
 
     assert max(wandb.Api().sweep(path).runs, key=score).state == "failed"
-    first, _ = server.runs.values()
     first.summary["score"] = "NaN"  # by hand here, as W&B's server sends it
     runs = list(wandb.Api().sweep(path).runs)
     assert [run.summary["score"] for run in runs] == ["NaN", 2]

@@ -35,11 +35,8 @@ def run_blocks(text, where, namespace, account=False):
 def namespace():
     """What the reader has after Cells 1, 3, 5, 9 and 10 of the notebook, with few boards and a tiny sweep."""
     boards = generator.make_boards(64, seed=31)
-    tiny = {
-        "method": "grid",
-        "metric": {"name": "val_accuracy", "goal": "maximize"},
-        "parameters": {"n_heads": {"values": [1, 3]}, "learning_rate": {"value": 1e-3}},
-    }
+    parameters = {"n_heads": {"values": [1, 3]}, "learning_rate": {"value": 1e-3}}
+    tiny = sweeps.FULL | {"parameters": parameters}
     budget = dict(embedding_dim=6, attention_dim=6, epochs=1, batch_size=32)
 
     def train_tiny():
@@ -48,9 +45,7 @@ def namespace():
 
     sweep_id = local.sweep(tiny, project="tiny")
     local.agent(sweep_id, function=train_tiny)
-    names = dict(
-        os=os, plt=plt, np=np, torch=torch, wandb=wandb, tables=tables, data=data, local=local
-    )
-    names |= dict(sweeps=sweeps, train=train, Config=Config, training=boards, validation=boards)
-    names |= dict(preset=sweeps.choose_preset("quick"), COUNT=None, backend=local)
+    names = dict(os=os, plt=plt, np=np, torch=torch, wandb=wandb, tables=tables, data=data)
+    names |= dict(local=local, sweeps=sweeps, train=train, Config=Config, backend=local, COUNT=None)
+    names |= dict(training=boards, validation=boards, preset=sweeps.choose_preset("quick"))
     return names | dict(sweep_config=tiny, sweep_id=sweep_id, runs=local.runs(sweep_id))

@@ -15,12 +15,13 @@ import secrets
 import threading
 import time
 import traceback
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
 import yaml
+from tiny_sweep import untimed
 
 from sudoku_sweep import local
 
@@ -69,8 +70,9 @@ class Run:
     settings: dict = field(default_factory=dict)  # as sent: {name: {"value": value}}
     summary: dict = field(default_factory=dict)
     streams: dict = field(default_factory=dict)  # name of a file -> its lines
-    # set it to ask for the end, as early termination does: agent and run are told
-    stopped: bool = False
+    stopped: bool = (
+        False  # set it to ask for the end, as early termination does: agent and run are told
+    )
 
     @property
     def config(self):
@@ -85,36 +87,25 @@ class Run:
     @property
     def rows(self):
         """The logged rows without times: what was logged, and ``_step``."""
-        times = ("_runtime", "_timestamp")
-        return [{k: v for k, v in row.items() if k not in times} for row in self.history]
+        return untimed(self.history)
 
 
 @dataclass
 class Fault:
-    """How requests of one kind are treated badly until ``Server.heal``, see ``Server.fail``; ``hits`` counts them."""
+    """How requests are treated badly until ``Server.heal``, see ``Server.fail``; ``hits`` counts them."""
 
-    kind: str
     how: int | str
     hits: int = 0
     released: threading.Event = field(default_factory=threading.Event)
 
-    def meets(self, kind):
-        """Whether a request of this kind is hit; counted if so."""
-        hit = self.kind in (kind, "*")
-        self.hits += hit
-        return hit
-
 
 class Server:
-    """The server. Read ``sweeps``, ``runs``, ``requests`` (a Counter), and ``unknown``.
-
-    Requests are counted by kind: a GraphQL operation's name, ``file_stream``, ``PUT`` (a file comes).
-    """
+    """The server. Read ``sweeps``, ``runs``, ``n_requests``, ``storage`` (the files that came), and ``unknown``."""
 
     def __init__(self):
         self.sweeps, self.runs, self.agents = {}, {}, {}
-        self.storage, self.requests, self.unknown = {}, Counter(), []
-        self._faults, self._lock, self._port, self._http = [], threading.RLock(), 0, None
+        self.storage, self.n_requests, self.unknown = {}, 0, []
+        self._fault, self._lock, self._port, self._http = None, threading.RLock(), 0, None
 
     # --- start, stop, misbehave ---
 
@@ -127,18 +118,13 @@ class Server:
 
     @property
     def url(self):
-        """The address to give to wandb."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def environment(self):
         """The environment variables that send wandb here."""
-        return {
-            "WANDB_BASE_URL": self.url,
-            "WANDB_API_KEY": KEY,
-            "WANDB_MODE": "online",
-            "WANDB_ERROR_REPORTING": "false",
-        }
+        ours = {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": KEY, "WANDB_MODE": "online"}
+        return ours | {"WANDB_ERROR_REPORTING": "false"}
 
     def start(self):
         """Listen; on the same port as before, if there was one."""
@@ -154,22 +140,19 @@ class Server:
         self._http.shutdown()
         self._http.server_close()
 
-    def fail(self, kind="*", how=500):
-        """Treat the next requests of a kind badly, and return the ``Fault``.
+    def fail(self, how):
+        """Treat the next requests badly, and return the ``Fault``.
 
         how : an HTTP status (401 refuses the key), ``"hang"`` (no answer until ``heal``), ``"drop"`` (the
             connection is closed without an answer), or ``"lose"`` (done, but the answer is lost)
         """
-        fault = Fault(kind, how)
-        with self._lock:
-            self._faults.append(fault)
-        return fault
+        self._fault = Fault(how)
+        return self._fault
 
     def heal(self):
-        """End all misbehaviour."""
-        with self._lock:
-            faults, self._faults = self._faults, []
-        for fault in faults:
+        """End the misbehaviour."""
+        fault, self._fault = self._fault, None
+        if fault:
             fault.released.set()
 
     # --- one request ---
@@ -180,8 +163,10 @@ class Server:
         asked = json.loads(request.body) if request.command == "POST" else request.body
         kind = _kind(request.command, path, asked)
         with self._lock:
-            self.requests[kind] += 1
-            fault = next((fault for fault in self._faults if fault.meets(kind)), None)
+            self.n_requests += 1
+            fault = self._fault
+            if fault:
+                fault.hits += 1
         how = fault and fault.how
         if how == "drop":
             return None
@@ -213,8 +198,6 @@ class Server:
             data = {name: data}
         return 200, json.dumps({"data": data}).encode()
 
-    # --- who is there ---
-
     @answers("Viewer", "viewer")
     @answers("GetDefaultEntity", "viewer")
     def _viewer(self, asked):
@@ -224,7 +207,6 @@ class Server:
     @answers("OrganizationCoreWeaveOrganizationID", "entity.organization")
     @answers("ArtifactType", "project.artifact")
     def _none(self, asked):
-        """There are none."""
         return None
 
     # --- sweeps and agents ---
@@ -235,14 +217,13 @@ class Server:
         sweep = Sweep(secrets.token_hex(4), asked["projectName"], config, list(local.grid(config)))
         self.sweeps[sweep.id] = sweep
         for prior in json.loads(asked["priorRunsFilters"] or '{"$or": []}')["$or"]:
-            self._add_prior_run(sweep, self.runs[prior["name"]])
+            run = self.runs[
+                prior["name"]
+            ]  # becomes part of the sweep, which does not try its configuration again
+            run.sweep = sweep.id
+            sweep.prior_runs.append(run.id)
+            sweep.left = [point for point in sweep.left if not point.items() <= run.config.items()]
         return {"name": sweep.id, "project": _project(sweep.project)}
-
-    def _add_prior_run(self, sweep, run):
-        """Make an earlier run part of a sweep, which does not try the run's configuration again."""
-        run.sweep = sweep.id
-        sweep.prior_runs.append(run.id)
-        sweep.left = [point for point in sweep.left if not point.items() <= run.config.items()]
 
     @answers("CreateAgent", "createAgent.agent.id")
     def _create_agent(self, asked):
@@ -257,20 +238,14 @@ class Server:
         sweep, running = self.agents[asked["id"]], json.loads(asked["runState"])
         stopped = [name for name in running if name in self.runs and self.runs[name].stopped]
         if stopped:
-            commands = [{"type": "stop", "run_id": stopped[0]}]
-        elif running:
-            commands = []
-        elif sweep.left:
-            commands = [self._hand_out(sweep)]
-        else:
-            commands = [{"type": "exit"}]
-        return json.dumps(commands)
-
-    def _hand_out(self, sweep):
-        """The command to run the next configuration of a sweep."""
+            return json.dumps([{"type": "stop", "run_id": stopped[0]}])
+        if running:
+            return json.dumps([])
+        if not sweep.left:
+            return json.dumps([{"type": "exit"}])
         args = {name: {"value": value} for name, value in sweep.left.pop(0).items()}
-        program = sweep.config.get("program")
-        return {"type": "run", "run_id": secrets.token_hex(4), "program": program, "args": args}
+        command = {"type": "run", "run_id": secrets.token_hex(4), "args": args}
+        return json.dumps([command | {"program": sweep.config.get("program")}])
 
     @answers("SweepWithRuns", "project.sweep")
     def _sweep_with_runs(self, asked):
@@ -372,8 +347,7 @@ class Server:
 
     @answers("RunParquetHistory", "project.run.parquetHistory")
     def _parquet_history(self, asked):
-        """No row has been moved to Parquet files yet."""
-        return {"parquetUrls": [], "liveData": []}
+        return {"parquetUrls": [], "liveData": []}  # no row has been moved to Parquet files yet
 
     @answers("RunSampledHistory", "project.run.sampledHistory")
     def _sampled_history(self, asked):
@@ -391,9 +365,6 @@ def wait_for(condition, seconds=60):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
-
-
-# --- small things ---
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -416,15 +387,15 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = handle_request  # noqa: N815  (http.server asks for these names)
 
     def has_key(self):
-        expected = base64.b64encode(f"api:{KEY}".encode()).decode()
-        return self.headers.get("Authorization") == f"Basic {expected}"
+        key = base64.b64encode(f"api:{KEY}".encode()).decode()
+        return self.headers.get("Authorization") == f"Basic {key}"
 
     def log_message(self, *_):
         """Nothing on stderr."""
 
 
 def _kind(command, path, asked):
-    """What a request is counted as, see ``Server``."""
+    """What a request is: a GraphQL operation's name, ``file_stream``, or ``PUT`` (a file comes)."""
     if path == "/graphql":
         return re.search(r"(?:query|mutation)\s+(\w+)", asked["query"])[1]
     if path.endswith("/file_stream"):

@@ -9,36 +9,33 @@ from wandb.cli.cli import cli
 from sudoku_sweep import local
 from sudoku_sweep.local import SweepError, backend
 
-NAMES = ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT", "WANDB_SILENT", "WANDB_DIR")
+NAMES = ("WANDB_MODE", "WANDB_API_KEY", "WANDB_HTTP_TIMEOUT", "WANDB_SILENT")
 
 
 @pytest.fixture
-def no_account(monkeypatch, tmp_path):
+def no_account(monkeypatch, in_tmp_path, tmp_path):
     """An environment without key or netrc, as a newcomer has it; what choose_backend sets is undone."""
     monkeypatch.setattr(backend, "_set_here", {})
     wandb.teardown()  # before the environment is kept: it holds the address of wandb's background process
-    with mock.patch.dict(os.environ):
+    places = {"NETRC": str(tmp_path / "netrc"), "WANDB_CONFIG_DIR": str(tmp_path)}
+    places |= {"WANDB_BASE_URL": "http://127.0.0.1:9"}  # where nobody listens
+    with mock.patch.dict(os.environ, places):
         for name in NAMES:
             os.environ.pop(name, None)
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-        monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
-        monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # where nobody listens
         yield monkeypatch
         wandb.teardown()
         monkeypatch.undo()
 
 
-@pytest.fixture
-def logged_in(no_account):
+def log_in(monkeypatch):
     """The decision alone: what asks the server is replaced by a yes."""
-    return lambda: no_account.setattr(backend, "why_not_online", lambda limit: None)
+    monkeypatch.setattr(backend, "why_not_online", lambda limit: None)
 
 
 @pytest.mark.parametrize("mode", ["offline", "disabled"])
-def test_what_wandb_was_set_to_in_this_folder_is_respected(no_account, logged_in, capsys, mode):
+def test_what_wandb_was_set_to_in_this_folder_is_respected(no_account, capsys, mode):
     assert CliRunner().invoke(cli, [mode]).exit_code == 0
-    logged_in()
+    log_in(no_account)
     assert local.choose_backend() is local
     out = capsys.readouterr().out
     assert out.count("\n") == 1 and f"set to {mode}" in out and "wandb online" in out
@@ -65,12 +62,10 @@ def test_a_time_limit_that_is_no_number_is_refused_by_name(no_account, seconds):
         local.choose_backend()
 
 
-def test_after_a_login_the_next_choice_takes_the_account_and_what_the_reader_has_set_stays(
-    no_account, logged_in, capsys
-):
+def test_after_a_login_the_next_choice_takes_the_account(no_account, capsys):
     assert local.choose_backend() is local
     assert os.environ.items() >= backend.OFFLINE.items()
-    logged_in()
+    log_in(no_account)
     assert local.choose_backend() is wandb
     assert "Logged in" in capsys.readouterr().out
     assert not os.environ.keys() & backend.OFFLINE.keys()  # warnings are seen

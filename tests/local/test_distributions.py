@@ -1,17 +1,15 @@
 import datetime
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_sweep import ENGINE
 
 from sudoku_sweep.local import SweepError, read_config
 from sudoku_sweep.local.distributions import DISTRIBUTIONS, Parameter
-
-ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("case", ENGINE["quantiles"], ids=lambda case: json.dumps(case["entry"]))
@@ -53,12 +51,6 @@ def test_rounded_probabilities_never_run_over():
     assert Parameter(**sixths).quantile(np.nextafter(1, 0)) == "f"
 
 
-@given(st.floats(-5, 5), st.floats(0.01, 9), st.floats(0.01, 3))
-def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
-    entry = {"distribution": "q_uniform", "min": low, "max": low + width, "q": q}
-    assert list(Parameter(**entry).choices()) == np.arange(low, low + width, q).tolist()
-
-
 @pytest.mark.parametrize(
     "entry, word",
     [
@@ -73,10 +65,7 @@ def test_steps_of_a_grid_are_those_of_numpy(low, width, q):
         ({"min": 0.0, "max": 10**400}, ".max is 1000.*: give a number"),
         ({"values": []}, ".values is .*at least 1 item"),
         ({"values": "abc"}, ".values is 'abc': it should be a valid list"),
-        (
-            {"values": ["x", datetime.date(2026, 1, 1)]},
-            ".values.1 is datetime.*: no JSON; .*quotes",
-        ),
+        ({"values": ["x", datetime.date.min]}, ".values.1 is datetime.*: no JSON; .*quotes"),
         ({"value": dict}, ".value is <class 'dict'>: no JSON; give a class by its name"),
         ({"value": {"x": [{1}]}}, ".value: no JSON"),
         ({"value": 1, "min": 0}, ": constant takes value, not min, value"),

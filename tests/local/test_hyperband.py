@@ -1,9 +1,6 @@
-import json
-from pathlib import Path
+from tiny_sweep import ENGINE
 
 from sudoku_sweep.local.hyperband import Hyperband
-
-ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
 
 
 def test_runs_are_stopped_that_wandb_s_engine_stops():

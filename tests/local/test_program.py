@@ -23,6 +23,9 @@ with wandb.init(config={"width": 8}) as run:
 """
 
 
+WITHOUT_END = "import os, wandb\nwandb.init()\nos._exit(0)", "run without an end: call run.finish()"
+
+
 def sweep(text, parameters, **more):
     """The id of a sweep by a program with this text."""
     Path("train.py").write_text(text)
@@ -44,9 +47,8 @@ def test_each_run_is_a_child_process_whose_run_has_the_configuration_and_is_reco
 def test_a_program_can_read_its_configuration_from_a_file():
     text = 'import json, sys\nprint(json.load(open(sys.argv[1]))["lr"] + 1)\nexit(1)'
     command = ["${env}", "${interpreter}", "${program}", "${args_json_file}"]
-    sweep_id = sweep(text, {"lr": {"values": [1.5]}}, command=command)
     with pytest.raises(SweepError, match=r"exit status 1, 2\.5"):
-        local.agent(sweep_id)
+        local.agent(sweep(text, {"lr": {"value": 1.5}}, command=command))
 
 
 @pytest.mark.parametrize(
@@ -58,11 +60,7 @@ def test_a_program_can_read_its_configuration_from_a_file():
         ("print('done')", "it opened no W&B run in this folder: call wandb.init() in it"),
         (f"{TRAIN}run.finish()\nexit(3)", "exit status 3, no output"),
         ("import wandb\nwandb.init().finish(exit_code=2)", "was finished with exit code 2"),
-        pytest.param(  # ten seconds are waited for the end
-            "import os, wandb\nwandb.init()\nos._exit(0)",
-            "it left its W&B run without an end: call run.finish()",
-            marks=pytest.mark.slow,
-        ),
+        pytest.param(*WITHOUT_END, marks=pytest.mark.slow),  # it is waited for ten seconds
     ],
 )
 def test_the_output_of_a_program_that_fails_is_shown_and_the_sweep_goes_on(capfd, text, error):

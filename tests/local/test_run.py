@@ -1,39 +1,29 @@
 import math
 import multiprocessing
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+import tiny_sweep
 import wandb
 from wandb.proto.wandb_internal_pb2 import Record, RunExitRecord
 
-from sudoku_sweep import local
 from sudoku_sweep.local import Run, SweepError, wandb_file
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
-SWEEP = {
-    "method": "grid",
-    "metric": {"name": "score", "goal": "maximize"},
-    "parameters": {"a": {"values": [1, 2]}},
-}
 
 
-ONE = {"a": {"value": 1}}
-
-
-def ran(function, parameters=SWEEP["parameters"]):
-    """The runs of a new sweep after one call of ``agent``."""
-    sweep_id = local.sweep(SWEEP | {"parameters": parameters}, project="mine")
-    local.agent(sweep_id, function)
-    return local.runs(sweep_id)
+def ran(function, **parameters):
+    """The runs of a new sweep, one run unless it is given parameters."""
+    values = {name: {"value": value} for name, value in parameters.items()}
+    sweep = tiny_sweep.GRID | {"parameters": values or {"a": {"value": 1}}, "project": "mine"}
+    return tiny_sweep.ran(function, sweep)
 
 
 def as_lightning(scores):
     run = wandb.init(project="lightning_logs", dir=".", resume="allow")
-    run.define_metric("trainer/global_step")
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     run.config.update({"lr": 0.1}, allow_val_change=True)
     for step, score in enumerate(scores):
@@ -53,12 +43,9 @@ def as_transformers(scores):
 
 @pytest.mark.parametrize("logger", [as_lightning, as_transformers])
 def test_what_loggers_leave_in_a_run_that_they_do_not_finish_is_recorded(logger):
-    (run,) = ran(lambda: logger([0.2, 0.9, 0.7]), ONE)
-    assert run.state == "finished" and run.history(keys=["score"])["score"].tolist() == [
-        0.2,
-        0.9,
-        0.7,
-    ]
+    scores = [0.2, 0.9, 0.7]
+    (run,) = ran(lambda: logger(scores))
+    assert run.state == "finished" and run.history(keys=["score"])["score"].tolist() == scores
     assert run.summary["score"] == 0.7 and (run.config["a"], run.config["lr"]) == (1, 0.1)
 
 
@@ -71,53 +58,47 @@ def log_inherited(run, a):
     run.log({"score": a})  # wandb keeps no config in a fork
 
 
-def spawned():
-    child = multiprocessing.get_context("spawn").Process(target=log_in_child)
+def in_child(method, function, *arguments):
+    child = multiprocessing.get_context(method).Process(target=function, args=arguments)
     child.start()
     child.join()
 
 
-def started():
-    code = "import wandb; run = wandb.init(); run.log({'score': run.config.a}); run.finish()"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def forked():
     with wandb.init() as run:
-        child = multiprocessing.get_context("fork").Process(
-            target=log_inherited, args=(run, run.config.a)
-        )
-        child.start()
-        child.join()
+        in_child("fork", log_inherited, run, run.config.a)
 
 
-@pytest.mark.parametrize("train", [spawned, started, forked])
+@pytest.mark.parametrize("train", [lambda: in_child("spawn", log_in_child), forked])
 def test_what_a_child_process_logs_is_recorded(train):
-    (run,) = ran(train, ONE)
+    (run,) = ran(train)
     assert (run.state, run.config, run.summary["score"]) == ("finished", {"a": 1}, 1)
 
 
-def test_the_sweep_decides_about_id_project_and_entity_as_with_wandb_s_agent():
-    seen = []
+def test_the_sweep_decides_about_id_project_and_entity_and_the_run_about_its_folder():
+    seen, wishes = [], {"id": "my-id", "project": "elsewhere", "entity": "somebody"}
+    wishes |= {"group": "own", "dir": Path("logs").absolute()}
+    wishes["dir"].mkdir()
 
     def train():
-        with wandb.init(id="my-id", project="elsewhere", entity="somebody", group="own") as run:
+        with wandb.init(**wishes) as run:
             seen.append((run.id, run.project, run.entity))
             run.log({"score": 1})
 
-    (run,) = ran(train, ONE)
+    (run,) = ran(train)
     assert seen == [(run.id, run.project, "")] and run.project == "mine" and run.group == "own"
+    assert run.summary["score"] == 1
 
 
 def test_the_exit_code_decides_about_a_run_and_a_good_exit_is_none_that_failed():
     def train():
         with wandb.init() as run:
             run.log({"score": 1})
-            run.finish(exit_code=1) if run.config.a == 1 else sys.exit(0)
+            run.finish(exit_code=1) if run.config.b == 0.5 else sys.exit(0)
 
-    runs = ran(train)
-    assert [run.state for run in runs] == ["failed", "finished"]
-    assert runs[0].error == "its W&B run was finished with exit code 1"
+    failed, good = tiny_sweep.ran(train, count=2)
+    assert (failed.state, good.state) == ("failed", "finished")
+    assert failed.error == "its W&B run was finished with exit code 1"
 
 
 def test_of_several_runs_in_one_call_the_last_one_is_recorded():
@@ -126,17 +107,8 @@ def test_of_several_runs_in_one_call_the_last_one_is_recorded():
             with wandb.init(config={"fold": fold}) as run:
                 run.log({"score": fold})
 
-    (run,) = ran(folds, ONE)
+    (run,) = ran(folds)
     assert run.config == {"a": 1, "fold": 3} and [row["score"] for row in run.rows] == [3]
-
-
-def test_a_run_with_a_folder_of_its_own_is_found_below_the_current_one():
-    def train():
-        with wandb.init(dir=Path("logs").absolute()) as run:
-            run.log({"score": 1})
-
-    Path("logs").mkdir()
-    assert [run.summary["score"] for run in ran(train, ONE)] == [1]
 
 
 def test_not_a_number_stays_one():
@@ -144,7 +116,7 @@ def test_not_a_number_stays_one():
         with wandb.init() as run:
             run.log({"score": 1, "gap": math.nan})
 
-    (run,) = ran(train, {"a": {"value": math.nan}, "b": {"value": {"c": math.nan}}})
+    (run,) = ran(train, a=math.nan, b={"c": math.nan})
     assert math.isnan(run.config["a"]) and math.isnan(run.config["b"]["c"])
     assert math.isnan(run.rows[0]["gap"]) and math.isnan(run.summary["gap"])
 
@@ -154,7 +126,7 @@ def test_a_second_agent_in_the_same_process_is_refused_at_once():
 
     def start_another():
         try:
-            local.agent(local.sweep(SWEEP), log_in_child)
+            ran(log_in_child)
         except SweepError as error:
             refusals.append(str(error))
 
@@ -165,9 +137,9 @@ def test_a_second_agent_in_the_same_process_is_refused_at_once():
         thread.join()
         log_in_child()
 
-    assert [run.state for run in ran(train, ONE)] == ["finished"]
+    assert [run.state for run in ran(train)] == ["finished"]
     assert len(refusals) == 2 and all("an agent is at work" in text for text in refusals)
-    assert len(ran(log_in_child)) == 2  # it is free again
+    assert len(ran(log_in_child)) == 1  # it is free again
 
 
 def test_after_the_agent_all_is_as_before(monkeypatch):
@@ -184,7 +156,7 @@ def test_after_the_agent_all_is_as_before(monkeypatch):
         return sys.exit, sys.excepthook, os.getcwd(), environment, wandb.Run.log, wandb.Run.__exit__
 
     before = state()
-    assert len(ran(train, ONE)) == 1
+    assert len(ran(train)) == 1
     assert state() == before
 
 
@@ -193,7 +165,7 @@ def test_the_address_of_a_background_process_that_is_gone_does_no_harm(monkeypat
     address = os.environ["WANDB_SERVICE"]
     wandb.teardown()
     monkeypatch.setenv("WANDB_SERVICE", address)
-    assert [run.state for run in ran(log_in_child, ONE)] == ["finished"]
+    assert [run.state for run in ran(log_in_child)] == ["finished"]
 
 
 def test_of_a_file_that_ends_anywhere_what_is_whole_is_read(tmp_path):
@@ -202,7 +174,7 @@ def test_of_a_file_that_ends_anywhere_what_is_whole_is_read(tmp_path):
             for step in range(3):
                 run.log({"score": step})
 
-    (run,) = ran(train, ONE)
+    (run,) = ran(train)
     content = wandb_file.find(tmp_path, run.id).read_bytes()
     n_rows = []
     for length in (*range(0, 200), *range(len(content) - 2000, len(content) + 1)):

@@ -1,15 +1,13 @@
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_sweep import ENGINE
 
-from sudoku_sweep import local, sweeps
+from sudoku_sweep import local
 from sudoku_sweep.local import Run, read_config, search
 from sudoku_sweep.local.metric import Metric
-
-ENGINE = json.loads((Path(__file__).parent / "golden" / "wandb_engine.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("case", ENGINE["grids"], ids=("full", "nested", "steps", "repeats"))
@@ -20,37 +18,26 @@ def test_a_grid_is_listed_as_by_wandb_s_engine(case):
     assert len(local.grid(config)) == local.n_runs(config) == len(case["points"])
 
 
-def test_the_engine_was_asked_about_the_project_s_own_grid():
-    assert ENGINE["grids"][0]["parameters"] == sweeps.FULL["parameters"]
-    assert len(ENGINE["grids"][0]["points"]) == 240
-
-
 def proposed(config, seed, number):
     space = read_config(config)
     return search.to_config(space, search.propose(space, seed, number, []))
 
 
 def test_a_random_draw_depends_on_the_seed_and_its_number_alone():
-    config = {"method": "random", "parameters": {"a": {"min": 0.0, "max": 1.0}, "b": {"value": 2}}}
+    config = {"method": "random", "parameters": {"a": X, "b": {"value": 2}}}
     drawn = [proposed(config, 5, number) for number in range(4)]
     assert [proposed(config, 5, number) for number in range(4)] == drawn
     assert len({point["a"] for point in drawn}) == 4 and {point["b"] for point in drawn} == {2}
     assert proposed(config, 6, 0) != drawn[0]
 
 
-BAYES = {
-    "method": "bayes",
-    "metric": {"name": "loss", "goal": "minimize"},
-    "parameters": {
-        "x": {"min": 0.0, "max": 1.0},
-        "kind": {"values": ["good", "bad"]},
-        "fixed": {"value": 1},
-    },
-}
+X = {"min": 0.0, "max": 1.0}
 
 
-def bayes(**changes):
-    return read_config(BAYES | changes)
+def bayes(goal="minimize", **parameters):
+    metric = {"name": "loss", "goal": goal}
+    parameters = parameters or {"x": X, "kind": {"values": ["good", "bad"]}, "fixed": {"value": 1}}
+    return read_config({"method": "bayes", "metric": metric, "parameters": parameters})
 
 
 def a_run(params, *values, state="finished", config=None, summary=None):
@@ -80,13 +67,12 @@ def test_bayes_closes_in_on_the_minimum_and_depends_on_seed_and_goal():
     again = search.propose(bayes(), 0, 8, runs[:8])
     assert search.propose(bayes(), 0, 8, runs[:8]) == again == runs[8].params
     assert search.propose(bayes(), 1, 8, runs[:8]) != again
-    maximized = bayes(metric={"name": "loss", "goal": "maximize"})
-    assert search.propose(maximized, 0, 8, runs[:8]) != again
+    assert search.propose(bayes("maximize"), 0, 8, runs[:8]) != again
 
 
-@pytest.mark.parametrize("x", [{"min": 0.0, "max": 1.0}, {"values": [1, 2, 3, 4, 5, 6]}])
+@pytest.mark.parametrize("x", [X, {"values": [1, 2, 3, 4, 5, 6]}])
 def test_bayes_tries_nothing_twice_while_something_is_left(x):
-    space = bayes(parameters={"x": x})
+    space = bayes(x=x)
     runs = searched(space, lambda point: -point["x"], 6)  # best at the edge
     assert len({run.config["x"] for run in runs}) == 6
     assert search.propose(space, 0, 6, runs)  # nothing new among six values: a repeat
@@ -94,13 +80,13 @@ def test_bayes_tries_nothing_twice_while_something_is_left(x):
 
 @pytest.mark.parametrize("kind", ["normal", "q_normal", "log_normal"])
 def test_bayes_ends_at_finite_values_where_more_is_always_better(kind):
-    space = bayes(parameters={name: {"distribution": kind} for name in "xy"})
+    space = bayes(x={"distribution": kind}, y={"distribution": kind})
     runs = searched(space, lambda point: -np.tanh(point["x"] + point["y"]), 12)
     assert all(map(math.isfinite, (value for run in runs for value in run.config.values())))
 
 
 def test_bayes_remembers_more_runs_than_it_fits_and_fits_the_best():
-    space = bayes(parameters={"x": {"values": list(range(400))}})
+    space = bayes(x={"values": list(range(400))})
     runs = [a_run([(x + 0.5) / 400], (x - 200) ** 2) for x in range(170, 341)]
     for number in range(171, 174):
         point = search.propose(space, 0, number, runs)
@@ -112,7 +98,7 @@ def test_bayes_remembers_more_runs_than_it_fits_and_fits_the_best():
 
 
 def test_agents_at_work_at_once_are_sent_to_different_places():
-    space = bayes(parameters={"x": {"min": 0.0, "max": 1.0}})
+    space = bayes(x=X)
     runs = searched(space, lambda point: (point["x"] - 0.3) ** 2, 6)
     for number in range(6, 9):
         runs.append(a_run(search.propose(space, 0, number, runs), state="running"))
@@ -143,9 +129,8 @@ def test_objectives_are_the_best_values_and_others_stand_in_for_runs_that_ended_
         assert metric.objectives(runs) == expected
 
 
-def test_a_target_is_reached_from_the_side_of_the_goal():
-    for goal, best, beyond in (("maximize", 0.9, 0.95), ("minimize", 0.2, 0.1)):
-        for target in (best, beyond):
-            metric = Metric(name="loss", goal=goal, target=target)
-            reached = metric.target_reached([a_run(0, 0.2, 0.9, 0.5)])
-            assert reached is (target == best)
+@pytest.mark.parametrize("goal, best, beyond", [("maximize", 0.9, 0.95), ("minimize", 0.2, 0.1)])
+def test_a_target_is_reached_from_the_side_of_the_goal(goal, best, beyond):
+    for target in (best, beyond):
+        metric = Metric(name="loss", goal=goal, target=target)
+        assert metric.target_reached([a_run(0, 0.2, 0.9, 0.5)]) is (target == best)

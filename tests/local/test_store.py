@@ -35,8 +35,7 @@ def test_a_long_history_is_sampled_evenly_and_all_of_it_can_be_scanned():
     run = Run(0, "id", "name", "finished", {}, {}, rows=rows)
     assert list(run.scan_history()) == run.history(1000, pandas=False) == rows
     assert list(run.scan_history(["b"], 10, 10, 40)) == [
-        {"_step": 10, "b": -1},
-        {"_step": 30, "b": -3},
+        {"_step": n, "b": -n // 10} for n in (10, 30)
     ]
     sample = run.history(keys=["b"], x_axis="a", samples=5)
     assert sample["a"].tolist() == [1, 251, 501, 749, 999] and list(sample) == ["a", "b"]
@@ -57,18 +56,15 @@ def test_imported_runs_are_not_made_again():
     assert [run.id for run in runs if run.id.startswith("id")] == ["id0", "id4"]
 
 
-@pytest.mark.parametrize(
-    "change, index, word",
-    [
+def test_runs_that_are_not_those_of_the_grid_are_refused():
+    for change, index, word in (
         ({}, 1, "run 2 has another config"),
         ({}, 6, "run 7 has another config"),
         ({"method": "random", "run_cap": 9}, 0, "a sweep by random has no grid"),
         ({"run_cap": 0}, 0, "run_cap is 0"),
-    ],
-)
-def test_runs_that_are_not_those_of_the_grid_are_refused(change, index, word):
-    with pytest.raises(SweepError, match=word):
-        local.import_runs(GRID | change, [a_run(index, local.grid(GRID)[0])])
+    ):
+        with pytest.raises(SweepError, match=word):
+            local.import_runs(GRID | change, [a_run(index, local.grid(GRID)[0])])
 
 
 def test_the_latest_sweep_is_found():
@@ -98,14 +94,11 @@ def test_an_intact_file_whose_configuration_is_refused_is_not_called_damaged(imp
     path = store.store() / imported / "sweep.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps(content | {"config": GRID | {"run_cap": -1}}))
-    with pytest.raises(SweepError, match="run_cap is -1") as refusal:
+    with pytest.raises(SweepError, match=r"^(?!.*damaged).*run_cap is -1"):
         local.agent(imported, function=log_score)
-    assert "damaged" not in str(refusal.value)
 
 
-def test_a_run_is_read_again_when_it_was_written_anew_and_has_crashed_if_nobody_holds_its_lock(
-    imported,
-):
+def test_a_run_is_read_again_when_written_anew_and_crashed_if_nobody_holds_its_lock(imported):
     sweep = local.open_sweep(imported)
     changed = dataclasses.replace(sweep.runs()[3], state="running", seconds=2.5)
     sweep.save(changed)

@@ -10,12 +10,9 @@ from snippets import run_blocks
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "exercises.ipynb"
 RATE = {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}
-RANDOM = {
-    "method": "random",
-    "run_cap": 8,
-    "metric": {"name": "val_loss", "goal": "minimize"},
-    "parameters": {"learning_rate": RATE, "n_heads": {"values": [1, 3]}},
-}
+METRIC = {"name": "val_loss", "goal": "minimize"}
+PARAMETERS = {"learning_rate": RATE, "n_heads": {"values": [1, 3]}}
+RANDOM = {"method": "random", "run_cap": 8, "metric": METRIC, "parameters": PARAMETERS}
 
 
 def logs(score):

@@ -1,18 +1,12 @@
 """What only the notebook of the 240 runs counts and draws."""
 
 import grid_240
-import matplotlib
 import pandas as pd
 
 from sudoku_sweep import data
 from sudoku_sweep.analysis import results, tables
 
-matplotlib.use("Agg")
 GRID = results.load(data.DATA_DIR / "grid_240").frame
-
-
-def labels(texts):
-    return [text.get_text() for text in texts]
 
 
 def test_main_effects_are_quartiles_over_everything_else():
@@ -24,7 +18,7 @@ def test_main_effects_are_quartiles_over_everything_else():
     assert effects.iloc[-2].tolist() == ["n_heads", 3, 80, *expected]
     panels = grid_240.plot_main_effects(effects)
     assert [axes.get_xlabel() for axes in panels] == effects["setting"].unique().tolist()
-    assert labels(panels[3].get_xticklabels()) == ["1", "3", "9"]
+    assert [label.get_text() for label in panels[3].get_xticklabels()] == ["1", "3", "9"]
 
 
 def test_the_best_so_far_is_never_worse_and_survives_failures():
@@ -37,6 +31,6 @@ def test_seeds_are_drawn_per_row_best_mean_first_and_seed_0_apart():
     values = {"config.row": [3, 3, 3, 5, 5, 5], "config.seed": [0, 1, 2] * 2, "state": "finished"}
     values |= {"summary.val_accuracy": [0.1, 0.2, 0.9, 0.5, 0.6, 0.4]}
     axes = grid_240.plot_seeds(pd.DataFrame(values))
-    assert labels(axes.get_xticklabels()) == ["5", "3"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "3"]
     sizes = {part.get_label(): len(part.get_offsets()) for part in axes.collections}
     assert sizes["seed 0: the sweep"] == 2 and sizes["other seeds: afterwards"] == 4

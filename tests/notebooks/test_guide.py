@@ -3,15 +3,13 @@
 import re
 from pathlib import Path
 
-import matplotlib
 import yaml
 from snippets import blocks, namespace, run_blocks
 
-from sudoku_sweep import sweeps
+from sudoku_sweep import local, sweeps
 from sudoku_sweep.cli.main import commands as command_line
 from sudoku_sweep.local.backend import OFFLINE, ONLINE
 
-matplotlib.use("Agg")
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = ("WANDB_GUIDE.md", "README.md", "sudoku_sweep/local/README.md")
 GUIDE, README, LOCAL_README = ((ROOT / name).read_text("utf-8") for name in TEXTS)
@@ -22,9 +20,9 @@ def test_the_python_blocks_run(in_tmp_path):
     assert after["sweep_config"] == sweeps.FULL
 
 
-def test_yaml_blocks_are_valid():
+def test_yaml_blocks_are_sweeps():
     for block in blocks(GUIDE, "yaml"):
-        assert yaml.safe_load(block)
+        assert local.n_runs(yaml.safe_load(block)) == 20
 
 
 def test_the_variables_are_those_that_choose_backend_sets():

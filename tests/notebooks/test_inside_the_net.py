@@ -1,15 +1,12 @@
 """What the notebook on the net's inside asks and draws."""
 
 import inside_the_net
-import matplotlib
 import numpy as np
 import pytest
 import torch
 
 from sudoku_sweep import checkpoint, data, solver
 from sudoku_sweep.boards import rules
-
-matplotlib.use("Agg")
 
 
 def test_heads_are_told_apart_by_where_they_look():

@@ -1,5 +1,6 @@
 """The notebooks in JupyterLab, in a real browser. Screenshots: build/jupyterlab."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,18 +16,13 @@ import pytest
 
 from sudoku_sweep import local
 
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ROOT = Path(__file__).resolve().parents[2]
 MORE = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NAMES = ["llm_on_sudoku.ipynb", *(f"notebooks/{path.name}" for path in MORE)]
 SHOTS = ROOT / "build" / "jupyterlab"
 MINUTES = 15  # for all cells; two or three on a quiet machine
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(60 * MINUTES + 300),
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt install chromium"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60 * MINUTES + 300)]
 
 
 @pytest.fixture
@@ -42,9 +38,9 @@ def lab(tmp_path):
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += [f"--port={port}", "--IdentityProvider.token=sudoku", "--LabApp.news_url=None"]
     own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "share", "WANDB_DIR": "."}
-    environment = os.environ | {name: str(tmp_path / part) for name, part in own.items()}
+    where = {"cwd": tmp_path, "env": os.environ | {k: str(tmp_path / v) for k, v in own.items()}}
     with open(tmp_path / "lab.log", "w") as log:
-        server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(command, **where, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
         wait_for(lambda: ask(address, "status"), 60, "JupyterLab")
@@ -52,14 +48,6 @@ def lab(tmp_path):
     finally:
         server.terminate()
         server.wait(30)
-
-
-@pytest.fixture
-def browser():
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def ask(address, what):
@@ -72,11 +60,9 @@ def wait_for(condition, seconds, what):
     """Ask again every second until it is so."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        try:
+        with contextlib.suppress(OSError):  # the server is not there yet
             if condition():
                 return
-        except OSError:  # the server is not there yet
-            pass
         time.sleep(1)
     pytest.fail(f"after {seconds} seconds: still waiting for {what}")
 
@@ -103,22 +89,18 @@ def choose(page, *labels):
         page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True).click()
 
 
-@pytest.mark.parametrize(
-    "name", ["llm_on_sudoku.ipynb", *(f"notebooks/{path.name}" for path in MORE)]
-)
-def test_run_all_cells_leaves_no_error_and_no_cell_out(lab, browser, name):
+@pytest.mark.parametrize("name", NAMES)
+def test_run_all_cells_leaves_no_error_and_no_cell_out(browser, lab, name):
     address, folder = lab
     path = folder / name
     page = open_notebook(browser, address, name)
     choose(page, "Edit", "Clear Outputs of All Cells")
     choose(page, "Run", "Run All Cells")
     wait_for(lambda: not idle(address), 60, "the first cell")
-    # between two cells the kernel is idle for a moment
-    wait_for(
-        lambda: idle(address) and not page.get_by_text("[*]:", exact=True).count(),
-        60 * MINUTES,
-        "the last cell",
-    )
+    running = page.get_by_text(
+        "[*]:", exact=True
+    )  # between two cells the kernel is idle for a moment
+    wait_for(lambda: idle(address) and not running.count(), 60 * MINUTES, "the last cell")
     page.screenshot(path=SHOTS / f"{path.stem}.png")
     page.keyboard.press("Control+s")
     wait_for(lambda: executed(path), 60, "the saved notebook")
@@ -134,7 +116,7 @@ def executed(path):
     return [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
 
 
-def test_a_stopped_sweep_goes_on_beside_another_notebook(lab, browser, monkeypatch):
+def test_a_stopped_sweep_goes_on_beside_another_notebook(browser, lab, monkeypatch):
     """Two notebooks in one folder, at once: of one the sweep is interrupted, and its cell is run again."""
     address, folder = lab
     notebook = nbformat.read(folder / "llm_on_sudoku.ipynb", 4)

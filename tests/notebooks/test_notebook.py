@@ -6,16 +6,15 @@ import re
 from pathlib import Path
 from statistics import median
 
-import matplotlib
 import nbformat
 import pytest
 import wandb
 from snippets import blocks, namespace, run_blocks
+from tiny_sweep import logged, ran, states
 
 from sudoku_sweep import local, sweeps, train
 from sudoku_sweep.config import Config
 
-matplotlib.use("Agg")
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "llm_on_sudoku.ipynb"
 NOTEBOOKS = [TUTORIAL, *sorted((ROOT / "notebooks").glob("*.ipynb"))]
@@ -23,8 +22,13 @@ CELLS = nbformat.read(TUTORIAL, as_version=4).cells
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
-def cells(request):
-    return nbformat.read(request.param, as_version=4).cells
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def cells(path):
+    return nbformat.read(path, as_version=4).cells
 
 
 def code(cells):
@@ -62,33 +66,13 @@ def test_a_run_of_cell_10_is_recorded_like_one_of_the_command_line(in_tmp_path, 
     config = dict(embedding_dim=6, attention_dim=6, epochs=1, batch_size=32, validation_boards=8)
     names = dict(wandb=wandb, train=train, Config=Config, training=boards, validation=boards)
     exec("def train_with" + CELLS[10].source.split("\ndef train_with")[1].split("\n\n\n")[0], names)
-    sweep_config = {"method": "grid", "parameters": {k: {"value": v} for k, v in config.items()}}
-    of_cell, of_package = (
-        run_of(sweep_config, function)
-        for function in (
-            names["train_with_wandb"],
-            lambda: sweeps.train_with_wandb(boards, boards),
-        )
-    )
+    sweep = {"method": "grid", "parameters": {k: {"value": v} for k, v in config.items()}}
+    (of_cell,) = ran(names["train_with_wandb"], sweep)
+    (of_package,) = ran(lambda: sweeps.train_with_wandb(boards, boards), sweep)
     assert of_cell.config == of_package.config == dict(Config(**config))
-    rows = [
-        [
-            {name: value for name, value in row.items() if name[0] != "_"}
-            for row in run.scan_history()
-        ]
-        for run in (of_cell, of_package)
-    ]
-    assert rows[0] == rows[1] and len(rows[0]) == 1
+    assert logged(of_cell.rows) == logged(of_package.rows) and len(of_cell.rows) == 1
     noted = set(of_package.summary.keys()) - set(of_cell.summary.keys())
     assert noted == {"device", "commit", "seconds", "cpu_seconds"}
-
-
-def run_of(sweep_config, function):
-    """The one run of a sweep."""
-    sweep_id = local.sweep(sweep_config)
-    local.agent(sweep_id, function)
-    (run,) = local.runs(sweep_id)
-    return run
 
 
 def test_only_the_sweep_of_cell_10_has_a_name():
@@ -102,7 +86,6 @@ def text_of(path):
     return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_links_lead_somewhere(path):
     """To a file, and, where they name a heading of a notebook, to that; ids are those of JupyterLab and GitHub."""
     for link in re.findall(r"\]\(([^)\s]+)\)", text_of(path)):
@@ -137,7 +120,6 @@ def test_the_notebook_was_saved_after_a_run_from_top_to_bottom(cells):
         assert pictures == cell.source.count("plt.show()"), f"cell {at}"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_file_is_small_and_holds_no_path_no_widget_and_no_key(path):
     text = path.read_text("utf-8")
     assert len(text) < 1_000_000
@@ -147,32 +129,21 @@ def test_the_file_is_small_and_holds_no_path_no_widget_and_no_key(path):
 
 
 def test_the_pictures_in_readme_and_guide_are_the_notebooks():
-    pictures = set()
-    for path in NOTEBOOKS:
-        for _, cell in code(nbformat.read(path, as_version=4).cells):
-            shown = [output.get("data", {}).get("image/png") for output in cell.outputs]
-            pictures |= {base64.b64decode(picture) for picture in shown if picture}
+    text = "".join(path.read_text("utf-8") for path in NOTEBOOKS)
+    pictures = [base64.b64decode(shown) for shown in re.findall(r'"image/png": "(.*?)"', text)]
     by_hand = {ROOT / "images" / "dashboard.png"}  # a screenshot
     files = set((ROOT / "images").glob("*.png")) - by_hand
     assert files and all(file.read_bytes() in pictures for file in files)
 
 
-@pytest.fixture
-def reader(in_tmp_path):
-    return namespace()
-
-
-def test_the_snippets_of_cell_8_run(reader, capsys):
-    after = run_blocks(CELLS[8].source, "Cell 8", reader)
-    assert [run.state for run in after["local"].runs(after["toy_id"])] == ["finished"] * 3
+def test_the_snippets_of_cells_8_and_11_run(in_tmp_path, capsys):
+    reader = namespace()
+    after = run_blocks(CELLS[8].source, "Cell 8", dict(reader))
+    assert states(local.runs(after["toy_id"])) == ["finished"] * 3
     assert "0.000333" in capsys.readouterr().out
-
-
-def test_the_snippets_of_cell_11_run(reader):
     after = run_blocks(CELLS[11].source, "Cell 11", reader)
     assert len(after["tried"]) == 3
     for tried in after["tried"]:
         assert 1e-4 <= tried["learning_rate"] <= 1e-2 and 10 <= tried["embedding_dim"] <= 30
         assert isinstance(tried["embedding_dim"], int)
-    assert after["best"] == 0.8
-    assert after["refined_id"] != after["sweep_id"]
+    assert after["best"] == 0.8 and after["refined_id"] != after["sweep_id"]

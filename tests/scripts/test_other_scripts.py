@@ -8,8 +8,7 @@ from sudoku_sweep import data, local
 from sudoku_sweep.analysis import results
 
 VARIED = {"learning_rate": {"values": [1e-3, 2e-3, 3e-3]}, "seed": {"values": [0, 2]}}
-TINY = {"attention_dim": 6, "n_heads": 3, "epochs": 1, "batch_size": 8, "steps_per_epoch": 1}
-TINY |= {"validation_boards": 4}
+TINY = dict(attention_dim=6, epochs=1, batch_size=8, steps_per_epoch=1, validation_boards=4)
 
 
 @pytest.fixture
