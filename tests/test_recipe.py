@@ -93,6 +93,24 @@ def test_the_shortest_runs_have_a_step_of_warm_up(n_steps):
         steps.step()
 
 
+class AdamW(torch.optim.AdamW):
+    """What PyTorch tutorials train with, in the place of ``MuonWithAdamW``."""
+
+    def __init__(self, model, learning_rate, n_steps):
+        super().__init__(model.parameters(), learning_rate)
+        self.lr = learning_rate
+
+
+@pytest.mark.slow
+def test_with_adamw_for_all_weights_a_net_learns_less_in_the_same_steps(monkeypatch):
+    boards = data.load_split("train")
+    config = Config(attention_dim=36, batch_size=16, epochs=1, steps_per_epoch=200)
+    muon = train.fit(config, boards, boards.first(64)).history[-1]
+    monkeypatch.setattr(train, "MuonWithAdamW", AdamW)
+    adamw = train.fit(config, boards, boards.first(64)).history[-1]
+    assert muon["val_accuracy"] > adamw["val_accuracy"] + 0.1
+
+
 @pytest.mark.parametrize(
     "n_loops, epochs, expected",
     [(2, 10, [1, 1] + 8 * [2]), (8, 20, [*range(1, 9)] + 12 * [8]), (1, 2, [1, 1]), (3, 1, [3])],

@@ -25,7 +25,7 @@ def dashboard(sweep, no_browser):
         what = f"the dashboard needs {error.name}"
         raise SweepError(f'{what}: pip install -e ".[dashboard]" -c constraints.txt') from error
     if sweep and sweep.endswith(".csv"):
-        loaded = results.load(sweep)
+        loaded = results.load(sweep, local.Run)
         studies = [study(Path(sweep).stem, loaded.metadata.get("sweep", {}), loaded.runs)]
         serve(lambda: studies, not no_browser)
     else:
