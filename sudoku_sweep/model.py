@@ -92,7 +92,7 @@ class SudokuTransformer(nn.Module):
 
 
 def pick_cells(x, cells):
-    """The selected cells of every board: [batch, 81, width], [batch, n_cells] -> [batch, n_cells, width] (None: all)."""
+    """The selected cells, or all: [batch, 81, width], [batch, n_cells] or None -> [batch, n_cells, width]."""
     if cells is None:
         return x
     return x.gather(1, cells[..., None].expand(-1, -1, x.shape[2]))

@@ -1,4 +1,4 @@
-"""How weights are changed: Muon for the matrices, AdamW for the rest, their gradients clipped, a one-cycle learning rate."""
+"""How weights are changed: Muon for the matrices, AdamW for the rest, gradients clipped, a one-cycle learning rate."""
 
 import torch
 from torch.nn.utils import clip_grad_norm_
