@@ -36,7 +36,7 @@ WITHOUT = {
     "blank cells only": {"sudoku_sweep.train.micro_batches": every_cell},
     "micro-batches": {"sudoku_sweep.recipe.gradients.MICRO_BATCH": 10**9},
     "attention of our own": {"sudoku_sweep.model.attention": scaled_dot_product_attention},
-    "heads in groups": {"sudoku_sweep.recipe.attention.GROUP": 10**9},
+    "heads in groups": {"sudoku_sweep.recipe.attention.CHUNK_SIZE": 10**9},
 }
 
 

@@ -1,13 +1,15 @@
 """The measuring sticks are straight: what the figures of ``benchmarks/README.md`` stand on."""
 
+import importlib
 import math
+import re
 from itertools import islice
 
 import pytest
 import torch
 
 from benchmarks import __main__ as everything
-from benchmarks import growth, measure, plain, presets, recipe, time_to_score
+from benchmarks import growth, measure, plain, presets, recipe, step, time_to_score
 from sudoku_sweep import data, train
 
 
@@ -78,3 +80,11 @@ def test_who_did_not_get_there_has_no_time_and_no_ratio(capsys):
 def test_new_lines_replace_the_old_ones_of_their_name_alone():
     text = "A <!-- a -->\nold\n<!-- end --> B <!-- b -->\nold\n<!-- end -->"
     assert everything.replaced(text, "a", "new\n") == text.replace("old", "new", 1)
+
+
+def test_every_benchmark_can_be_started_and_what_is_replaced_exists():
+    for name in re.findall(r"<!-- benchmarks\.(\w+) -->", everything.README.read_text("utf-8")):
+        importlib.import_module(f"benchmarks.{name}")
+    for changes in step.WITHOUT.values():
+        with measure.patched(changes):
+            pass

@@ -21,7 +21,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
 import yaml
-from tiny_sweep import untimed
 
 from sudoku_sweep import local
 
@@ -87,7 +86,8 @@ class Run:
     @property
     def rows(self):
         """The logged rows without times: what was logged, and ``_step``."""
-        return untimed(self.history)
+        times = ("_runtime", "_timestamp")  # which W&B adds to each row
+        return [{k: v for k, v in row.items() if k not in times} for row in self.history]
 
 
 @dataclass
