@@ -16,7 +16,7 @@ import yaml
 from benchmarks.measure import ratio, table
 from sudoku_sweep.sweeps import PROJECT
 
-N_RUNS, ROUNDS = 24, 3
+N_RUNS, ROUNDS = 12, 1
 STEPS = (20, 300)  # of a run; `quick` has 300
 WORKERS = {"one worker": "1", "two workers": "2"}
 
