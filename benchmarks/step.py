@@ -12,13 +12,12 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from benchmarks import measure
 from benchmarks.measure import SIZES, by_turns, few_steps, patched, ratio, table
 from sudoku_sweep import data
-from sudoku_sweep.recipe.gradients import NO_TARGET, micro_batches
+from sudoku_sweep.recipe.gradients import micro_batches, targets
 
 HERE = Path(__file__).resolve().parent.parent
 REPEATS = 9
@@ -26,9 +25,9 @@ REPEATS = 9
 
 def every_cell(quizzes, solutions):
     """``micro_batches`` that ask for all 81 cells."""
-    target = torch.where(quizzes == 0, solutions.long() - 1, NO_TARGET)
-    for rows, _, _ in micro_batches(quizzes, solutions):
-        yield rows, None, target[rows]
+    target = targets(quizzes, solutions)
+    for indices, _, _ in micro_batches(quizzes, solutions):
+        yield indices, None, target[indices]
 
 
 WITHOUT = {

@@ -12,7 +12,7 @@ from .config import Config
 from .data import Batches, to_tensors
 from .errors import BoardError, DivergedError, OutOfMemoryError
 from .model import SudokuTransformer
-from .recipe.gradients import NO_TARGET, micro_batches
+from .recipe.gradients import NO_TARGET, micro_batches, targets
 from .recipe.loops import loops_at
 from .recipe.optimizer import MuonWithAdamW
 from .recipe.rollout import Rollout
@@ -174,7 +174,7 @@ def evaluate(model, boards, threshold=0.99, batch_size=256):
     sums, one_shot = torch.zeros(3, device=device), 0
     for quiz, solution in zip(quizzes.split(batch_size), solutions.split(batch_size), strict=True):
         logits = model(quiz)
-        target = torch.where(quiz == 0, solution.long() - 1, NO_TARGET)
+        target = targets(quiz, solution)
         sums += torch.stack([cross_entropy(logits, target), *right_and_blank(logits, target)])
         right = logits[-1].argmax(2) == target
         one_shot += int((right | (quiz > 0)).all(1).sum())

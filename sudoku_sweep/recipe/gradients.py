@@ -6,6 +6,11 @@ MICRO_BATCH = 32  # boards: what their gradients need stays in the cache of a CP
 NO_TARGET = -100  # cross_entropy's ignore_index
 
 
+def targets(quizzes, solutions):
+    """The class of each cell, uint8 [batch, 81] -> int64 [batch, 81]: the right digit less one, or ``NO_TARGET``."""
+    return torch.where(quizzes == 0, solutions.long() - 1, NO_TARGET)
+
+
 def micro_batches(quizzes, solutions):
     """Take a batch apart; the gradients of the parts, summed, are those of the batch.
 
@@ -21,10 +26,9 @@ def micro_batches(quizzes, solutions):
     ------
     indices : which boards of the batch
     cells : int64 tensor [board, n_cells], or None for all 81
-    target : int64 tensor [board, n_cells]; the right digit less one, or ``NO_TARGET``
+    target : int64 tensor [board, n_cells], as ``targets`` gives it
     """
-    blank = quizzes == 0
-    target = torch.where(blank, solutions.long() - 1, NO_TARGET)  # [batch, 81]
+    blank, target = quizzes == 0, targets(quizzes, solutions)  # [batch, 81]
     if quizzes.device.type != "cpu":
         yield slice(None), None, target
         return
