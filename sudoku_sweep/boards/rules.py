@@ -19,12 +19,6 @@ UNITS_OF = np.stack([ROW, 9 + COLUMN, 18 + BOX], axis=1)
 UNITS = np.stack([CELL[(unit == UNITS_OF).any(1)] for unit in range(27)])
 PEERS = np.stack([np.setdiff1d(UNITS[UNITS_OF[cell]], cell) for cell in CELL])  # [cell, 20]
 
-
-def cell_name(cell):
-    """A cell (0-80) as messages name it."""
-    return f"row {cell // 9 + 1}, column {cell % 9 + 1}"
-
-
 ALL_DIGITS = 0b111_111_111  # digit d is bit d - 1
 N_DIGITS = np.array([bits.bit_count() for bits in range(512)], dtype=np.uint8)
 NTH_DIGIT = np.array(  # [bits, n]: the n-th digit among the set bits, 0 past the last
@@ -48,6 +42,11 @@ class Boards(NamedTuple):
     def where(self, chosen):
         """The boards for which the mask ``chosen``, bool [board], holds."""
         return Boards(self.quizzes[chosen], self.solutions[chosen])
+
+
+def cell_name(cell):
+    """A cell (0-80) as messages name it."""
+    return f"row {cell // 9 + 1}, column {cell % 9 + 1}"
 
 
 def obeys_rules(grids):

@@ -26,7 +26,7 @@ SCORED = "score runs on so many, where the sweep does not say (default: all 2,00
 def agent(sweep, workers, count, retry_failed, validation_boards, boards, device, threads):
     """Run what is still to do of a local sweep."""
     sweep = options.chosen_sweep(sweep)  # refused before any worker starts
-    sudoku = options.trains_sudoku(sweep.config | {"project": sweep.project})
+    sudoku = options.trains_sudoku(sweep.space, sweep.project)
     if not sudoku and (boards or device or validation_boards):
         raise SweepError(
             "--boards, --device, --validation-boards: not for a sweep with a program of its own"

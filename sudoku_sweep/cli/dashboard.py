@@ -26,7 +26,8 @@ def dashboard(sweep, no_browser):
         raise SweepError(f'{what}: pip install -e ".[dashboard]" -c constraints.txt') from error
     if sweep and sweep.endswith(".csv"):
         loaded = results.load(sweep, local.Run)
-        studies = [study(Path(sweep).stem, loaded.metadata.get("sweep", {}), loaded.runs)]
+        space = local.read_config(loaded.metadata.get("sweep", {}))
+        studies = [study(Path(sweep).stem, space, loaded.runs)]
         serve(lambda: studies, not no_browser)
     else:
         chosen = [chosen_sweep(sweep).id] if sweep else None
@@ -37,21 +38,21 @@ def dashboard(sweep, no_browser):
 def study_of(sweep):
     """What the dashboard is told of a local sweep, as it is now."""
     name = f"{sweep.config.get('name', '')} {sweep.id}".strip()
-    return study(name, sweep.config, sweep.runs())
+    return study(name, sweep.space, sweep.runs())
 
 
-def study(title, config, runs):
+def study(title, space, runs):
     """What the dashboard is told of a sweep: its name, its runs, its metric, and what was searched."""
-    space = {}
-    for path, parameter in local.read_config(config).searched.items():
+    searched = {}
+    for path, parameter in space.searched.items():
         name, listed = ".".join(path), parameter.listed
         if listed is None:
             low, high = parameter.quantile(0), parameter.quantile(1 - 2**-53)
-            space[name] = low, high, low > 0 and "log" in parameter.distribution
+            searched[name] = low, high, low > 0 and "log" in parameter.distribution
         elif isinstance(listed, range):
-            space[name] = listed
+            searched[name] = listed
         else:
             for value in listed:  # of a dict, each entry is a setting
                 for inner, part in flatten({name: value}).items():
-                    space.setdefault(".".join(inner), []).append(part)
-    return title, runs, metric_and_goal(config), space
+                    searched.setdefault(".".join(inner), []).append(part)
+    return title, runs, metric_and_goal(space), searched

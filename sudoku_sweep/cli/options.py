@@ -53,7 +53,7 @@ def chosen_sweep(wanted):
     return local.open_sweep(wanted or local.latest_sweep())
 
 
-def trains_sudoku(config):
+def trains_sudoku(space, project):
     """Whether a sweep is for the Sudoku net, which is trained in this process; if not, it names its program.
 
     Raises
@@ -61,9 +61,9 @@ def trains_sudoku(config):
     SweepError
         It is neither: nothing else is taken for a sweep of the Sudoku net because its parameters are called alike.
     """
-    if local.names_program(config):
+    if local.names_program(space):
         return False
-    if config.get("project") != sweeps.PROJECT:
+    if project != sweeps.PROJECT:
         raise SweepError(
             "the sweep names no program: add `program: your_script.py`, or run it in Python with "
             f"local.agent(id, function=...). For the Sudoku net, add `project: {sweeps.PROJECT}`"
@@ -71,7 +71,8 @@ def trains_sudoku(config):
     return True
 
 
-def metric_and_goal(config):
+def metric_and_goal(space):
     """Name and goal of a sweep's metric; without one, the Sudoku net's."""
-    metric = config.get("metric", sweeps.FULL["metric"])
-    return metric["name"], metric.get("goal", "minimize")
+    if space.metric:
+        return space.metric.name, space.metric.goal
+    return sweeps.FULL["metric"]["name"], sweeps.FULL["metric"]["goal"]

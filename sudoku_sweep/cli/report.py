@@ -13,9 +13,13 @@ from .options import chosen_sweep, metric_and_goal, sweep_argument
 def report(sweep):
     """List all local sweeps, and print the leaderboard of one."""
     sweep = chosen_sweep(sweep)
-    listed = pd.DataFrame([sweep_row(local.open_sweep(sweep_id)) for sweep_id in local.sweeps()])
+    shown = [
+        sweep if sweep_id == sweep.id else local.open_sweep(sweep_id)  # whose runs are read once
+        for sweep_id in local.sweeps()
+    ]
+    listed = pd.DataFrame(map(sweep_row, shown))
     print(listed.to_string(index=False), end="\n\n")
-    metric, goal = metric_and_goal(sweep.config)
+    metric, goal = metric_and_goal(sweep.space)
     frame = tables.runs_frame(sweep.runs())
     leaderboard = tables.leaderboard(frame, metric, goal)
     print(f"local sweep {sweep.id}, {len(frame)} runs, by {metric}, best first:")
@@ -27,7 +31,7 @@ def report(sweep):
 
 def sweep_row(sweep):
     """A sweep in the list of all."""
-    metric, goal = metric_and_goal(sweep.config)
+    metric, goal = metric_and_goal(sweep.space)
     frame = tables.runs_frame(sweep.runs())
     best = tables.best_row(frame, metric, goal)
     return {

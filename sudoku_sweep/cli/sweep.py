@@ -32,8 +32,9 @@ def sweep(file, preset, resume):
 
 def set_up(config):
     """Set up a local sweep, of the Sudoku net only if all of it can be trained. Returns its id."""
-    if trains_sudoku(config):
-        sweeps.check_trainable(local.configurations(config))
+    space = local.read_config(config)
+    if trains_sudoku(space, space.project):
+        sweeps.check_trainable(local.configurations(space))
     return local.sweep(config)
 
 
