@@ -4,6 +4,9 @@ import json
 import math
 from numbers import Real
 
+# what define_metric(summary=...) may keep of a metric, in the order in which one of several is taken
+SUMMARY_KINDS = ("best", "last", "mean", "min", "max", "first")
+
 
 def plain(value):
     """A number of numpy's or PyTorch's as Python's own; anything else as it is."""
@@ -16,6 +19,20 @@ def is_number(value):
         return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:  # a whole number larger than any float
         return False
+
+
+def metric_number(value, goal):
+    """The finite number that a summary has for a metric, or None.
+
+    ``run.define_metric("loss", summary="min,max")`` makes the summary's entry ``{"min": 1, "max": 3}``: of several, the
+    one that the sweep's goal (``minimize`` or ``maximize``) asks for.
+    """
+    if _entries(value) is not None:
+        wanted = "max" if goal == "maximize" else "min"
+        kinds = [kind for kind in (wanted, *SUMMARY_KINDS) if kind in value.keys()]  # noqa: SIM118
+        value = value[kinds[0]] if kinds else None
+    value = plain(value)
+    return value if is_number(value) else None
 
 
 def as_json(value):
