@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 import threading
 import time
 from contextlib import closing
@@ -9,9 +10,13 @@ from contextlib import closing
 import wandb
 
 from ..errors import SweepError
-from . import claims, configuration, execution, store, wandb_internals
+from ..files import escape_output
+from ..values import shortened
+from . import claims, configuration, execution, run_program, store, wandb_internals
 
-EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
+# like W&B's agent: three failures in the first minute end it, unless this variable is "true"
+EARLY_FAILURES, EARLY_SECONDS, NO_EARLY_END = 3, 60, "WANDB_AGENT_DISABLE_FLAPPING"
+LINE = 300  # letters of an error in a line
 
 # wandb has one set of settings in a process, so there is one agent at a time
 _at_work = threading.Lock()
@@ -71,8 +76,11 @@ def agent(
         raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
     if configuration.n_runs(sweep.space, count) is None:
         raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
+    if not function and (name := run_program.missing(sweep.space)):
+        raise SweepError(f"there is no {name!r} here: start the agent where it is, or put it there")
     if not _at_work.acquire(blocking=False):
         raise SweepError("an agent is at work in this process: start the next one in another")
+    escape_output()
     try:
         _work(sweep, function, count, max_consecutive_failed_runs or math.inf, retry_failed)
     finally:
@@ -88,8 +96,7 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
         for run in itertools.islice(claimed, count):
             errors.append(execution.execute(sweep, run, function))
             print(_progress_line(sweep, run), flush=True)
-            if unchecked and run.state == "finished":
-                _check_logged(unchecked, run)
+            if unchecked and run.state == "finished" and _has_logged(unchecked, run):
                 unchecked = None  # later runs may lack it
             if reason := _why_stop(errors, time.monotonic() - start, most_in_a_row):
                 print(f"stopping: {reason}")
@@ -114,20 +121,38 @@ def _why_stop(errors, seconds, most_in_a_row):
     """Why an agent makes no more runs after those that ended with these errors, or None; None if it goes on."""
     n_failed = sum(map(bool, errors))
     in_a_row = len(list(itertools.takewhile(bool, reversed(errors))))
-    if n_failed >= EARLY_FAILURES and seconds < EARLY_SECONDS:
+    if len(errors) == 1 and isinstance(errors[0], execution.NoRunError):
+        return "the first run opened no W&B run, so the others would not either"
+    is_early = seconds < EARLY_SECONDS and os.environ.get(NO_EARLY_END) != "true"
+    if is_early and n_failed >= EARLY_FAILURES:
         return f"{n_failed} failed runs in {EARLY_SECONDS} seconds, as W&B's agent does"
     return f"{in_a_row} failed runs in a row" if in_a_row >= most_in_a_row else None
 
 
-def _check_logged(metric, run):
-    """Say so at once if the sweep is judged by a metric that the training function does not log."""
-    logged = map(metric.value, [*run.rows, run.summary])
+def _has_logged(metric, run):
+    """Whether a run has logged the sweep's metric; False, with a word, if it has skipped its configuration.
+
+    Raises
+    ------
+    SweepError
+        It has logged others instead, so it seems that the sweep is judged by a metric that is never logged.
+    """
+    rows, which = [*run.rows, run.summary], f"run {run.index + 1}"
+    names = sorted({name for row in rows for name in row if not name.startswith("_")})
+    logged = [value for value in map(metric.logged, rows) if value is not None]
     # not-a-number is a bad result, not a wrong name
-    if not any(isinstance(value, int | float) for value in logged):
-        names = sorted({name for row in run.rows for name in row if not name.startswith("_")})
-        what = f"run {run.index + 1} has not logged the sweep's metric {metric.name!r} as a number"
-        advice = f"Name one of these in the sweep configuration, or log {metric.name!r}"
-        raise SweepError(f"{what}, but {', '.join(names) or 'nothing'}. {advice}")
+    if metric.score(run) is not None or any(isinstance(value, float) for value in logged):
+        return True
+    if not names:
+        print(f"note: {which} has logged nothing")
+        return False
+    if logged:
+        what = f"{shortened(repr(logged[-1]))}, which is no number"
+        raise SweepError(f"{which} has logged the sweep's metric {metric.name!r} as {what}")
+    what = f"{which} has not logged the sweep's metric {metric.name!r}, but {', '.join(names)}"
+    raise SweepError(
+        f"{what}. Name one of these in the sweep configuration, or log {metric.name!r}"
+    )
 
 
 def _progress_line(sweep, run):
@@ -136,13 +161,9 @@ def _progress_line(sweep, run):
     of = f"/{space.n_runs}" if space.n_runs else ""
     parts = [f"run {run.index + 1}{of} {run.state}"]
     if run.error:
-        parts.append(run.error.partition("\n")[0])
-    elif space.metric and (value := space.metric.value(run.summary)) is not None:
-        parts.append(f"{space.metric.name} {_short(value)}")
+        parts.append(shortened(run.error.partition("\n")[0], LINE))
+    elif space.metric and (value := space.metric.score(run)) is not None:
+        parts.append(f"{space.metric.name} {shortened(value)}")
     varied = [name for name, one in sweep.config["parameters"].items() if "value" not in one]
-    parts.append(", ".join(f"{name} {_short(run.config.get(name))}" for name in varied))
+    parts.append(", ".join(f"{name} {shortened(run.config.get(name))}" for name in varied))
     return " | ".join(filter(None, [*parts, f"{run.seconds:.0f} s"]))
-
-
-def _short(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

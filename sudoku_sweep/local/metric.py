@@ -1,8 +1,9 @@
 """``metric`` of a sweep configuration: where it is found in a run, and which run did how well by it."""
 
+from itertools import chain
 from typing import Literal
 
-from ..values import is_number
+from ..values import metric_number
 from .validation import Json, Model, Number
 
 
@@ -15,17 +16,29 @@ class Metric(Model):
     impute: Literal["worst", "best", "latest"] = "worst"
     impute_while_running: Json = None  # for W&B's server: here a run counts when it has ended
 
-    def value(self, row):
-        """The metric in a row or a summary; ``val.acc`` also finds ``{"val": {"acc": ...}}``, as in W&B. Else None."""
+    def logged(self, row):
+        """What a row or a summary has under the metric's name, else None.
+
+        ``val.acc`` also finds ``{"val": {"acc": ...}}``, as in W&B.
+        """
         if self.name in row:
             return row[self.name]
         for part in self.name.split("."):
             row = row.get(part) if isinstance(row, dict) else None
         return row
 
+    def value(self, row):
+        """The metric in a row or a summary as a finite number, else None."""
+        return metric_number(self.logged(row), self.goal)
+
     def values(self, rows):
         """The finite numbers that the metric has in rows, in order."""
-        return list(filter(is_number, map(self.value, rows)))
+        return [value for row in rows if (value := self.value(row)) is not None]
+
+    def score(self, run):
+        """What a run is judged by: its summary's number, else the last one that it has logged, else None."""
+        values = map(self.value, chain([run.summary], reversed(run.rows)))
+        return next((value for value in values if value is not None), None)
 
     def losses(self, run):
         """All values that a run has shown, its summary's first, turned so that less is better."""

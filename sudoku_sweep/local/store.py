@@ -16,10 +16,12 @@ import filelock
 from pydantic.dataclasses import dataclass
 
 from ..errors import StorageError, SweepError
-from ..files import cannot_write, write_atomically
-from ..values import as_json, plain
-from . import configuration
+from ..files import cannot_write, escape_output, write_atomically
+from ..values import as_json, plain, shortened
+from . import configuration, run_program
 from .run import Run
+
+NOT_IN_PROJECT = "/\\#?%:"  # letters that W&B has in no project's name
 
 
 @dataclass
@@ -141,12 +143,18 @@ def _create(config, space, project):
     """Write a new sweep and say so; returns its id."""
     sweep_id, seed = secrets.token_hex(4), secrets.randbits(32)
     folder, project = store() / sweep_id, project or space.project
+    if len(project) > 128 or set(project) & set(NOT_IN_PROJECT):
+        limits = f"at most 128 letters, none of {' '.join(NOT_IN_PROJECT)}"
+        raise SweepError(f"project is {shortened(project)!r}, which W&B refuses: {limits}")
     content = {"id": sweep_id, "project": project, "seed": seed, "config": config}
     write_json(folder / "sweep.json", content)
+    escape_output()
     length = f"{space.n_runs:,} runs" if space.n_runs else "no limit"
     print(f"Local sweep {sweep_id}: {space.method}, {length}, kept in {os.path.relpath(folder)}")
     for line in configuration.warnings(space):
         print(f"note: {line}")
+    if configuration.names_program(space) and (name := run_program.missing(space)):
+        print(f"note: there is no {name!r} here: start the agents where it is")
     return sweep_id
 
 

@@ -85,6 +85,8 @@ def stopped_by(**rules):
         (GRID | {"controller": {"type": "mine"}}, "controller.type .*'local' or 'cloud'"),
         (GRID | {"job": []}, "a sweep .*: there is no 'job' here, only on W&B's server"),
         (GRID | {"metrics": []}, "a sweep .*: there is no 'metrics' here, only on W&B's server"),
+        (GRID | {"paramaters": {}}, r".* no 'paramaters' \(did you mean parameters\?\); there are"),
+        (of({"mn": 1, "max": 2}), r"parameters\.a: there is no 'mn' \(did you mean min\?\)"),
         (GRID | {"early_stop": {}}, "a sweep .*: there is no 'early_stop'; there are method"),
         (GRID | {"name": datetime.date(2026, 10, 1)}, "name is datetime.*a valid string"),
         (GRID | {"metric": "score"}, "metric is 'score': give a dict with name, goal"),
