@@ -64,8 +64,8 @@ def agent(
     Raises
     ------
     SweepError
-        No such sweep, nothing to run, a sweep without an end, another agent at work in this process, every run of
-        this call failed, or the first one that finished had not logged the sweep's metric.
+        No such sweep, nothing to run, no such program, a sweep without an end, another agent at work in this process,
+        every run of this call failed, or the first one that finished had not logged the sweep's metric.
     """
     sweep = store.open_sweep(sweep_id)
     if not (callable(function) or (function is None and configuration.names_program(sweep.space))):
@@ -106,9 +106,8 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
     if not errors:
         print(f"nothing left to run in sweep {sweep.id}")
     elif all(errors):
-        raise SweepError(f"all {len(errors)} runs failed; the last one: {run.error}") from errors[
-            -1
-        ]
+        what = f"all {len(errors)} runs failed; the last one: {run.error}"
+        raise SweepError(what) from errors[-1]
 
 
 def _print_failed(sweep):
@@ -137,22 +136,18 @@ def _has_logged(metric, run):
     SweepError
         It has logged others instead, so it seems that the sweep is judged by a metric that is never logged.
     """
-    rows, which = [*run.rows, run.summary], f"run {run.index + 1}"
-    names = sorted({name for row in rows for name in row if not name.startswith("_")})
-    logged = [value for value in map(metric.logged, rows) if value is not None]
+    rows = [*run.rows, run.summary]
     # not-a-number is a bad result, not a wrong name
-    if metric.score(run) is not None or any(isinstance(value, float) for value in logged):
+    if metric.score(run) is not None or any(isinstance(metric.logged(row), float) for row in rows):
         return True
-    if not names:
-        print(f"note: {which} has logged nothing")
+    logged = {name: value for row in rows for name, value in row.items() if name[0] != "_"}
+    if not logged:
+        print(f"note: run {run.index + 1} has logged nothing")
         return False
-    if logged:
-        what = f"{shortened(repr(logged[-1]))}, which is no number"
-        raise SweepError(f"{which} has logged the sweep's metric {metric.name!r} as {what}")
-    what = f"{which} has not logged the sweep's metric {metric.name!r}, but {', '.join(names)}"
-    raise SweepError(
-        f"{what}. Name one of these in the sweep configuration, or log {metric.name!r}"
-    )
+    listed = ", ".join(f"{name} {shortened(repr(value))}" for name, value in sorted(logged.items()))
+    what = f"run {run.index + 1} has not logged the sweep's metric {metric.name!r} as a number"
+    advice = f"Name one of these in the sweep configuration, or log {metric.name!r}"
+    raise SweepError(f"{what}, but {listed}. {advice}")
 
 
 def _progress_line(sweep, run):

@@ -86,15 +86,9 @@ def run_program(sweep, run, environment, stopper):
     if status:
         shown = [shortened(line, SHOWN_LENGTH) for line in lines[-SHOWN_LINES:]]
         print(*shown, f"(all of it: {os.path.relpath(log)})", sep="\n", file=sys.stderr)
-        raise SweepError(f"{_reason(status)}, {shortened(_error_line(lines), SHOWN_LENGTH)}")
-
-
-def _reason(status):
-    """How a program ended that has failed."""
-    if status > 0:
-        return f"exit status {status}"
-    names = {number.value: number.name for number in signal.Signals}
-    return names.get(-status, f"signal {-status}")  # real-time signals have no names
+        by_signal = f"{signal.strsignal(abs(status))} (signal {-status})"
+        reason = f"exit status {status}" if status > 0 else by_signal
+        raise SweepError(f"{reason}, {shortened(_error_line(lines), SHOWN_LENGTH)}")
 
 
 def _error_line(lines):

@@ -13,15 +13,14 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import filelock
+import wandb
 from pydantic.dataclasses import dataclass
 
 from ..errors import StorageError, SweepError
 from ..files import cannot_write, escape_output, write_atomically
-from ..values import as_json, plain, shortened
+from ..values import as_json, plain
 from . import configuration, run_program
 from .run import Run
-
-NOT_IN_PROJECT = "/\\#?%:"  # letters that W&B has in no project's name
 
 
 @dataclass
@@ -143,9 +142,10 @@ def _create(config, space, project):
     """Write a new sweep and say so; returns its id."""
     sweep_id, seed = secrets.token_hex(4), secrets.randbits(32)
     folder, project = store() / sweep_id, project or space.project
-    if len(project) > 128 or set(project) & set(NOT_IN_PROJECT):
-        limits = f"at most 128 letters, none of {' '.join(NOT_IN_PROJECT)}"
-        raise SweepError(f"project is {shortened(project)!r}, which W&B refuses: {limits}")
+    try:
+        wandb.Settings(project=project)
+    except wandb.errors.UsageError as error:  # as in each of its runs
+        raise SweepError(f"W&B refuses the project's name: {error}") from error
     content = {"id": sweep_id, "project": project, "seed": seed, "config": config}
     write_json(folder / "sweep.json", content)
     escape_output()

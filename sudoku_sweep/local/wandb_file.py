@@ -59,7 +59,7 @@ def read_into(run, path):
     for values in (config, summary):
         values.pop("_wandb", None)
     # what the sweep gave stays: a run that was killed at its start may not have written it
-    run.config = run.config | _with_nan(config, run.config)
+    run.config = run.config | config
     run.summary = Summary(_without_media(summary))
     return exit_code
 
@@ -108,10 +108,3 @@ def _without_media(values):
         for name, value in values.items()
         if not (isinstance(value, dict) and "_type" in value)
     }
-
-
-def _with_nan(written, given):
-    """What was written of a configuration: not-a-number is written as null, and here it is what was given."""
-    if isinstance(written, dict) and isinstance(given, dict):
-        return {name: _with_nan(value, given.get(name)) for name, value in written.items()}
-    return given if written is None and given != given else written

@@ -56,8 +56,8 @@ def test_a_program_can_read_its_configuration_from_a_file():
     ("text", "error"),
     [
         ("print('hello')\nraise ValueError('too hot')", "exit status 1, ValueError: too hot"),
-        ("import os\nos.kill(os.getpid(), 9)", "SIGKILL, no output"),
-        ("import os\nos.kill(os.getpid(), 37)", "signal 37, no output"),
+        ("import os\nos.kill(os.getpid(), 9)", "Killed (signal 9), no output"),
+        ("import os\nos.kill(os.getpid(), 37)", "Real-time signal 3 (signal 37), no output"),
         ("print('cold\\nwandb: bye\\n')\nexit(1)", "exit status 1, cold"),
         ("print('done')", "it opened no W&B run in this folder: call wandb.init() in it"),
         (f"{TRAIN}run.finish()\nexit(3)", "exit status 3, no output"),

@@ -111,7 +111,7 @@ def test_a_damaged_file_of_one_sweep_blocks_no_other(imported, capsys, name):
 @pytest.mark.parametrize("project", ["x" * 129, *(f"a{letter}b" for letter in "/\\#?%:")])
 def test_a_project_that_wandb_refuses_is_refused(project):
     for config, given in ((GRID, project), (GRID | {"project": project}, None)):
-        with pytest.raises(SweepError, match=r"^project is .*W&B refuses: at most 128 letters"):
+        with pytest.raises(SweepError, match=r"^W&B refuses the project's name: "):
             local.sweep(config, project=given)
     with pytest.raises(wandb.errors.UsageError):
         wandb.Settings(project=project)
