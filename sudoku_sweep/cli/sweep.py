@@ -1,7 +1,7 @@
 """``sweep``: set up a sweep without an account, of the Sudoku net or of any program."""
 
+import functools
 import itertools
-import math
 from pathlib import Path
 
 import click
@@ -53,22 +53,19 @@ def resumed(path):
     return sweep_id
 
 
-def n_values(node, counted):
-    """How many values a YAML node holds if its aliases are written out, each node ``counted`` once."""
-    if node not in counted:
-        counted[node] = math.inf  # until it is known: an alias may stand inside what it stands for
-        inside = node.value if isinstance(node, yaml.CollectionNode) else ()
-        if isinstance(node, yaml.MappingNode):
-            inside = itertools.chain(*inside)
-        counted[node] = 1 + sum(n_values(part, counted) for part in inside)
-    return counted[node]
+@functools.cache
+def n_values(node):
+    """How many values a YAML node holds if its aliases are written out; none of them is."""
+    parts = node.value if isinstance(node, yaml.CollectionNode) else []
+    inside = itertools.chain(*parts) if isinstance(node, yaml.MappingNode) else parts
+    return 1 + sum(map(n_values, inside))
 
 
 def from_file(path):
     """The sweep configuration in a file; if it has no name, it gets the file's."""
     try:
         text = Path(path).read_text(encoding="utf-8")
-        if n_values(yaml.compose(text, yaml.SafeLoader), {}) > MANY:
+        if n_values(yaml.compose(text, yaml.SafeLoader)) > MANY:
             raise ValueError(f"with its aliases written out it has more than {MANY:,} values")
         config = yaml.safe_load(text)
         return {"name": Path(path).stem} | config if isinstance(config, dict) else config

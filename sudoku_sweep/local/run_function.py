@@ -35,12 +35,10 @@ def run_function(function, run, environment, stopper, sweep_id):
             run.rows.append({"_step": step, metric.name: value})
             stopper.check()
 
+    hooks = wandb_internals.hooked(stopper and check, is_failure, sweep_id)
     try:
         # "." is put back, too: each run starts in the same folder
-        with (
-            contextlib.chdir("."),
-            wandb_internals.hooked(stopper and check, is_failure, sweep_id),
-        ):
+        with contextlib.chdir("."), hooks:
             try:
                 function()
                 wandb_internals.finish_runs()

@@ -22,7 +22,6 @@ KILL_SECONDS = 30  # how long a process that was told to end may take for it, as
 SHOWN_LINES, READ_BYTES, SHOWN_LENGTH = 20, 20_000, 200
 # the last line of a traceback, with what torchrun writes before it
 PYTHON_ERROR = re.compile(r"(?:\[\w+\]:)?\s*((?:\w+\.)*[A-Z]\w*(?:Error|Exception): \S.*)")
-
 INTERPRETED = ("${interpreter}", "${program}")  # in wandb's usual command
 TOO_LONG = "; hand the values over in a file, with ${args_json_file} in the sweep's command"
 
@@ -48,7 +47,9 @@ def command_line(space, config, json_file):
 def missing(space):
     """The program, or the command, by which a sweep starts its runs, if it is not there; else None."""
     command = list(map(str, space.command or INTERPRETED))
-    name = str(space.program) if INTERPRETED in itertools.pairwise(command) else command[0]
+    name = command[0]
+    if name == "${program}" or INTERPRETED in itertools.pairwise(command):
+        name = str(space.program)
     is_there = name.startswith("${") or Path(name).exists() or shutil.which(name, path=_path())
     return None if is_there else name
 
@@ -79,7 +80,8 @@ def run_program(sweep, run, environment, stopper):
             child = subprocess.Popen(words, env=environment, process_group=0, **streams)
         except OSError as error:
             what = f"cannot start {shortened(' '.join(words), SHOWN_LENGTH)!r}: {error.strerror}"
-            raise SweepError(what + TOO_LONG * (error.errno == errno.E2BIG)) from error
+            advice = TOO_LONG if error.errno == errno.E2BIG else ""
+            raise SweepError(what + advice) from error
         status = _wait(child, run, stopper, Path(environment["WANDB_DIR"]))
         output.seek(max(0, output.seek(0, os.SEEK_END) - READ_BYTES))
         lines = output.read().decode("utf-8", "replace").splitlines()
