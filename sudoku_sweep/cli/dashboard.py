@@ -9,7 +9,7 @@ from .. import local
 from ..analysis import results
 from ..errors import SweepError
 from ..values import flatten
-from .options import chosen_sweep, metric_and_goal, readable
+from .options import chosen_sweep, metric_and_goal
 
 SHOWN = "id or name of a local sweep, or NAME.csv from `export` (default: all local sweeps)"
 
@@ -32,11 +32,7 @@ def dashboard(sweep, no_browser):
     else:
         chosen = [chosen_sweep(sweep).id] if sweep else None
         opened = functools.cache(local.open_sweep)  # reads a file again only if it was changed
-
-        def read(sweep_id):
-            return study_of(opened(sweep_id))
-
-        serve(lambda: readable(read, chosen or local.sweeps()), not no_browser)
+        serve(lambda: map(study_of, map(opened, chosen or local.sweeps())), not no_browser)
 
 
 def study_of(sweep):

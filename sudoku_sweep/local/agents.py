@@ -138,7 +138,7 @@ def _has_logged(metric, run):
     """
     rows = [*run.rows, run.summary]
     # not-a-number is a bad result, not a wrong name
-    if metric.score(run) is not None or any(isinstance(metric.logged(row), float) for row in rows):
+    if metric.score(run) is not None or any(isinstance(metric.value(row), float) for row in rows):
         return True
     logged = {name: value for row in rows for name, value in row.items() if name[0] != "_"}
     if not logged:

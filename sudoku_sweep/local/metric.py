@@ -16,28 +16,25 @@ class Metric(Model):
     impute: Literal["worst", "best", "latest"] = "worst"
     impute_while_running: Json = None  # for W&B's server: here a run counts when it has ended
 
-    def logged(self, row):
-        """What a row or a summary has under the metric's name, else None.
-
-        ``val.acc`` also finds ``{"val": {"acc": ...}}``, as in W&B.
-        """
+    def value(self, row):
+        """The metric in a row or a summary; ``val.acc`` also finds ``{"val": {"acc": ...}}``, as in W&B. Else None."""
         if self.name in row:
             return row[self.name]
         for part in self.name.split("."):
             row = row.get(part) if isinstance(row, dict) else None
         return row
 
-    def value(self, row):
-        """The metric in a row or a summary as a finite number, else None."""
-        return metric_number(self.logged(row), self.goal)
+    def number(self, row):
+        """The finite number that a row or a summary has for the metric, or None."""
+        return metric_number(self.value(row), self.goal)
 
     def values(self, rows):
         """The finite numbers that the metric has in rows, in order."""
-        return [value for row in rows if (value := self.value(row)) is not None]
+        return [value for row in rows if (value := self.number(row)) is not None]
 
     def score(self, run):
         """What a run is judged by: its summary's number, else the last one that it has logged, else None."""
-        values = map(self.value, chain([run.summary], reversed(run.rows)))
+        values = map(self.number, chain([run.summary], reversed(run.rows)))
         return next((value for value in values if value is not None), None)
 
     def losses(self, run):

@@ -28,7 +28,7 @@ def run_function(function, run, environment, stopper, sweep_id):
 
     def check(wandb_run, data, step):
         metric = stopper.sweep.space.metric
-        value = metric.value(data)
+        value = metric.number(data)
         if wandb_run.id == run.id and value is not None:
             if run.rows and run.rows[-1]["_step"] == step:
                 run.rows.pop()
