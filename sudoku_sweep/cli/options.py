@@ -1,5 +1,7 @@
 """What several commands share: options, and what the user means by them."""
 
+import sys
+
 import click
 
 from .. import local, sweeps
@@ -45,12 +47,20 @@ def chosen_sweep(wanted):
 
     The notebook's demonstrations have none; what Cell 10 and the command ``sweep`` make has one.
     """
-    for sweep_id in reversed(local.sweeps()):
-        sweep = local.open_sweep(sweep_id)
+    for sweep in readable(local.open_sweep, reversed(local.sweeps())):
         name = sweep.config.get("name")
         if name and wanted in (name, None):
             return sweep
     return local.open_sweep(wanted or local.latest_sweep())
+
+
+def readable(read, sweep_ids):
+    """Yield what ``read`` makes of each sweep's id; a damaged file is named, and blocks no other sweep."""
+    for sweep_id in sweep_ids:
+        try:
+            yield read(sweep_id)
+        except SweepError as error:
+            print(f"note: {error}", file=sys.stderr)
 
 
 def trains_sudoku(space, project):

@@ -5,7 +5,7 @@ import pandas as pd
 
 from .. import local
 from ..analysis import tables
-from .options import chosen_sweep, metric_and_goal, sweep_argument
+from .options import chosen_sweep, metric_and_goal, readable, sweep_argument
 
 
 @click.command()
@@ -13,11 +13,9 @@ from .options import chosen_sweep, metric_and_goal, sweep_argument
 def report(sweep):
     """List all local sweeps, and print the leaderboard of one."""
     sweep = chosen_sweep(sweep)
-    shown = [
-        sweep if sweep_id == sweep.id else local.open_sweep(sweep_id)  # whose runs are read once
-        for sweep_id in local.sweeps()
-    ]
-    listed = pd.DataFrame(map(sweep_row, shown))
+    opened = {sweep.id: sweep}  # whose runs are read once
+    rows = readable(lambda id: sweep_row(opened.get(id) or local.open_sweep(id)), local.sweeps())
+    listed = pd.DataFrame(rows)
     print(listed.to_string(index=False), end="\n\n")
     metric, goal = metric_and_goal(sweep.space)
     frame = tables.runs_frame(sweep.runs())

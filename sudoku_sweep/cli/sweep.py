@@ -1,5 +1,7 @@
 """``sweep``: set up a sweep without an account, of the Sudoku net or of any program."""
 
+import functools
+import itertools
 from pathlib import Path
 
 import click
@@ -9,6 +11,7 @@ from .. import local, sweeps
 from ..errors import SweepError
 from .options import trains_sudoku
 
+MANY = 1_000_000  # values in a file: W&B's grids have fewer
 PRESET = "how much of the notebook's sweep (default: SUDOKU_PRESET, else quick)"
 RESUME = "a grid from `export`, with its runs done already"
 
@@ -50,10 +53,21 @@ def resumed(path):
     return sweep_id
 
 
+@functools.cache
+def n_values(node):
+    """How many values a YAML node holds if its aliases are written out; none of them is."""
+    parts = node.value if isinstance(node, yaml.CollectionNode) else []
+    inside = itertools.chain(*parts) if isinstance(node, yaml.MappingNode) else parts
+    return 1 + sum(map(n_values, inside))
+
+
 def from_file(path):
     """The sweep configuration in a file; if it has no name, it gets the file's."""
     try:
-        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        if n_values(yaml.compose(text, yaml.SafeLoader)) > MANY:
+            raise ValueError(f"with its aliases written out it has more than {MANY:,} values")
+        config = yaml.safe_load(text)
         return {"name": Path(path).stem} | config if isinstance(config, dict) else config
     # a month 13, a tag `!!bool x`, a thousand brackets: each has an error of its own
     except Exception as error:

@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ..errors import WRITE_NUMBERS, SweepError, field_reason
 from ..values import as_json, flatten, nest
@@ -49,11 +49,6 @@ def _flat(parameters):
     return dict(sorted(flat.items()))
 
 
-def _list_alone(command):
-    """W&B's agent passes over a command that is no list, and takes its usual one."""
-    return command if isinstance(command, list) else None
-
-
 class SweepConfig(Model):
     """W&B's sweep configuration, as far as it means something here.
 
@@ -71,7 +66,7 @@ class SweepConfig(Model):
     project: str = "uncategorized"
     entity: Json = None  # this and the rest: for `wandb sweep`
     program: Json = None
-    command: Annotated[list[Json] | None, BeforeValidator(_list_alone)] = None
+    command: list[Json] | None = None
     controller: dict[Literal["type"], Literal["local", "cloud"]] = None
     apiVersion: Json = None  # noqa: N815  (W&B's name)
     kind: Json = None

@@ -13,12 +13,13 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import filelock
+import wandb
 from pydantic.dataclasses import dataclass
 
 from ..errors import StorageError, SweepError
-from ..files import cannot_write, write_atomically
+from ..files import cannot_write, escape_output, write_atomically
 from ..values import as_json, plain
-from . import configuration
+from . import configuration, run_program
 from .run import Run
 
 
@@ -141,12 +142,19 @@ def _create(config, space, project):
     """Write a new sweep and say so; returns its id."""
     sweep_id, seed = secrets.token_hex(4), secrets.randbits(32)
     folder, project = store() / sweep_id, project or space.project
+    try:
+        wandb.Settings(project=project)
+    except wandb.errors.UsageError as error:  # as in each of its runs
+        raise SweepError(f"W&B refuses the project's name: {error}") from error
     content = {"id": sweep_id, "project": project, "seed": seed, "config": config}
     write_json(folder / "sweep.json", content)
+    escape_output()
     length = f"{space.n_runs:,} runs" if space.n_runs else "no limit"
     print(f"Local sweep {sweep_id}: {space.method}, {length}, kept in {os.path.relpath(folder)}")
     for line in configuration.warnings(space):
         print(f"note: {line}")
+    if configuration.names_program(space) and (name := run_program.missing(space)):
+        print(f"note: there is no {name!r} here: start the agents where it is")
     return sweep_id
 
 

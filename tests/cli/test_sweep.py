@@ -42,8 +42,20 @@ def test_the_notebook_s_sweep_is_set_up_by_a_preset_and_by_sweep_yaml(capsys, mo
     assert "240 runs" in out and f"python -m sudoku_sweep agent {local.latest_sweep()}" in out
 
 
+POWERS = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 20)]
+ALIASES = "\n".join(["a0: &a0 [0]", *POWERS])  # of aliases: 10 ** 19 values
+
+
 @pytest.mark.parametrize(
-    "content", ["parameters: [", "[1, 2]", "{method: grid, parameters: {epochs: {value: -1}}}"]
+    "content",
+    [
+        "parameters: [",
+        "[1, 2]",
+        "{method: grid, parameters: {epochs: {value: -1}}}",
+        ALIASES,
+        ALIASES.replace("[", "{<<: [", 99).replace("{<<: [0", "{x: [0").replace("]", "]}"),
+        "method: grid\nparameters: &all {a: {value: *all}}",
+    ],
 )
 def test_a_file_that_is_no_sweep_is_refused(content, capsys):
     Path("wrong.yaml").write_text(content)

@@ -1,11 +1,14 @@
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import pytest
+import wandb
 from tiny_sweep import GRID, log_score
 
 from sudoku_sweep import local
+from sudoku_sweep.cli.main import main
 from sudoku_sweep.local import Run, SweepError, store
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
@@ -88,6 +91,30 @@ def test_a_damaged_file_is_named(imported, name):
         with pytest.raises(SweepError, match=f"{name} cannot be read; if it is damaged") as refusal:
             local.runs(imported)
         assert reason in str(refusal.value).partition("again")[2]
+
+
+@pytest.mark.parametrize("name", ["sweep.json", "runs/00002.json"])
+def test_a_damaged_file_of_one_sweep_blocks_no_other(imported, capsys, name):
+    Path("train.py").touch()
+    named, damaged = (
+        local.import_runs(GRID | {"name": title, "program": "train.py"}, local.runs(imported))
+        for title in ("named", "damaged")
+    )
+    (store.store() / damaged / name).write_text("")
+    for command in (["report"], ["agent"], ["export", "all.csv"]):
+        assert main([*command, "named"]) == 0
+    shown = capsys.readouterr()
+    assert f"local sweep {named}, 6 runs" in shown.out
+    assert f"{damaged}/{name} cannot be read; if it is damaged" in shown.err
+
+
+@pytest.mark.parametrize("project", ["x" * 129, *(f"a{letter}b" for letter in "/\\#?%:")])
+def test_a_project_that_wandb_refuses_is_refused(project):
+    for config, given in ((GRID, project), (GRID | {"project": project}, None)):
+        with pytest.raises(SweepError, match=r"^W&B refuses the project's name: "):
+            local.sweep(config, project=given)
+    with pytest.raises(wandb.errors.UsageError):
+        wandb.Settings(project=project)
 
 
 def test_an_intact_file_whose_configuration_is_refused_is_not_called_damaged(imported):
