@@ -34,7 +34,8 @@ def run_function(function, run, environment, stopper):
             if run.rows and run.rows[-1]["_step"] == step:
                 run.rows.pop()
             run.rows.append({"_step": step, metric.name: value})
-            stopper.check()
+            if stopper.is_due(len(run.rows)):
+                stopper.check()
 
     try:
         # "." is put back, too: each run starts in the same folder
