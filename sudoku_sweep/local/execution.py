@@ -1,5 +1,6 @@
 """One claimed run from its start to its end: a function or a program trains it, and what wandb wrote is recorded."""
 
+import os
 import time
 import traceback
 from pathlib import Path
@@ -73,6 +74,8 @@ def _environment(sweep, run):
         "WANDB_RUN_GROUP": run.group,
         "WANDB_RUN_ID": run.id,
         "WANDB_NAME": run.name,
+        # else a dozen lines a run and more, unless they are wanted
+        "WANDB_SILENT": os.environ.get("WANDB_SILENT", "true"),
     }
 
 
