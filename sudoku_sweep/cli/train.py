@@ -1,6 +1,7 @@
 """``train``: one net, as a plain run or as a W&B run."""
 
 import dataclasses
+import functools
 import tempfile
 import time
 from pathlib import Path
@@ -58,7 +59,8 @@ def train(preset, logged, test, save, device, threads, **settings):
     if logged:
         result = sweeps.train_with_wandb(boards, validation, config, device)
     else:
-        result = fit(config, boards, validation, log=epoch_printer(config.epochs), device=device)
+        log = functools.partial(print_metrics, time.monotonic(), config.epochs)
+        result = fit(config, boards, validation, log=log, device=device)
     scores = {}
     for split in ("validation", "test") if test else ("validation",):
         scores |= score(result.model, split, beyond_singles=n_minimal > 0)
@@ -68,17 +70,12 @@ def train(preset, logged, test, save, device, threads, **settings):
         print(f"saved {save}")
 
 
-def epoch_printer(n_epochs):
-    """A function that prints what was measured in an epoch, in a line, and how long the others will take."""
-    start = time.monotonic()
-
-    def print_metrics(metrics):
-        epoch = metrics["epoch"]
-        others = [f"{name} {value:.4g}" for name, value in metrics.items() if name != "epoch"]
-        left = (time.monotonic() - start) / epoch * (n_epochs - epoch)
-        print(f"epoch {epoch}/{n_epochs}", *others, f"{duration(left)} left", sep="  ", flush=True)
-
-    return print_metrics
+def print_metrics(start, n_epochs, metrics):
+    """Print what was measured in an epoch, in a line, and how long the others will take."""
+    epoch = metrics["epoch"]
+    others = [f"{name} {value:.4g}" for name, value in metrics.items() if name != "epoch"]
+    left = (time.monotonic() - start) / epoch * (n_epochs - epoch)
+    print(f"epoch {epoch}/{n_epochs}", *others, f"{duration(left)} left", sep="  ", flush=True)
 
 
 def check_save_path(path):

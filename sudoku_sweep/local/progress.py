@@ -10,6 +10,9 @@ from tqdm import tqdm
 
 from .run import DONE
 
+# of the bar; without a size, nothing is drawn in a terminal that does not say its own
+FORM = {"bar_format": "{desc} |{bar:20}| {n_fmt}/{total_fmt}", "ncols": 80, "nrows": 2}
+
 
 class Progress:
     """What an agent says of its runs while it works: ``showing`` a run that trains, and the ``seconds_left``."""
@@ -29,7 +32,7 @@ class Progress:
             yield
             return
         total = self.n_runs or len(self.done) + self.count
-        bar = _Bar(desc=what, initial=run.index, total=total)
+        bar = _Bar(total=total, initial=run.index, desc=what, file=sys.stdout, leave=False, **FORM)
         output, errors = _AfterBar(sys.stdout, bar), _AfterBar(sys.stderr, bar)
         with bar, contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             yield
@@ -49,18 +52,15 @@ class Progress:
 
 def _has_viewer():
     """Whether somebody looks at the output, in a terminal or in a notebook."""
-    in_notebook = type(sys.stdout).__module__ == "ipykernel.iostream"
-    return (in_notebook or sys.stdout.isatty()) and not os.environ.get("TQDM_DISABLE")
+    if not sys.stdout or os.environ.get("TQDM_DISABLE"):  # a process without outputs has None
+        return False
+    return type(sys.stdout).__module__ == "ipykernel.iostream" or sys.stdout.isatty()
 
 
 class _Bar(tqdm):
     """A bar that is gone when it is closed, and of which the bars of a run know nothing."""
 
     _instances, monitor_interval = WeakSet(), 0
-
-    def __init__(self, **options):
-        form = "{desc} |{bar:20}| {n_fmt}/{total_fmt}"
-        super().__init__(file=sys.stdout, leave=False, bar_format=form, **options)
 
 
 class _AfterBar:

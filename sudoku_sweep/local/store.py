@@ -88,7 +88,7 @@ class Sweep:
 
     def save(self, run):
         """Write a run, so that whoever reads it has the old state or the new one, whole."""
-        write_json(self.path(run.index), dataclasses.asdict(run))
+        write_json(self.path(run.index), vars(run))
 
 
 def sweep(sweep, entity=None, project=None, prior_runs=None):
