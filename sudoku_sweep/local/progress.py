@@ -44,7 +44,7 @@ class Progress:
         if self.n_runs:  # what other agents have taken meanwhile is before the index, too
             n_passed = index + 1 - sum(done < index for done in self.done)
             n_left = self.n_runs - len(self.done) - n_passed
-            estimates.append(seconds / n_passed * n_left)
+            estimates.append(seconds / n_passed * min(n_left, 10**9))  # more than a float may hold
         if self.count:
             estimates.append(seconds / self.n_made * (self.count - self.n_made))
         return min(estimates)

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("in_tmp_path")
         (6, None, "ffxs", False, {10: (4, 10), 20: (5, 0)}),
         (6, None, "ffxsff", True, {10: (2, 0)}),
         (6, None, "", False, {10: (0, 50), 20: (2, 20), 30: (4, 6)}),  # two agents
+        (10**400, None, "", False, {10: (0, 10**10)}),
         (6, 2, "", False, {10: (0, 10), 30: (1, 0)}),
         (6, 5, "fff", False, {10: (3, 20), 20: (4, 10), 30: (5, 0)}),
         (None, 3, "ff", False, {10: (2, 20), 20: (3, 10), 30: (4, 0)}),
