@@ -11,8 +11,9 @@ import wandb
 
 from ..errors import SweepError
 from ..files import escape_output
-from ..values import shortened
+from ..values import duration, shortened
 from . import claims, configuration, execution, run_program, store, wandb_internals
+from .progress import Progress
 
 # like W&B's agent: three failures in the first minute end it, unless this variable is "true"
 EARLY_FAILURES, EARLY_SECONDS, NO_EARLY_END = 3, 60, "WANDB_AGENT_DISABLE_FLAPPING"
@@ -91,11 +92,15 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
     start, errors, unchecked = time.monotonic(), [], sweep.space.metric
     if not retry_failed:
         _print_failed(sweep)
+    progress = Progress(sweep, count, retry_failed)
+    if sweep.space.method == "bayes":
+        _print_if_too_short(sweep.space, count and len(progress.done) + count)
     # closing: lets go of the last lock at once
     with wandb_internals.restored(), closing(claims.claims(sweep, retry_failed)) as claimed:
         for run in itertools.islice(claimed, count):
-            errors.append(execution.execute(sweep, run, function))
-            print(_progress_line(sweep, run), flush=True)
+            with progress.showing(run):
+                errors.append(execution.execute(sweep, run, function))
+            print(_progress_line(sweep, run, progress.seconds_left(run.index)), flush=True)
             if unchecked and run.state == "finished" and _has_logged(unchecked, run):
                 unchecked = None  # later runs may lack it
             if reason := _why_stop(errors, time.monotonic() - start, most_in_a_row):
@@ -114,6 +119,14 @@ def _print_failed(sweep):
     if failed := [run.state for run in sweep.runs()].count("failed"):
         advice = "retry_failed=True (in a terminal: --retry-failed) runs them again"
         print(f"left out: {failed} that failed; {advice}")
+
+
+def _print_if_too_short(space, count):
+    from .bayes import STARTS  # only here: takes a second to import
+
+    if (last := configuration.n_runs(space, count)) <= STARTS:
+        learns = f"bayes spreads its first {STARTS} runs evenly, and learns from results after them"
+        print(f"note: {learns}; this call ends with run {last}")
 
 
 def _why_stop(errors, seconds, most_in_a_row):
@@ -150,8 +163,8 @@ def _has_logged(metric, run):
     raise SweepError(f"{what}, but {listed}. {advice}")
 
 
-def _progress_line(sweep, run):
-    """One run in one line: which, how it ended, the metric, and the values that vary between runs."""
+def _progress_line(sweep, run, seconds_left):
+    """One run in one line: which, how it ended, the metric, the values that vary between runs, and times."""
     space = sweep.space
     of = f"/{space.n_runs}" if space.n_runs else ""
     parts = [f"run {run.index + 1}{of} {run.state}"]
@@ -161,4 +174,5 @@ def _progress_line(sweep, run):
         parts.append(f"{space.metric.name} {shortened(value)}")
     varied = [name for name, one in sweep.config["parameters"].items() if "value" not in one]
     parts.append(", ".join(f"{name} {shortened(run.config.get(name))}" for name in varied))
-    return " | ".join(filter(None, [*parts, f"{run.seconds:.0f} s"]))
+    left = f"about {duration(seconds_left)} left" if seconds_left > 0 else ""
+    return " | ".join(filter(None, [*parts, duration(run.seconds), left]))

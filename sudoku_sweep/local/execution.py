@@ -81,6 +81,8 @@ def _environment(sweep, run):
         "WANDB_RUN_GROUP": run.group,
         "WANDB_RUN_ID": run.id,
         "WANDB_NAME": run.name,
+        # else a dozen lines a run and more, unless they are wanted
+        "WANDB_SILENT": os.environ.get("WANDB_SILENT", "true"),
     }
 
 

@@ -33,7 +33,8 @@ def run_function(function, run, environment, stopper, sweep_id):
             if run.rows and run.rows[-1]["_step"] == step:
                 run.rows.pop()
             run.rows.append({"_step": step, metric.name: value})
-            stopper.check()
+            if stopper.is_due(len(run.rows)):
+                stopper.check()
 
     hooks = wandb_internals.hooked(stopper and check, is_failure, sweep_id)
     try:

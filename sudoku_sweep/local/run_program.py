@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from ..errors import SweepError
@@ -102,18 +101,14 @@ def _error_line(lines):
 
 def _wait(child, run, stopper, folder):
     """The exit status of a run's child process, once it has ended. Whatever ends the waiting ends the child."""
-    pause = POLL_SECONDS if stopper else None
     try:
         while True:
             try:
-                return child.wait(pause)
+                return child.wait(POLL_SECONDS if stopper else None)
             except subprocess.TimeoutExpired:
-                start = time.monotonic()
-                if path := wandb_file.find(folder, run.id):
+                if stopper.is_due() and (path := wandb_file.find(folder, run.id)):
                     wandb_file.read_into(run, path)
                     stopper.check()
-                # a long file takes seconds of a processor that the program may need
-                pause = max(POLL_SECONDS, 10 * (time.monotonic() - start))
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         # its group: a launcher, or a shell, may not pass it on

@@ -37,6 +37,7 @@ class Sweep:
     config: dict
     folder: Path
     cache: dict = dataclasses.field(default_factory=dict, repr=False)  # {path: (its version, run)}
+    curves: dict = dataclasses.field(default_factory=dict, repr=False)  # {index: (version, values)}
 
     @cached_property
     def space(self):
@@ -75,13 +76,20 @@ class Sweep:
             self.cache[path] = version, _read(path, Run)
         return self.cache[path][1]
 
+    def curve(self, run):
+        """The values of the metric in one of ``runs()``, in order; looked for once in each version of its file."""
+        version = self.cache[self.path(run.index)][0]
+        if self.curves.get(run.index, (None,))[0] != version:
+            self.curves[run.index] = version, self.space.metric.values(run.rows)
+        return self.curves[run.index][1]
+
     def path(self, index, suffix=".json"):
         """Where a run is kept; with another suffix, what belongs to it."""
         return self.folder / "runs" / f"{index:05}{suffix}"
 
     def save(self, run):
         """Write a run, so that whoever reads it has the old state or the new one, whole."""
-        write_json(self.path(run.index), dataclasses.asdict(run))
+        write_json(self.path(run.index), vars(run))
 
 
 def sweep(sweep, entity=None, project=None, prior_runs=None):

@@ -100,6 +100,15 @@ def test_runs_are_real_offline_runs_of_the_project_in_one_group_and_leave_no_tra
         assert not later.group and dict(later.config) == {}
 
 
+@pytest.mark.parametrize("given", [None, "false"])
+def test_wandb_says_nothing_of_a_run_unless_it_is_asked_to(monkeypatch, capfd, given):
+    monkeypatch.setenv("WANDB_SILENT", given or "")
+    if given is None:
+        monkeypatch.delenv("WANDB_SILENT")
+    ran(log_score, count=1)
+    assert ("wandb: " in capfd.readouterr().err) == (given == "false")
+
+
 def test_a_huge_grid_is_no_obstacle():
     values = {"distribution": "q_uniform", "min": 0.0, "max": 1e12, "q": 0.25}
     huge = {"method": "grid", "parameters": {"a": {"min": 1, "max": 10**9}, "b": values}}
@@ -426,7 +435,9 @@ def test_a_random_sweep_ends_at_its_run_cap_and_nested_parameters_arrive_nested(
     assert len({run.config["model"]["rate"] for run in runs}) == 3
 
 
-def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again(monkeypatch):
+def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again(
+    monkeypatch, capsys
+):
     monkeypatch.setattr(store.secrets, "randbits", lambda bits: 0)  # the sweep's seed
     x = {"min": 0.0, "max": 1.0}
     sweep_id = local.sweep({"method": "bayes", "metric": {"name": "loss"}, "parameters": {"x": x}})
@@ -439,8 +450,10 @@ def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again
             if len(seen) == 10:
                 raise KeyboardInterrupt
 
+    local.agent(sweep_id, function=bowl, count=3)
     with pytest.raises(KeyboardInterrupt):
-        local.agent(sweep_id, function=bowl, count=10)
+        local.agent(sweep_id, function=bowl, count=7)
+    assert capsys.readouterr().out.count("note: bayes spreads its first 4 runs evenly") == 1
     sweep = store.open_sweep(sweep_id)
     learned = dataclasses.replace(sweep.runs()[0], rows=[{"loss": -1}])  # by another agent since
     sweep.save(learned)
