@@ -9,7 +9,7 @@ from contextlib import closing
 import wandb
 
 from ..errors import SweepError
-from . import claims, configuration, execution, store, wandb_internals
+from . import claims, configuration, engines, execution, store, wandb_internals
 
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
 
@@ -69,7 +69,9 @@ def agent(
         )
     if wandb.run is not None and not wandb.run.disabled:
         raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
-    if configuration.n_runs(sweep.space, count) is None:
+    # what the reader's own function sets up may come to an end
+    may_end = sweep.space.engine and sweep.space.scheduler.optimizer
+    if configuration.n_runs(sweep.space, count) is None and not may_end:
         raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
     if not _at_work.acquire(blocking=False):
         raise SweepError("an agent is at work in this process: start the next one in another")
@@ -84,9 +86,10 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
     if not retry_failed:
         _print_failed(sweep)
     # closing: lets go of the last lock at once
-    with wandb_internals.restored(), closing(claims.claims(sweep, retry_failed)) as claimed:
+    engine = engines.Engine(sweep) if sweep.space.engine else None
+    with wandb_internals.restored(), closing(claims.claims(sweep, retry_failed, engine)) as claimed:
         for run in itertools.islice(claimed, count):
-            errors.append(execution.execute(sweep, run, function))
+            errors.append(execution.execute(sweep, run, function, engine))
             print(_progress_line(sweep, run), flush=True)
             if unchecked and run.state == "finished":
                 _check_logged(unchecked, run)
@@ -139,7 +142,10 @@ def _progress_line(sweep, run):
         parts.append(run.error.partition("\n")[0])
     elif space.metric and (value := space.metric.value(run.summary)) is not None:
         parts.append(f"{space.metric.name} {_short(value)}")
-    varied = [name for name, one in sweep.config["parameters"].items() if "value" not in one]
+    parameters = sweep.config.get(
+        "parameters", run.params
+    )  # without them, an engine's function names some
+    varied = [name for name, one in parameters.items() if space.engine or "value" not in one]
     parts.append(", ".join(f"{name} {_short(run.config.get(name))}" for name in varied))
     return " | ".join(filter(None, [*parts, f"{run.seconds:.0f} s"]))
 

@@ -16,11 +16,16 @@ class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it sho
 class EarlyStopper:
     """Compares one run of a sweep with the others: at its bands, and now and then, since they go on, too."""
 
-    def __init__(self, sweep, run):
+    def __init__(self, sweep, run, engine=None):
         self.sweep, self.run, self.n_bands, self.next_check = sweep, run, 0, 0
+        self.engine = engine
 
     def check(self):
         """Raise ``StoppedEarly`` if the run is to be stopped, going by the ``rows`` that it has so far."""
+        if self.engine:
+            if reason := self.engine.stop_reason(self.run):
+                raise StoppedEarly(reason)
+            return
         rules, metric = self.sweep.space.early_terminate, self.sweep.space.metric
         rows = self.run.rows
         if len(rules.bands(len(rows))) == self.n_bands and time.monotonic() < self.next_check:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from ..values import is_number
+from ..values import is_number, metric_number
 from .validation import Json, Model, Number
 
 
@@ -22,6 +22,10 @@ class Metric(Model):
         for part in self.name.split("."):
             row = row.get(part) if isinstance(row, dict) else None
         return row
+
+    def number(self, row):
+        """The finite number that a row or a summary has for the metric, or None."""
+        return metric_number(self.value(row), self.goal)
 
     def values(self, rows):
         """The finite numbers that the metric has in rows, in order."""
