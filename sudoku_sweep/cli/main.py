@@ -11,7 +11,7 @@ import click
 from ..errors import SudokuError
 
 PROGRAM = "python -m sudoku_sweep"
-COMMANDS = ("train", "sweep", "agent", "report", "export", "dashboard", "solve")
+COMMANDS = ("train", "sweep", "agent", "report", "repeat", "export", "dashboard", "solve")
 
 
 class Commands(click.Group):

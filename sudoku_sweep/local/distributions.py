@@ -211,5 +211,9 @@ def find(sequence, value):
     if isinstance(sequence, LazySequence):
         at = bisect.bisect_left(sequence, value) if is_number(value) else len(sequence)
         return at if at < len(sequence) and sequence[at] == value else None
-    texts = [as_json(whole(one)) for one in sequence]
-    return texts.index(as_json(value)) if as_json(value) in texts else None
+    same = [at for at, one in enumerate(sequence) if as_json(whole(one)) == as_json(value)]
+    if not same and isinstance(value, dict):  # a training function may have added to it
+        same = [
+            at for at, one in enumerate(sequence) if isinstance(one, dict) and value | one == value
+        ]
+    return same[0] if same else None

@@ -9,7 +9,7 @@ from . import prior, store
 KEPT = ("metric", "program", "command", "description")  # of the configuration that is repeated
 
 
-def repeat(sweep_id, top=3, seeds=(0, 1, 2), parameter="seed"):
+def repeat(sweep_id, top=3, seeds=(0, 1, 2), parameter="seed", bottom=0):
     """Set up a sweep of the best configurations of another one, each once with every seed. Returns its id.
 
     Parameters
@@ -20,6 +20,8 @@ def repeat(sweep_id, top=3, seeds=(0, 1, 2), parameter="seed"):
     seeds : list
     parameter : str
         What the training calls its seed.
+    bottom : int
+        How many of the worst configurations, too: what they reach with another seed says how much was luck.
 
     Raises
     ------
@@ -32,9 +34,9 @@ def repeat(sweep_id, top=3, seeds=(0, 1, 2), parameter="seed"):
         raise SweepError(
             f"sweep {first.id} names no single metric: there are no best runs to repeat"
         )
-    configurations = []
-    for config in _best_configs(space, first.runs(), parameter)[:top]:
-        configurations += [config | {parameter: seed} for seed in seeds]
+    ranked = _ranked_configs(space, first.runs(), parameter)
+    chosen = ranked[:top] + ranked[max(top, len(ranked) - bottom) :]
+    configurations = [config | {parameter: seed} for config in chosen for seed in seeds]
     if not configurations:
         reason = f"no run has finished with a number for {space.metric.name!r}"
         raise SweepError(f"sweep {first.id} has nothing to repeat: {reason}")
@@ -54,7 +56,7 @@ def repeat(sweep_id, top=3, seeds=(0, 1, 2), parameter="seed"):
     return store.sweep(kept | config, project=first.project)
 
 
-def _best_configs(space, runs, parameter):
+def _ranked_configs(space, runs, parameter):
     """What the sweep has given to its finished runs, without the seed, each once, the best first."""
     sign = -1 if space.metric.goal == "maximize" else 1
     scores = [(space.metric.number(run.summary), run) for run in runs if run.state == "finished"]
