@@ -11,7 +11,7 @@ from ..errors import SudokuError
 from ..files import escape_output
 
 PROGRAM = "python -m sudoku_sweep"
-COMMANDS = ("train", "sweep", "agent", "report", "export", "dashboard", "solve")
+COMMANDS = ("train", "sweep", "agent", "report", "repeat", "export", "dashboard", "solve")
 
 
 class Commands(click.Group):

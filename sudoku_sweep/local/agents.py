@@ -12,7 +12,7 @@ import wandb
 from ..errors import SweepError
 from ..files import escape_output
 from ..values import duration, shortened
-from . import claims, configuration, execution, run_program, store, wandb_internals
+from . import claims, configuration, engines, execution, run_program, store, wandb_internals
 from .progress import Progress
 
 # like W&B's agent: three failures in the first minute end it, unless this variable is "true"
@@ -75,7 +75,9 @@ def agent(
         )
     if wandb.run is not None and not wandb.run.disabled:
         raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
-    if configuration.n_runs(sweep.space, count) is None:
+    # what the reader's own function sets up may come to an end
+    may_end = sweep.space.engine and sweep.space.scheduler.optimizer
+    if configuration.n_runs(sweep.space, count) is None and not may_end:
         raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
     if not function and (name := run_program.missing(sweep.space)):
         raise SweepError(f"there is no {name!r} here: start the agent where it is, or put it there")
@@ -96,10 +98,11 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
     if sweep.space.method == "bayes":
         _print_if_too_short(sweep.space, count and len(progress.done) + count)
     # closing: lets go of the last lock at once
-    with wandb_internals.restored(), closing(claims.claims(sweep, retry_failed)) as claimed:
+    engine = engines.Engine(sweep) if sweep.space.engine else None
+    with wandb_internals.restored(), closing(claims.claims(sweep, retry_failed, engine)) as claimed:
         for run in itertools.islice(claimed, count):
             with progress.showing(run):
-                errors.append(execution.execute(sweep, run, function))
+                errors.append(execution.execute(sweep, run, function, engine))
             print(_progress_line(sweep, run, progress.seconds_left(run.index)), flush=True)
             if unchecked and run.state == "finished" and _has_logged(unchecked, run):
                 unchecked = None  # later runs may lack it
@@ -170,9 +173,14 @@ def _progress_line(sweep, run, seconds_left):
     parts = [f"run {run.index + 1}{of} {run.state}"]
     if run.error:
         parts.append(shortened(run.error.partition("\n")[0], LINE))
-    elif space.metric and (value := space.metric.score(run)) is not None:
-        parts.append(f"{space.metric.name} {shortened(value)}")
-    varied = [name for name, one in sweep.config["parameters"].items() if "value" not in one]
+    else:
+        scores = {metric.name: metric.score(run) for metric in space.objectives}
+        parts += [
+            f"{name} {shortened(score)}" for name, score in scores.items() if score is not None
+        ]
+    # without parameters, an engine's function names some
+    parameters = sweep.config.get("parameters", run.params)
+    varied = [name for name, one in parameters.items() if space.engine or "value" not in one]
     parts.append(", ".join(f"{name} {shortened(run.config.get(name))}" for name in varied))
     left = f"about {duration(seconds_left)} left" if seconds_left > 0 else ""
     return " | ".join(filter(None, [*parts, duration(run.seconds), left]))

@@ -24,7 +24,7 @@ class NoRunError(SweepError):
     """A function or a program that has ended well and has opened no W&B run."""
 
 
-def execute(sweep, run, function):
+def execute(sweep, run, function, engine=None):
     """Train a run's configuration, fill the run with what wandb wrote about it, and save it.
 
     Parameters
@@ -34,6 +34,8 @@ def execute(sweep, run, function):
         Claimed by this process.
     function : callable or None
         None: the sweep's own program is run.
+    engine : Engine, optional
+        Says when the run is to be stopped.
 
     Returns
     -------
@@ -42,7 +44,8 @@ def execute(sweep, run, function):
     """
     start, error = time.monotonic(), None
     environment = _environment(sweep, run)
-    stopper = EarlyStopper(sweep, run) if sweep.space.early_terminate else None
+    stops = engine or sweep.space.early_terminate
+    stopper = EarlyStopper(sweep, run, engine) if stops else None
     try:
         if function:
             run_function(function, run, environment, stopper, sweep.id)

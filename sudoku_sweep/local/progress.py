@@ -31,7 +31,7 @@ class Progress:
             print(f"{what} started", flush=True)
             yield
             return
-        total = self.n_runs or len(self.done) + self.count
+        total = self.n_runs or (len(self.done) + self.count if self.count else None)
         bar = _Bar(total=total, initial=run.index, desc=what, file=sys.stdout, leave=False, **FORM)
         output, errors = _AfterBar(sys.stdout, bar), _AfterBar(sys.stderr, bar)
         with bar, contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
@@ -47,7 +47,7 @@ class Progress:
             estimates.append(seconds / n_passed * min(n_left, 10**9))  # more than a float may hold
         if self.count:
             estimates.append(seconds / self.n_made * (self.count - self.n_made))
-        return min(estimates)
+        return min(estimates, default=0)
 
 
 def _has_viewer():

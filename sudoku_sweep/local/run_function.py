@@ -27,12 +27,13 @@ def run_function(function, run, environment, stopper, sweep_id):
         return end_state(error) in FAILURES
 
     def check(wandb_run, data, step):
-        metric = stopper.sweep.space.metric
-        value = metric.number(data)
-        if wandb_run.id == run.id and value is not None:
-            if run.rows and run.rows[-1]["_step"] == step:
-                run.rows.pop()
-            run.rows.append({"_step": step, metric.name: value})
+        objectives = stopper.sweep.space.objectives
+        values = {metric.name: metric.number(data) for metric in objectives}
+        values = {name: value for name, value in values.items() if value is not None}
+        if wandb_run.id == run.id and values:
+            if not run.rows or run.rows[-1]["_step"] != step:
+                run.rows.append({"_step": step})
+            run.rows[-1] |= values
             if stopper.is_due(len(run.rows)):
                 stopper.check()
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, mod
 from ..errors import WRITE_NUMBERS, meant
 from ..values import as_json, is_number
 
-LAUNCH = ("job", "image_uri", "scheduler", "metrics")
+LAUNCH = ("job", "image_uri")
 
 
 class Model(BaseModel):

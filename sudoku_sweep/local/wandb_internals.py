@@ -1,6 +1,8 @@
 """Every name of wandb in use here that W&B's documentation does not promise, and why; ``make drift`` tries each."""
 
 import contextlib
+import importlib
+import logging
 import os
 import sys
 import traceback
@@ -121,3 +123,25 @@ def lost_wandb(error):
     frames = traceback.walk_tb(error.__traceback__)
     names = [frame.f_globals.get("__name__", "") for frame, _ in frames]
     return isinstance(error, ConnectionError) and any(name.startswith("wandb.") for name in names)
+
+
+def optimizer(sweep):
+    """The object by which wandb's own sweep scheduler asks the engine that a sweep's ``scheduler`` names."""
+    from wandb.sdk.sweeps import SweepInfo  # only here: the engines are large
+    from wandb.sdk.sweeps.scheduler.optimizer import make_optimizer
+
+    engine = sweep.space.engine
+    importlib.import_module(f"wandb.sdk.sweeps.scheduler.{engine}")
+    for handler in logging.getLogger(engine).handlers:
+        handler.setLevel(logging.WARNING)  # else a line for each study and run
+    name = sweep.config.get("name") or sweep.id
+    return make_optimizer(SweepInfo(sweep.id, name, "", sweep.project, sweep.config, ""))
+
+
+def run_for_optimizer(run, state, summary, rows):
+    """A run in the form that ``optimizer`` takes: in a state of W&B's, with the metrics that it knows."""
+    from wandb.sdk.sweeps import RunState
+    from wandb.sdk.sweeps.scheduler.optimizer import RunConfig, RunWithMetrics
+
+    state = RunState("killed" if state == "stopped" else state)
+    return RunWithMetrics(RunConfig.from_values(run.params), state, run.id, summary, rows)

@@ -118,10 +118,10 @@ def test_a_second_interrupt_leaves_no_worker_behind(popen, capsys):
 def test_workers_share_a_sweep_and_what_it_found_is_exported_and_resumed(capfd):
     small = "--boards 64 --validation-boards 4"
     lines = ["sweep small.yaml", f"agent --count 1 {small}", "export one.csv"]
-    lines += ["sweep --resume one.csv", f"agent --workers 2 {small}", "export all.csv", "report"]
+    lines += ["sweep --prior one.csv", f"agent --workers 2 {small}", "export all.csv", "report"]
     assert {main(line.split()) for line in lines} == {0}
     out = capfd.readouterr().out
-    assert "1 of them are done already" in out and out.count(" finished |") == 4
+    assert "1 of 1 prior runs" in out and out.count(" finished |") == 4
     assert "4 runs, by val_accuracy" in out
     frame = results.load("all.csv").frame
     assert frame["state"].tolist() == ["finished"] * 4

@@ -16,13 +16,13 @@ pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
 def a_run(index, config):
     row = {"_step": 0, "score": index}
-    return Run(index, f"id{index}", "name", "finished", config, row, None, 1.5, [row])
+    return Run(index, f"id{index}", "name", "finished", config, row, None, 1.5, [row], index)
 
 
 @pytest.fixture
 def imported():
     """A sweep whose runs are written and were never made."""
-    return local.import_runs(GRID, list(map(a_run, range(6), local.grid(GRID))))
+    return local.sweep(GRID, prior_runs=list(map(a_run, range(6), local.grid(GRID))))
 
 
 def test_runs_are_read_back_as_they_were(imported):
@@ -48,26 +48,6 @@ def test_a_long_history_is_sampled_evenly_and_all_of_it_can_be_scanned():
         run.scan_history("b")
     with pytest.raises(SweepError, match="stays in W&B's file"):
         run.history(stream="system")
-
-
-def test_imported_runs_are_not_made_again():
-    points = list(local.grid(GRID))
-    sweep_id = local.import_runs(GRID, [a_run(0, points[0]), a_run(4, points[4])], project="p")
-    local.agent(sweep_id, function=log_score)
-    runs = local.runs(sweep_id)
-    assert [run.config for run in runs] == points
-    assert [run.id for run in runs if run.id.startswith("id")] == ["id0", "id4"]
-
-
-def test_runs_that_are_not_those_of_the_grid_are_refused():
-    for change, index, word in (
-        ({}, 1, "run 2 has another config"),
-        ({}, 6, "run 7 has another config"),
-        ({"method": "random", "run_cap": 9}, 0, "a sweep by random has no grid"),
-        ({"run_cap": 0}, 0, "run_cap is 0"),
-    ):
-        with pytest.raises(SweepError, match=word):
-            local.import_runs(GRID | change, [a_run(index, local.grid(GRID)[0])])
 
 
 def test_the_latest_sweep_is_found():
