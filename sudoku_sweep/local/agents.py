@@ -172,7 +172,7 @@ def _progress_line(sweep, run, seconds_left):
     of = f"/{space.n_runs}" if space.n_runs else ""
     parts = [f"run {run.index + 1}{of} {run.state}"]
     if run.error:
-        parts.append(shortened(run.error.partition("\n")[0], LINE))
+        parts.append(shortened(" ".join(run.error.split()), LINE))
     else:
         scores = {metric.name: metric.score(run) for metric in space.objectives}
         parts += [

@@ -13,6 +13,12 @@ class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it sho
     one swallows the other.
     """
 
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = (
+            reason  # some libraries write their own text into an error that passes through them
+        )
+
 
 class EarlyStopper:
     """Compares one run of a sweep with the others: at its bands, and now and then, since they go on, too.

@@ -58,7 +58,7 @@ def execute(sweep, run, function, engine=None):
     if run.state == "finished" and fault:
         run.state, error = "failed", fault
     if run.state != "finished":
-        run.error = str(error) if run.state == "stopped" else in_words(error)
+        run.error = error.reason if run.state == "stopped" else in_words(error)
         if wandb_internals.NO_KEY in run.error:  # it asked for mode="online"
             run.error += f" In this sweep, {ADVICE}"
     run.seconds = round(time.monotonic() - start, 3)

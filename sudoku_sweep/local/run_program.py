@@ -21,6 +21,7 @@ KILL_SECONDS = 30  # how long a process that was told to end may take for it, as
 SHOWN_LINES, READ_BYTES, SHOWN_LENGTH = 20, 20_000, 200
 # the last line of a traceback, with what torchrun writes before it
 PYTHON_ERROR = re.compile(r"(?:\[\w+\]:)?\s*((?:\w+\.)*[A-Z]\w*(?:Error|Exception): \S.*)")
+HYDRA_HINT = "Set the environment variable HYDRA_FULL_ERROR=1"
 INTERPRETED = ("${interpreter}", "${program}")  # in wandb's usual command
 TOO_LONG = "; hand the values over in a file, with ${args_json_file} in the sweep's command"
 
@@ -94,9 +95,14 @@ def run_program(sweep, run, environment, stopper):
 
 def _error_line(lines):
     """Of a failed program's output the last error of Python's, for a launcher adds to it; else the last line."""
-    errors = filter(None, map(PYTHON_ERROR.match, reversed(lines)))
-    said = [line for line in lines if line.strip() and not line.startswith("wandb: ")]
-    return next((error[1] for error in errors), said[-1] if said else "no output")
+    for at in reversed(range(len(lines))):
+        if found := PYTHON_ERROR.match(lines[at]):
+            rest = itertools.takewhile(lambda line: line[:1] in ("\t", " "), lines[at + 1 :])
+            return " ".join([found[1], *map(str.strip, rest)])
+    text = "\n".join(line for line in lines if not line.startswith("wandb: ")).strip()
+    if HYDRA_HINT in text:  # below a paragraph that begins with what is wrong
+        return text.partition(HYDRA_HINT)[0].strip().split("\n\n")[-1].partition("\n")[0]
+    return text.rpartition("\n")[2] or "no output"
 
 
 def _wait(child, run, stopper, folder):

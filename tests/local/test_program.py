@@ -100,6 +100,9 @@ Set the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace.
     [
         (TORCHRUN, "torch.OutOfMemoryError: too large"),
         (HYDRA, "ValueError: too hot"),
+        (HYDRA.replace("ValueError: too hot", "\nNo 'lrr' here.\nKey 'lrr'"), "No 'lrr' here."),
+        ("ValueError: in `fit`:\n\n\tbelow zero\nbye", "ValueError: in `fit`:"),
+        ("ValueError: in `fit`:\n\tbelow zero\nbye", "ValueError: in `fit`: below zero"),
         ("RuntimeError: one\nRuntimeError: two", "RuntimeError: two"),
         ("val_error: 0.3\nusage: train.py\ntrain.py: error: no --lr", "train.py: error: no --lr"),
         ("", "no output"),
