@@ -40,6 +40,12 @@ def as_json(value):
     return json.dumps(value, sort_keys=True, default=plain)
 
 
+def shortened(value, length=60):
+    """A value as text for a line: a number with four digits, a long text cut."""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
 def _entries(value):
     """The value itself if it is a mapping, such as the summary of a run from ``wandb.Api``."""
     return value if hasattr(type(value), "keys") else None

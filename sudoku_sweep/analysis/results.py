@@ -23,7 +23,7 @@ SHARED = {"devices": "summary.device", "commits": "summary.commit", "seeds": "co
 class Results:
     """What ``load`` read.
 
-    frame : DataFrame; as ``tables.runs_frame`` gives it, and ``index``, ``seconds``, ``error``
+    frame : DataFrame; as ``tables.runs_frame`` gives it, and ``index``
     history : DataFrame; a row for each logged row: ``id`` and ``name`` of the run, then what it logged
     metadata : dict; ``sweep`` is the sweep's configuration, ``runs`` their number; and what they ran on
     runs : list; whole, W&B's own bookkeeping included: ``index``, ``id``, ``name``, ``state``, ``config``, ``summary``,
@@ -68,10 +68,19 @@ def export(path, runs, metadata):
     texts = [json.dumps(line, default=dict) for line in (metadata | shared, *lines)]
     write_atomically(whole, "".join(f"{text}\n" for text in texts).encode())
     frame = _frame([SimpleNamespace(**run) for run in lines])
+    if formulas := [name for name in frame if frame[name].map(_is_formula).any()]:
+        advice = "if you open it in a spreadsheet, import them as text"
+        print(
+            f"note: {table.name} has text that may be run as a formula, in {', '.join(formulas)}; {advice}"
+        )
     # as RFC 4180 has it; with "\n" alone, a "\r" in a text would not be quoted
     rows = frame.to_csv(index=False, lineterminator="\r\n")
     write_atomically(table, rows.encode(errors="backslashreplace"))
     return table
+
+
+def _is_formula(cell):
+    return isinstance(cell, str) and cell.startswith(("=", "+", "-", "@"))
 
 
 def _paths(path):
@@ -101,7 +110,7 @@ def _as_dict(run, position):
 def _frame(runs):
     frame = tables.runs_frame(runs)
     frame.insert(0, "index", [run.index for run in runs])
-    return frame.assign(seconds=[run.seconds for run in runs], error=[run.error for run in runs])
+    return frame
 
 
 def load(path, make_run=SimpleNamespace):

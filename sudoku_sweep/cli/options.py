@@ -6,7 +6,7 @@ from .. import local, sweeps
 from ..errors import ConfigError, SweepError
 
 POSITIVE = click.IntRange(min=1)
-SWEEP = "id or name of a local sweep (default: the latest that has a name)"
+SWEEP = "id or name of a local sweep (default: the newest)"
 sweep_argument = click.argument("sweep", required=False, help=SWEEP)
 
 
@@ -41,16 +41,14 @@ def use_machine(device, threads):
 
 
 def chosen_sweep(wanted):
-    """The local sweep of an id or name; if ``wanted`` is None, the latest that has a name.
-
-    The notebook's demonstrations have none; what Cell 10 and the command ``sweep`` make has one.
-    """
+    """The local sweep of an id or name, of several with that name the newest; if ``wanted`` is None, the newest."""
+    if wanted is None:
+        return local.open_sweep(local.latest_sweep())
     for sweep_id in reversed(local.sweeps()):
         sweep = local.open_sweep(sweep_id)
-        name = sweep.config.get("name")
-        if name and wanted in (name, None):
+        if sweep.config.get("name") == wanted:
             return sweep
-    return local.open_sweep(wanted or local.latest_sweep())
+    return local.open_sweep(wanted)
 
 
 def trains_sudoku(space, project):
@@ -71,8 +69,6 @@ def trains_sudoku(space, project):
     return True
 
 
-def metric_and_goal(space):
-    """Name and goal of a sweep's metric; without one, the Sudoku net's."""
-    if space.metric:
-        return space.metric.name, space.metric.goal
-    return sweeps.FULL["metric"]["name"], sweeps.FULL["metric"]["goal"]
+def metric_of(sweep):
+    """The metric of a sweep, as the analysis takes it: W&B's dict, with its goal; None if it names none."""
+    return sweep.space.metric and sweep.space.metric.model_dump(include={"name", "goal"})

@@ -20,7 +20,8 @@ class Summary(dict):
 
 @dataclass
 class Run:
-    """One run of a local sweep: what runs of ``wandb.Api`` have, and ``index``, ``error``, ``seconds``, ``params``.
+    """One run of a local sweep: what runs of ``wandb.Api`` have, and ``index``, ``error``, ``seconds``, ``params``,
+    ``host``.
 
     ``state`` is running, finished, failed, stopped (early), killed (interrupted), or crashed (its process is gone).
     ``error`` says why a run failed or was stopped, ``seconds`` how long it took. ``params`` is what the search method
@@ -43,6 +44,7 @@ class Run:
     group: str | None = None
     tags: list[str] = field(default_factory=list)
     created_at: str | None = None  # as W&B's: 2026-10-01T12:00:00Z
+    host: str | None = None
     url: ClassVar[None] = None  # as of any offline run
 
     @property

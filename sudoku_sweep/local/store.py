@@ -9,6 +9,8 @@ import json
 import os
 import re
 import secrets
+import time
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -27,7 +29,7 @@ class Sweep:
     """A sweep as it is kept, and its runs. Their files are read again only when they were written anew.
 
     ``config`` is the sweep configuration as the user wrote it, ``space`` the same, understood. ``seed`` is that of the
-    search method.
+    search method. ``created_at`` is when it was set up.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Sweep:
     seed: int
     config: dict
     folder: Path
+    created_at: str = ""
     cache: dict = dataclasses.field(default_factory=dict, repr=False)  # {path: (its version, run)}
 
     @cached_property
@@ -141,7 +144,8 @@ def _create(config, space, project):
     """Write a new sweep and say so; returns its id."""
     sweep_id, seed = secrets.token_hex(4), secrets.randbits(32)
     folder, project = store() / sweep_id, project or space.project
-    content = {"id": sweep_id, "project": project, "seed": seed, "config": config}
+    content = {"id": sweep_id, "project": project, "seed": seed, "created_at": _iso(time.time())}
+    content["config"] = config
     write_json(folder / "sweep.json", content)
     length = f"{space.n_runs:,} runs" if space.n_runs else "no limit"
     print(f"Local sweep {sweep_id}: {space.method}, {length}, kept in {os.path.relpath(folder)}")
@@ -164,7 +168,9 @@ def open_sweep(sweep_id):
     if not re.fullmatch(r"[0-9a-f]{8}", name) or not path.is_file():
         where = os.path.relpath(store())
         raise SweepError(f"no local sweep {sweep_id!r} in {where}: make one with `sweep`")
-    return _read(path, partial(Sweep, folder=path.parent))
+    sweep = _read(path, partial(Sweep, folder=path.parent))
+    sweep.created_at = _created_at(path)
+    return sweep
 
 
 def _read(path, make):
@@ -194,8 +200,22 @@ def latest_sweep():
 
 def sweeps():
     """The ids of all sweeps made in this folder, the oldest first."""
-    made = sorted(store().glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
+    made = sorted(store().glob("*/sweep.json"), key=_created_at)
     return [path.parent.name for path in made]
+
+
+def _created_at(path):
+    """When a sweep was set up; of one from an older release, or a damaged one, when its file was written."""
+    try:
+        noted = json.loads(path.read_bytes()).get("created_at")
+    except (ValueError, AttributeError, RecursionError):  # `open_sweep` says that it is damaged
+        noted = None
+    return noted or _iso(path.stat().st_mtime)
+
+
+def _iso(seconds):
+    """A time since 1970 as text; later ones are larger."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
 def store():
