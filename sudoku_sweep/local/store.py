@@ -210,7 +210,7 @@ def _created_at(path):
         noted = json.loads(path.read_bytes()).get("created_at")
     except (ValueError, AttributeError, RecursionError):  # `open_sweep` says that it is damaged
         noted = None
-    return noted or _iso(path.stat().st_mtime)
+    return str(noted or _iso(path.stat().st_mtime))
 
 
 def _iso(seconds):

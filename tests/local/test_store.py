@@ -70,9 +70,16 @@ def test_runs_that_are_not_those_of_the_grid_are_refused():
 def test_the_latest_sweep_is_found():
     with pytest.raises(SweepError, match=r"no local sweep in .* yet: make one with `sweep`"):
         local.latest_sweep()
-    earlier, latest = local.sweep(GRID), local.sweep(GRID)
-    os.utime(store.store() / earlier / "sweep.json", (0, 0))
+    earlier, older, latest = (local.sweep(GRID) for _ in range(3))
+    path = store.store() / earlier / "sweep.json"
+    path.touch()  # as a copy does it
     assert local.latest_sweep() == latest
+    content = json.loads((store.store() / older / "sweep.json").read_text())
+    del content["created_at"]  # older releases do not note it
+    (store.store() / older / "sweep.json").write_text(json.dumps(content))
+    os.utime(store.store() / older / "sweep.json", (60, 60))
+    assert local.sweeps() == [older, earlier, latest]
+    assert local.open_sweep(older).created_at == "1970-01-01T00:01:00.000000+00:00"
 
 
 @pytest.mark.parametrize("name", ["sweep.json", "runs/00002.json"])
