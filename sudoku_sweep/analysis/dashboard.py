@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 from ..values import is_number
 from . import tables
 
-STATES = {"finished": "COMPLETE", "running": "RUNNING", "stopped": "PRUNED"}  # else a failure
+STATES = {"finished": "COMPLETE", "stopped": "PRUNED"}  # else a failure
 SECONDS = 2  # between two looks at the runs; the page asks about as often
 # The page fetches a study in one piece, for which the browser has to find the memory.
 POINTS, FEWEST_POINTS = 10_000, 10  # of all curves, and of one
@@ -38,7 +38,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)  # else a line for each stu
 
 
 def show_runs(storage, name, runs, metric, space):
-    """Bring a study up to date: new runs become trials, and trials whose run was going on are filled in.
+    """Bring a study up to date: runs that have ended become trials.
 
     Parameters
     ----------
@@ -55,18 +55,15 @@ def show_runs(storage, name, runs, metric, space):
     study = optuna.create_study(storage=storage, load_if_exists=True, **new)
     with warnings.catch_warnings(action="ignore"):  # experimental, says Optuna
         study.set_metric_names([metric["name"]])
-    known = {trial.user_attrs["id"]: trial for trial in study.get_trials(deepcopy=False)}
-    changed = [run for run in runs if run.id not in known or not known[run.id].state.is_finished()]
-    scored = tables.metric_values(tables.runs_frame(changed), metric)
+    known = {trial.user_attrs["id"] for trial in study.get_trials(deepcopy=False)}
+    ended = [run for run in runs if run.state != "running" and run.id not in known]
+    scored = tables.metric_values(tables.runs_frame(ended), metric)
     found = {name: _distribution(values) for name, values in space.items()}
     distributions = {name: one for name, one in found.items() if one}
     n_points = max(FEWEST_POINTS, POINTS // max(len(runs), 1))
-    for run, score in zip(changed, scored.tolist(), strict=True):
-        trial = _trial(run, score, distributions, _curve(run, metric["name"], n_points))
-        if run.id in known:
-            _fill_in(storage, known[run.id]._trial_id, trial)
-        else:
-            study.add_trial(trial)
+    for run, score in zip(ended, scored.tolist(), strict=True):
+        curve = _curve(run, metric["name"], n_points)
+        study.add_trial(_trial(run, score, distributions, curve))
 
 
 def _distribution(values):
@@ -123,8 +120,7 @@ def _trial(run, score, distributions, curve):
         user_attrs={"id": run.id, "name": run.name} | rest,
         intermediate_values=curve,
     )
-    if state.is_finished():
-        trial.datetime_start, trial.datetime_complete = start, end
+    trial.datetime_start, trial.datetime_complete = start, end
     return trial
 
 
@@ -139,16 +135,6 @@ def _curve(run, metric, n_points):
             logged[at] for at in np.linspace(0, len(logged) - 1, n_points).round().astype(int)
         ]
     return dict(logged)
-
-
-def _fill_in(storage, trial_id, trial):
-    """Make of a trial that was running what it is now."""
-    for step, value in trial.intermediate_values.items():
-        storage.set_trial_intermediate_value(trial_id, step, value)
-    for name, value in trial.user_attrs.items():
-        storage.set_trial_user_attr(trial_id, name, value)
-    if trial.state.is_finished():
-        storage.set_trial_state_values(trial_id, trial.state, trial.values)
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -6,7 +6,6 @@ Runs are read by the attributes that those of W&B's ``Api`` have, wherever they 
 
 from numbers import Number
 
-import numpy as np
 import pandas as pd
 
 from ..errors import SudokuError
@@ -24,20 +23,22 @@ def runs_frame(runs):
     Settings and results are prefixed because a name can be both. Nested values get dotted names. W&B's own bookkeeping
     (names with ``_``) is left out. What a local run has logged and its summary lacks has its last value.
     """
-    facts, rows = ["id", "name", "state", "seconds", "error"], []
+    rows = []
     for run in runs:
+        row = {"id": run.id, "name": run.name, "state": run.state}
+        # W&B's runs have no `seconds`, `error` and `rows`
+        row["seconds"] = getattr(run, "seconds", run.summary.get("_runtime", 0.0))
+        row["error"] = getattr(run, "error", None)
         settings = dotted("config", run.config)
         # None is a setting like others, which pandas would call missing
         settings |= {name: "None" for name, value in settings.items() if value is None}
-        # W&B's runs have no `seconds`, `error` and `rows`
-        seconds = getattr(run, "seconds", run.summary.get("_runtime", 0.0))
-        values = (run.id, run.name, run.state, seconds, getattr(run, "error", None))
         logged = {}
-        for row in getattr(run, "rows", ()):
-            logged |= row
-        results = dotted("summary", logged | dict(run.summary))
-        rows.append(dict(zip(facts, values, strict=True)) | settings | results)
-    frame = pd.DataFrame(rows, columns=None if rows else facts)
+        for values in getattr(run, "rows", ()):
+            logged |= values
+        rows.append(row | settings | dotted("summary", logged | dict(run.summary)))
+    frame = pd.DataFrame(
+        rows, columns=None if rows else ["id", "name", "state", "seconds", "error"]
+    )
     return frame[[column for column in frame if "._" not in column]]
 
 
@@ -100,11 +101,6 @@ def metric_values(frame, metric):
         Runs have finished, and none has logged the metric as a number.
     """
     _check_logged(frame, metric["name"])
-    return _numbers(frame, metric).where(frame["state"].isin(REACHED))
-
-
-def _numbers(frame, metric):
-    """The number that each run's summary has for a metric, whatever the run's state."""
     column, goal = f"summary.{metric['name']}", metric.get("goal", "minimize")
     names = [name for name in frame if f"{name}.".startswith(f"{column}.")]
     entries = frame[names].set_axis([name[len(column) + 1 :] for name in names], axis=1)
@@ -113,8 +109,8 @@ def _numbers(frame, metric):
         kinds = {kind: value for kind, value in entry.items() if value == value}  # none is missing
         return metric_number(kinds.get("", kinds), goal)
 
-    numbers = map(number, entries.to_dict("records"))
-    return pd.Series(list(numbers), frame.index, dtype=float)
+    numbers = pd.Series(list(map(number, entries.to_dict("records"))), frame.index, dtype=float)
+    return numbers.where(frame["state"].isin(REACHED))
 
 
 def _check_logged(frame, name):
@@ -147,17 +143,22 @@ def leaderboard(frame, metric):
     metric : dict or None
         As for ``metric_values``. None: in the order of the frame, with all that was logged.
     """
-    frame, chosen = frame.reset_index(drop=True), []
-    others = [name for name in frame if name.startswith("summary.val_" if metric else "summary.")]
+    others, chosen = {name for name in frame if name.startswith("summary.")}, []
     if metric:
-        score, chosen = metric_values(frame, metric), [f"summary.{metric['name']}"]
-        keys = {"none": score.isna(), "stopped": frame["state"] != "finished", "score": score}
-        ascending = [True, True, metric.get("goal") != "maximize"]
-        order = pd.DataFrame(keys).sort_values([*keys], ascending=ascending, kind="stable").index
-        frame = frame.assign(**{chosen[0]: _numbers(frame, metric)}).loc[order]
-    columns = ["name", "state", *varied(frame), *chosen, *sorted({*others} - {*chosen}), "seconds"]
+        chosen = [f"summary.{metric['name']}"]
+        frame = _best_first(frame, metric).assign(**{chosen[0]: lambda ranked: ranked["score"]})
+        others = {name for name in others if name.startswith("summary.val_")}.difference(chosen)
+    columns = ["name", "state", *varied(frame), *chosen, *sorted(others), "seconds"]
     columns += ["error"] if frame["error"].notna().any() else []
     return frame[columns].rename(columns=short_name).map(cut).reset_index(drop=True)
+
+
+def _best_first(frame, metric):
+    """The rows with their ``score``, best first; those of stopped runs below, and those without a score last."""
+    score = metric_values(frame, metric)
+    keys = {"unscored": score.isna(), "unfinished": frame["state"] != "finished", "score": score}
+    ascending = [True, True, metric.get("goal") != "maximize"]
+    return frame.assign(**keys).sort_values([*keys], ascending=ascending)
 
 
 def cut(value, length=40):
@@ -172,11 +173,9 @@ def best_row(frame, metric):
 
     A run that was stopped cannot be the best: what it would have reached is not known.
     """
-    score = metric_values(frame, metric).where(frame["state"] == "finished").to_numpy()
-    if np.isnan(score).all():
-        return None
-    best = np.nanargmax if metric.get("goal") == "maximize" else np.nanargmin
-    return frame.assign(score=score).iloc[best(score)]
+    found = _best_first(frame, metric)
+    found = found[~found["unscored"] & ~found["unfinished"]]
+    return None if found.empty else found.iloc[0]
 
 
 def best_run(runs, metric):

@@ -206,11 +206,8 @@ def sweeps():
 
 def _created_at(path):
     """When a sweep was set up; of one from an older release, or a damaged one, when its file was written."""
-    try:
-        noted = json.loads(path.read_bytes()).get("created_at")
-    except (ValueError, AttributeError, RecursionError):  # `open_sweep` says that it is damaged
-        noted = None
-    return str(noted or _iso(path.stat().st_mtime))
+    noted = re.search(r'"created_at": "([^"]+)"', path.read_text("utf-8", "replace"))
+    return noted[1] if noted else _iso(path.stat().st_mtime)
 
 
 def _iso(seconds):

@@ -43,7 +43,8 @@ def open_page(browser):
 
 def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
     page = open_page(f"{data.DATA_DIR}/grid_240.csv")
-    best = tables.best_row(results.load(data.DATA_DIR / "grid_240").frame)
+    grid = results.load(data.DATA_DIR / "grid_240")
+    best = tables.best_row(grid.frame, grid.metadata["sweep"]["metric"])
     page.get_by_text(f"Best Trial (number={best['index']})").wait_for()
     page.get_by_text(str(best["summary.val_accuracy"])).wait_for()
     page.locator("#graph-intermediate-values .legend").wait_for()
