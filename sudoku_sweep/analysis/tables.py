@@ -17,8 +17,8 @@ FEW = 5  # runs with a score: from fewer, importance is a matter of chance
 
 
 def runs_frame(runs):
-    """One row per run, whatever its state: DataFrame with ``id``, ``name``, ``state``, ``seconds``, ``error``,
-    ``config.*``, ``summary.*``.
+    """One row per run, whatever its state: DataFrame with ``id``, ``name``, ``state``, ``seconds``, ``last_step``,
+    ``error``, ``config.*``, ``summary.*``.
 
     Settings and results are prefixed because a name can be both. Nested values get dotted names. W&B's own bookkeeping
     (names with ``_``) is left out. What a local run has logged and its summary lacks has its last value.
@@ -28,6 +28,7 @@ def runs_frame(runs):
         row = {"id": run.id, "name": run.name, "state": run.state}
         # W&B's runs have no `seconds`, `error` and `rows`
         row["seconds"] = getattr(run, "seconds", run.summary.get("_runtime", 0.0))
+        row["last_step"] = run.summary.get("_step", float("nan"))
         row["error"] = getattr(run, "error", None)
         settings = dotted("config", run.config)
         # None is a setting like others, which pandas would call missing
@@ -36,9 +37,8 @@ def runs_frame(runs):
         for values in getattr(run, "rows", ()):
             logged |= values
         rows.append(row | settings | dotted("summary", logged | dict(run.summary)))
-    frame = pd.DataFrame(
-        rows, columns=None if rows else ["id", "name", "state", "seconds", "error"]
-    )
+    facts = ["id", "name", "state", "seconds", "last_step", "error"]
+    frame = pd.DataFrame(rows, columns=None if rows else facts)
     return frame[[column for column in frame if "._" not in column]]
 
 
@@ -134,7 +134,8 @@ def _has_numbers(column):
 def leaderboard(frame, metric):
     """The runs, best first: what varies, the scores, how long each took, and why one failed.
 
-    Stopped runs stand below those that finished, and runs without a score last; none is dropped. Long texts are cut.
+    Runs that were stopped before their end stand below the others, and runs without a score last; none is dropped.
+    Long texts are cut.
 
     Parameters
     ----------
@@ -154,9 +155,11 @@ def leaderboard(frame, metric):
 
 
 def _best_first(frame, metric):
-    """The rows with their ``score``, best first; those of stopped runs below, and those without a score last."""
-    score = metric_values(frame, metric)
-    keys = {"unscored": score.isna(), "unfinished": frame["state"] != "finished", "score": score}
+    """The rows with their ``score``, best first; below, those of stopped runs, and last, those without a score."""
+    score, finished = metric_values(frame, metric), frame["state"] == "finished"
+    # stopped at its very last logging, a run had done as much as one that finished
+    whole = frame["last_step"] >= frame["last_step"][finished].max()
+    keys = {"unscored": score.isna(), "unfinished": ~(finished | whole), "score": score}
     ascending = [True, True, metric.get("goal") != "maximize"]
     return frame.assign(**keys).sort_values([*keys], ascending=ascending)
 
@@ -169,9 +172,10 @@ def cut(value, length=40):
 
 
 def best_row(frame, metric):
-    """The row of the finished run with the best ``score``, by a ``metric`` as ``metric_values`` takes it, or None.
+    """The row of the complete run with the best ``score``, by a ``metric`` as ``metric_values`` takes it, or None.
 
-    A run that was stopped cannot be the best: what it would have reached is not known.
+    A run that was stopped can be the best only if it had logged as many steps as the longest run that finished: what
+    another one would have reached is not known.
     """
     found = _best_first(frame, metric)
     found = found[~found["unscored"] & ~found["unfinished"]]
@@ -179,7 +183,7 @@ def best_row(frame, metric):
 
 
 def best_run(runs, metric):
-    """The finished run with the best score, by a ``metric`` as ``metric_values`` takes it; None if no run has one."""
+    """The complete run with the best score, by a ``metric`` as ``metric_values`` takes it; None if no run has one."""
     runs = list(runs)
     row = best_row(runs_frame(runs), metric)
     return None if row is None else runs[row.name]

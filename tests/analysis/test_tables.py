@@ -104,6 +104,11 @@ def test_a_stopped_run_has_what_it_reached_and_stands_below_those_that_finished(
     table = tables.leaderboard(frame, METRIC)
     assert table["state"].tolist() == ["finished", "stopped", "killed", "failed", "running"]
     assert tables.best_run(runs, METRIC).name == "finished"
+    for run in runs:
+        run.summary["_step"] = 5 if run.state == "finished" else 2
+    assert tables.best_run(runs, METRIC).name == "finished"
+    runs[0].summary["_step"] = 5  # stopped at its very last logging
+    assert tables.best_run(runs, METRIC).name == "stopped"
 
 
 def test_frames_of_two_sweeps_together_have_each_run_once(make_run):
