@@ -49,29 +49,25 @@ def show_runs(storage, name, runs, metric, space):
     metric : dict
         As for ``tables.metric_values``.
     space : dict
-        What was searched, nested names dotted: a list of values, a ``range``, or ``(lowest, highest, log)``.
+        What was searched, nested names dotted: a list of values for each, or of its ends.
     """
     new = {"study_name": name, "direction": metric.get("goal", "minimize")}
     study = optuna.create_study(storage=storage, load_if_exists=True, **new)
     with warnings.catch_warnings(action="ignore"):  # experimental, says Optuna
         study.set_metric_names([metric["name"]])
     known = {trial.user_attrs["id"] for trial in study.get_trials(deepcopy=False)}
-    ended = [run for run in runs if run.state != "running" and run.id not in known]
-    scored = tables.metric_values(tables.runs_frame(ended), metric)
+    scores = tables.metric_values(tables.runs_frame(runs), metric).tolist()
     found = {name: _distribution(values) for name, values in space.items()}
     distributions = {name: one for name, one in found.items() if one}
     n_points = max(FEWEST_POINTS, POINTS // max(len(runs), 1))
-    for run, score in zip(ended, scored.tolist(), strict=True):
-        curve = _curve(run, metric["name"], n_points)
-        study.add_trial(_trial(run, score, distributions, curve))
+    for run, score in zip(runs, scores, strict=True):
+        if run.state != "running" and run.id not in known:
+            curve = _curve(run, metric["name"], n_points)
+            study.add_trial(_trial(run, score, distributions, curve))
 
 
 def _distribution(values):
     """What a trial says of a setting; None if its choices are too long to be said in each."""
-    if isinstance(values, range):
-        return IntDistribution(values[0], values[-1])
-    if isinstance(values, tuple):
-        return FloatDistribution(values[0], values[1], log=values[2])
     if all(map(is_number, values)):
         low, high = min(values), max(values)
         whole = all(isinstance(value, int) for value in values)
@@ -92,10 +88,8 @@ def _fits(value, distribution):
     """Whether a value is one that was searched: what a function has changed since is not."""
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
-    kind = int if isinstance(distribution, IntDistribution) else float
-    return (
-        is_number(value) and distribution.low <= value <= distribution.high and kind(value) == value
-    )
+    whole = isinstance(value, int) or isinstance(distribution, FloatDistribution)
+    return whole and is_number(value) and distribution.low <= value <= distribution.high
 
 
 def _trial(run, score, distributions, curve):
@@ -126,8 +120,8 @@ def _trial(run, score, distributions, curve):
 
 def _curve(run, metric, n_points):
     """The logged numbers of a metric, by step; of more than so many, some evenly spaced."""
-    rows = [tables.dotted("row", row) for row in run.scan_history()]
-    values = {row.get("row._step", at): row.get(f"row.{metric}") for at, row in enumerate(rows)}
+    rows = enumerate(run.scan_history(keys=[metric]))
+    values = {row.get("_step", at): row[metric] for at, row in rows}
     # W&B writes not-a-number as a string
     logged = [(step, value) for step, value in values.items() if is_number(value)]
     if len(logged) > n_points:

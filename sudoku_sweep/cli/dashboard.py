@@ -59,16 +59,10 @@ def study(sweep):
     if not metric:
         raise SweepError(f"sweep {sweep.id} names no metric to rank runs by; `report` lists them")
     searched = {}
-    for path, parameter in sweep.space.searched.items():
-        name, listed = ".".join(path), parameter.listed
-        if listed is None:
-            low, high = parameter.quantile(0), parameter.quantile(1 - 2**-53)
-            searched[name] = low, high, low > 0 and "log" in parameter.distribution
-        elif isinstance(listed, range):
-            searched[name] = listed
-        else:
-            for value in listed:  # of a dict, each entry is a setting
-                for inner, part in flatten({name: value}).items():
-                    searched.setdefault(".".join(inner), []).append(part)
+    for path, one in sweep.space.searched.items():
+        for value in one.extremes() or (one.quantile(0), one.quantile(1 - 2**-53)):
+            # of a dict, each entry is a setting
+            for inner, part in flatten({".".join(path): value}).items():
+                searched.setdefault(".".join(inner), []).append(part)
     title = f"{sweep.config.get('name', '')} {sweep.id}".strip()
     return title, sweep.runs(), metric, searched

@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
 from ..errors import SweepError
+from ..values import flatten
 
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 
@@ -94,6 +95,9 @@ class Run:
 
 
 def _with_all(needed, shown, rows):
-    """Of the rows that have all names of ``needed``, what stands under the names ``shown``."""
+    """Of the rows that have all names of ``needed``, what stands under the names ``shown``; nested ones are dotted."""
+    if any("." in name for name in needed):
+        flat = [flatten(row) for row in rows]
+        rows = [{".".join(path): value for path, value in row.items()} for row in flat]
     rows = [row for row in rows if row.keys() >= set(needed)]
     return [{key: row[key] for key in shown if key in row} for row in rows]

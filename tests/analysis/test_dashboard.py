@@ -10,7 +10,7 @@ from sudoku_sweep.analysis import dashboard  # noqa: E402
 
 METRIC = {"name": "val_accuracy", "goal": "maximize"}
 STATES = {"finished": "COMPLETE", "stopped": "PRUNED", "failed": "FAIL", "crashed": "FAIL"}
-SPACE = {"opt.lr": (1e-4, 0.1, True), "layers": range(1, 5), "kind": ["a", [1, 2], None, math.nan]}
+SPACE = {"opt.lr": [1e-4, 0.1], "layers": [1, 4], "kind": ["a", [1, 2], None, math.nan]}
 
 
 @pytest.fixture
@@ -57,9 +57,10 @@ def test_a_run_is_added_when_it_has_ended(make_run, shown):
     (added,) = shown(first, second)
     first.state, first.summary = "finished", {"val_accuracy": 0.7}
     first.rows = [{"_step": 3, "val_accuracy": 0.6}, {"_step": 7, "val_accuracy": "NaN"}]
-    _, ended = trials = shown(first, second)
+    skipped = make_run("c")  # finished, and has logged nothing
+    _, ended, _ = trials = shown(first, second, skipped)
     assert (added.value, ended.value, ended.intermediate_values) == (0.5, 0.7, {3: 0.6})
-    assert shown(first, second) == trials and trials[0] == added
+    assert shown(first, second, skipped) == trials and trials[0] == added
 
 
 @pytest.mark.parametrize("goal, best", [("maximize", "b"), ("minimize", "a")])

@@ -156,5 +156,7 @@ def test_history_has_a_row_for_each_run_and_epoch(runs):
     assert history[["epoch", "train_loss"]].to_numpy().tolist() == [[1, 2], [2, 1], [3, 0]] * 2
     for run in runs:
         run.rows = [{name: row[name] for name in ("_step", "train_loss")} for row in run.rows]
+    runs[1].rows = [{"epoch": 1, "val": {"loss": 3}}, {"epoch": 2}]
+    assert tables.history_frame(runs[:2], "val.loss")["val.loss"].tolist() == [3]
     without_epochs = tables.history_frame(runs[:1], "train_loss")
     assert without_epochs[["_step", "train_loss"]].to_numpy().tolist() == [[0, 2], [1, 1], [2, 0]]
