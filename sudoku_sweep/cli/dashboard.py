@@ -26,10 +26,8 @@ def dashboard(sweep, no_browser):
         what = f"the dashboard needs {error.name}"
         raise SweepError(f'{what}: pip install -e ".[dashboard]" -c constraints.txt') from error
     only = sweep and (exported(sweep) if sweep.endswith(".csv") else chosen_sweep(sweep))
-    opened, skipped = (
-        functools.cache(local.open_sweep),
-        set(),
-    )  # reads a file only if it was changed
+    opened = functools.cache(local.open_sweep)  # reads a file again only if it was changed
+    skipped = set()
 
     def show(storage):
         if only:

@@ -1,5 +1,7 @@
 """What several commands share: options, and what the user means by them."""
 
+import sys
+
 import click
 
 from .. import local, sweeps
@@ -42,13 +44,19 @@ def use_machine(device, threads):
 
 def chosen_sweep(wanted):
     """The local sweep of an id or name, of several with that name the newest; if ``wanted`` is None, the newest."""
-    if wanted is None:
-        return local.open_sweep(local.latest_sweep())
-    for sweep_id in reversed(local.sweeps()):
-        sweep = local.open_sweep(sweep_id)
-        if sweep.config.get("name") == wanted:
+    for sweep in readable(local.open_sweep, reversed(local.sweeps())):
+        if wanted in (None, sweep.config.get("name")):
             return sweep
-    return local.open_sweep(wanted)
+    return local.open_sweep(wanted or local.latest_sweep())
+
+
+def readable(read, sweep_ids):
+    """Yield what ``read`` makes of each sweep's id; a damaged file is named, and blocks no other sweep."""
+    for sweep_id in sweep_ids:
+        try:
+            yield read(sweep_id)
+        except SweepError as error:
+            print(f"note: {error}", file=sys.stderr)
 
 
 def trains_sudoku(space, project):

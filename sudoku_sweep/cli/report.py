@@ -8,25 +8,32 @@ import pandas as pd
 from .. import local
 from ..analysis import tables
 from ..errors import SudokuError, SweepError
-from .options import SWEEP, chosen_sweep, metric_of
+from .options import SWEEP, chosen_sweep, metric_of, readable
 
 
 @click.command()
 @click.argument("sweeps", nargs=-1, metavar="[SWEEP]...", help=f"{SWEEP}; several are compared")
 def report(sweeps):
     """List all local sweeps, and print the leaderboard of one, or of several together."""
-    chosen = {sweep.id: sweep for sweep in map(chosen_sweep, sweeps or [None])}
-    listed = [chosen.get(sweep_id) or local.open_sweep(sweep_id) for sweep_id in local.sweeps()]
-    runs = {sweep.id: sweep.runs() for sweep in listed}  # each is read once
-    frames = {sweep_id: tables.runs_frame(some) for sweep_id, some in runs.items()}
-    rows = [sweep_row(sweep, frames[sweep.id]) for sweep in listed]
-    print(pd.DataFrame(rows).to_string(index=False), end="\n\n")
-    for sweep in chosen.values():
-        print(title(sweep, runs[sweep.id]))
-    print(leaderboard(chosen.values(), frames))
+    chosen = {sweep.id: opened(sweep) for sweep in map(chosen_sweep, sweeps or [None])}
+
+    def row(sweep_id):
+        return sweep_row(*(chosen.get(sweep_id) or opened(local.open_sweep(sweep_id))))
+
+    listed = pd.DataFrame(readable(row, local.sweeps()))
+    print(listed.to_string(index=False), end="\n\n")
+    for sweep, runs, _ in chosen.values():
+        print(title(sweep, runs))
+    print(leaderboard(chosen.values()))
 
 
-def sweep_row(sweep, frame):
+def opened(sweep):
+    """A sweep, its runs, and the table of them: each is read once."""
+    runs = sweep.runs()
+    return sweep, runs, tables.runs_frame(runs)
+
+
+def sweep_row(sweep, runs, frame):
     """A sweep in the list of all."""
     metric = metric_of(sweep)
     try:
@@ -39,20 +46,20 @@ def sweep_row(sweep, frame):
         "name": sweep.config.get("name", ""),
         "set up": f"{datetime.fromisoformat(sweep.created_at).astimezone():%Y-%m-%d %H:%M}",
         "method": sweep.config["method"],
-        "done": done(sweep, frame["state"]),
+        "done": done(sweep, runs),
         "best": best,
     }
 
 
-def done(sweep, states):
+def done(sweep, runs):
     """How many runs of a sweep have ended, and of how many if it ends by itself."""
     of = f" of {sweep.space.n_runs}" if sweep.space.n_runs else ""
-    return f"{sum(state in local.DONE for state in states)}{of}"
+    return f"{sum(run.state in local.DONE for run in runs)}{of}"
 
 
 def title(sweep, runs):
     """What is said of a sweep above the table of its runs."""
-    parts = [f"local sweep {sweep.id}, {done(sweep, [run.state for run in runs])} runs done"]
+    parts = [f"local sweep {sweep.id}, {done(sweep, runs)} runs done"]
     if program := sweep.config.get("program"):
         parts.append(f"program {program}")
     if hosts := dict.fromkeys(run.host for run in runs if run.host):
@@ -61,16 +68,16 @@ def title(sweep, runs):
     return ", ".join([*parts, f"{duration} in all"])
 
 
-def leaderboard(sweeps, frames):
-    """The table of some sweeps' runs, best first, and what is to be said of it, as text."""
-    metric, *others = map(metric_of, sweeps)
+def leaderboard(chosen):
+    """The table of some opened sweeps' runs, best first, and what is to be said of it, as text."""
+    metric, *others = [metric_of(sweep) for sweep, *_ in chosen]
     if any(other != metric for other in others):
         raise SweepError(f"sweeps with different metrics cannot be compared: {[metric, *others]}")
-    if others:  # runs of all sweeps are called alike
-        frames = {
-            id_: frame.assign(name=f"{id_} " + frame["name"]) for id_, frame in frames.items()
-        }
-    frame = pd.concat([frames[sweep.id] for sweep in sweeps])
+    frame = pd.concat(
+        # the runs of all sweeps are called alike
+        frame.assign(name=f"{sweep.id} " + frame["name"]) if others else frame
+        for sweep, _, frame in chosen
+    )
     how = f"by {metric['name']}, best first:" if metric else "it names no metric, so in order:"
     try:
         table = tables.leaderboard(frame, metric)
