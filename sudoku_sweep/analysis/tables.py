@@ -193,7 +193,7 @@ def importance(frame, score, trees=100):
     """How much each setting says about a score, as W&B's "parameter importance" panel computes it.
 
     A random forest is fitted from the settings to the score; ``importance`` is its feature importance, which adds up
-    to 1, ``correlation`` the linear one, from -1 to 1. Source: docs.wandb.ai, "Parameter importance".
+    to 1, ``correlation`` the linear one, from -1 to 1. Source: docs.coreweave.com, "Parameter importance".
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def _list_alone(command):
 class SweepConfig(Model):
     """W&B's sweep configuration, as far as it means something here.
 
-    Source: docs.wandb.ai, "Sweep configuration options".
+    Source: docs.coreweave.com, "Sweep configuration options".
     ``parameters`` are flat: ``{path: Parameter}``, where a path is a tuple of names, sorted as W&B does it.
     """
 

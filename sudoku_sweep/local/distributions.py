@@ -1,6 +1,6 @@
 """What one entry of a sweep's ``parameters`` means: the distributions of W&B's sweep configurations.
 
-Source: docs.wandb.ai, "Sweep configuration options"; held against W&B's own engine by the tests.
+Source: docs.coreweave.com, "Sweep configuration options"; held against W&B's own engine by the tests.
 """
 
 from __future__ import annotations

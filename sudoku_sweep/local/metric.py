@@ -7,7 +7,7 @@ from .validation import Json, Model, Number
 
 
 class Metric(Model):
-    """What a sweep is judged by. Source: docs.wandb.ai, "Sweep configuration options"; ``impute``: W&B's engine."""
+    """What judges a sweep. Source: docs.coreweave.com, "Sweep configuration options"; ``impute``: W&B's engine."""
 
     name: str
     goal: Literal["minimize", "maximize"] = "minimize"

@@ -20,7 +20,7 @@ SHOWN_LINES, SHOWN_BYTES, SHOWN_LENGTH = 20, 4000, 200
 def command_line(space, config, json_file):
     """What is executed for a configuration: a list of words, made by wandb's own functions.
 
-    ``${args_json_file}`` becomes ``json_file``, which is written then. Source: docs.wandb.ai, "Sweep configuration
+    ``${args_json_file}`` becomes ``json_file``, which is written then. Source: docs.coreweave.com, "Sweep configuration
     options", section "command".
     """
     template, macros = wandb_internals.sweep_command(list(space.command or []), config)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 from unittest import mock
 
 import nbclient
@@ -19,6 +20,8 @@ from tiny_sweep import GRID, log_score
 from wandb.agents import pyagent
 from wandb.cli.cli import cli
 from wandb.sdk.launch.sweeps.utils import load_sweep_config
+from wandb.sdk.lib import urls
+from wandb.sdk.lib.wbauth.wbnetrc import read_netrc_auth
 from wandb_server import ENTITY
 
 from sudoku_sweep.local.backend import ONLINE
@@ -80,6 +83,26 @@ def test_the_defaults_are_what_the_guide_says(offline):
     """90 seconds for `init`, no limit for `finish`."""
     defaults = wandb.Settings()
     assert (defaults.init_timeout, defaults.finish_timeout) == (90, 0)
+
+
+def test_addresses_are_those_of_the_guide():
+    """So that the next move is noticed."""
+    guide = (Path(__file__).resolve().parents[2] / "WANDB_GUIDE.md").read_text("utf-8")
+    server, app = wandb.Settings().base_url, wandb.Settings().app_url
+    host = urls.forge_host(server)
+    assert (server, app) == (urls.DEFAULT_BASE_URL, f"https://{host}{urls.FORGE_APP_PATH}")
+    settings = f"https://{host}/settings#apikeys"
+    project = f"{host}{urls.FORGE_APP_PATH}/ENTITY/PROJECT"
+    for address in (f"`{server}`", f"({app})", f"({settings})", f"`{project}`"):
+        assert address in guide
+
+
+def test_the_old_server_is_the_new_one_with_the_same_key(offline):
+    old, key = "api.wandb.ai", "0123456789" * 4
+    assert urls.FORGE_HOSTS[urls.forge_host(f"https://{old}")] == old
+    assert wandb.Settings(base_url=f"https://{old}").app_url == wandb.Settings().app_url
+    (offline / "netrc").write_text(f"machine {old} login user password {key}\n")
+    assert read_netrc_auth(host=urls.DEFAULT_BASE_URL) == key
 
 
 def test_a_sweep_is_ended_as_the_guide_says():

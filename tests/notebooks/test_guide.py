@@ -41,6 +41,14 @@ def test_python_m_commands_parse():
         command.make_context(name, arguments)  # a click.UsageError says what is wrong
 
 
+def test_wandb_ai_is_named_as_the_old_server_alone():
+    files = [path for name in ("*.md", "*.ipynb", "*.yaml") for path in ROOT.glob(name)]
+    files += [*ROOT.glob("notebooks/*.*"), *ROOT.glob("sudoku_sweep/**/*.*")]
+    texts = [path.read_text("utf-8") for path in files if path.suffix != ".pyc"]
+    assert len(texts) > 50
+    assert re.findall(r"[\w.]*wandb\.ai\b", "".join(texts)) == ["api.wandb.ai"]
+
+
 def anchors(level):
     """Those that GitHub makes of the guide's headings of a level."""
     prose = re.sub(r"^```.*?^```", "", GUIDE, flags=re.M | re.S)
