@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-import numpy as np
 import optuna
 import optuna_dashboard
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -119,16 +118,13 @@ def _trial(run, score, distributions, curve):
 
 
 def _curve(run, metric, n_points):
-    """The logged numbers of a metric, by step; of more than so many, some evenly spaced."""
+    """The logged numbers of a metric, by step: at most so many, evenly spaced, and the last one among them."""
     rows = enumerate(run.scan_history(keys=[metric]))
     values = {row.get("_step", at): row[metric] for at, row in rows}
     # W&B writes not-a-number as a string
     logged = [(step, value) for step, value in values.items() if is_number(value)]
-    if len(logged) > n_points:
-        logged = [
-            logged[at] for at in np.linspace(0, len(logged) - 1, n_points).round().astype(int)
-        ]
-    return dict(logged)
+    every = max(1, math.ceil(len(logged) / n_points))
+    return dict(reversed(logged[::-every]))
 
 
 class _Server(ThreadingMixIn, WSGIServer):

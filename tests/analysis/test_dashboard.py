@@ -126,7 +126,7 @@ def test_a_study_of_2000_runs_is_fetched_in_5_megabytes(make_run, shown, answer)
     trials = json.loads(study)["trials"]
     assert len(trials) == 2000 and len(trials[0]["params"]) == 3
     curve = [(point["step"], point["value"]) for point in trials[7]["intermediate_values"]]
-    assert len(curve) == 10 and (curve[0], curve[-1]) == ((0, 0), (99, 0.99))
+    assert len(curve) == 10 and (curve[0], curve[-1]) == ((9, 0.09), (99, 0.99))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:8080", "127.0.0.1:1"])
