@@ -15,6 +15,7 @@ TWO_CORES = --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 # Offline, so that it does the same for everybody; `make lab` uses your account if you are logged in.
 run: $(VENV)/ready
+	@echo "Executing $(NOTEBOOK), offline: some three minutes"
 	WANDB_MODE=offline $(JUPYTER) nbconvert --to notebook --execute --output-dir build --log-level WARN $(NOTEBOOK)
 	$(VENV)/bin/python -m sudoku_sweep report $${SUDOKU_PRESET:-quick}
 	@echo "The executed notebook is build/$(NOTEBOOK)"

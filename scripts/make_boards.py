@@ -8,10 +8,13 @@ writes ``data/sudoku_train.csv``, ``sudoku_validation.csv`` and ``sudoku_test.cs
 """
 
 import argparse
+import functools
 import hashlib
 import itertools
 import sys
 from pathlib import Path
+
+from tqdm import tqdm
 
 from sudoku_sweep import data
 from sudoku_sweep.boards.difficulty import minimize_clues
@@ -49,7 +52,9 @@ def main(arguments=None):
     elif asked:
         parser.error("--boards, --seed and --clues go with --out: the shipped files are fixed")
     elif args.minimal:
-        boards = minimize_clues(data.load_split("train").first(N_MINIMAL), seed=0)
+        print(f"making {N_MINIMAL:,} boards minimal, in a few minutes", flush=True)
+        bar = functools.partial(tqdm, unit="board", disable=None)  # in a terminal
+        boards = minimize_clues(data.load_split("train").first(N_MINIMAL), seed=0, shown=bar)
         write(Path(args.folder) / data.MINIMAL, boards)
     else:
         make_shipped_files(Path(args.folder))

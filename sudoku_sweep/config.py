@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from .errors import WRITE_NUMBERS, ConfigError, field_reason
+from .errors import WRITE_NUMBERS, ConfigError, field_reason, meant
 from .values import plain
 
 
@@ -69,7 +69,8 @@ def _in_words(error):
         return str(error["ctx"]["error"])
     name, value = error["loc"][0], error["input"]
     if error["type"] == "extra_forbidden":
-        return f"no hyperparameter {name}; there are {', '.join(Config.model_fields)}"
+        known = Config.model_fields
+        return f"no hyperparameter {name}{meant(name, known)}; there are {', '.join(known)}"
     if isinstance(value, str):
         return f"{name}={value!r} is text, not a number; {WRITE_NUMBERS}"
     return f"{name}={value!r}: {field_reason(error)}"

@@ -3,6 +3,8 @@
 All of them are ``ValueError``, so code that knows nothing of this package can still catch them.
 """
 
+import difflib
+
 WRITE_NUMBERS = "write it without quotes in Python, and 1.0e-5 in YAML, which reads 1e-5 as text"
 
 
@@ -41,6 +43,12 @@ class StorageError(SudokuError, OSError):
 def in_words(error):
     """An error in a line: those of this package speak for themselves, others are named first."""
     return str(error) if isinstance(error, SudokuError) else f"{type(error).__name__}: {error}"
+
+
+def meant(name, known):
+    """The known name that an unknown one may stand for, as a question in brackets; nothing if none is close."""
+    close = difflib.get_close_matches(str(name), known, 1, 0.75)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def file_reason(error):

@@ -1,9 +1,11 @@
 """Writing files so that nobody ever reads half of one."""
 
 import contextlib
+import io
 import os
 import secrets
 import stat
+import sys
 from pathlib import Path
 
 from .errors import StorageError, file_reason
@@ -27,6 +29,12 @@ def write_atomically(path, content):
             path.write_bytes(content)
         else:
             _replace(path.resolve(), content)
+
+
+def escape_output():
+    """Have what is printed show as escapes the letters that the output refuses, such as one of ASCII alone."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal or a file; not a notebook
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager

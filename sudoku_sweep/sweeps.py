@@ -13,6 +13,7 @@ import wandb
 
 from .config import Config
 from .errors import ConfigError
+from .values import duration
 
 PROJECT = "sudoku-llm-hyperparameter-sweep"
 
@@ -173,11 +174,5 @@ def cost_line(n_runs, seconds_per_run):
     """What a sweep will take, in words, from the measured time of one run; ``n_runs`` None: it has no end."""
     if n_runs is None:
         return "this sweep never ends by itself: set COUNT, or a run_cap in its configuration"
-    total = n_runs * seconds_per_run
-    if total < 90:
-        size = f"{total:.0f} s"
-    elif total < 5400:
-        size = f"{total / 60:.0f} min"
-    else:
-        size = f"{total / 3600:.1f} h"
+    size = duration(n_runs * seconds_per_run)
     return f"{n_runs} runs x {seconds_per_run:.0f} s for one run on this machine = about {size}, one after the other"

@@ -35,6 +35,13 @@ def metric_number(value, goal):
     return value if is_number(value) else None
 
 
+def duration(seconds):
+    """A time as people say it: ``25 s``, ``12 min``, ``3.4 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def as_json(value):
     """A value as JSON, the same for dicts that differ only in the order of their keys."""
     return json.dumps(value, sort_keys=True, default=plain)

@@ -27,6 +27,7 @@ from sudoku_sweep.errors import ConfigError
         (dict(seed=2**63), "seed=9223372036854775808: it should be less"),
         (dict(batch_size=10**20), "batch_size=1.*less than"),
         (dict(dropout=0.1), "no hyperparameter dropout; there are learning_rate"),
+        (dict(learnig_rate=0.1), r"learnig_rate \(did you mean learning_rate\?\); there are"),
     ],
 )
 def test_a_config_that_cannot_be_trained_is_refused(values, word):

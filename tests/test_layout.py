@@ -22,7 +22,7 @@ ARROWS = {
     "checkpoint": {"config", "errors", "files", "model"},
     "solver": {"boards", "errors"},
     "train": {"config", "data", "errors", "model", "recipe", "solver"},
-    "sweeps": {"config", "errors", "train"},
+    "sweeps": {"config", "errors", "train", "values"},
     "local": {"errors", "files", "values"},
     "analysis": {"boards", "errors", "files", "values"},
 }

@@ -39,15 +39,16 @@ def by_difficulty(boards):
     return kinds
 
 
-def minimize_clues(boards, seed):
+def minimize_clues(boards, seed, shown=iter):
     """The same boards with so few clues that none can be left out: each keeps exactly one solution.
 
     Clues are taken away in random order, wherever no other digit in that cell leads to a solution. That takes a search,
-    so some hundredths of a second for a board. The first boards of more are the same.
+    so some hundredths of a second for a board. The first boards of more are the same. ``shown`` goes through
+    the boards, and may show how far it is, as ``tqdm`` does.
     """
     rng = np.random.default_rng(seed)
     quizzes = boards.quizzes.copy()
-    for quiz in quizzes:
+    for quiz in shown(quizzes):
         for cell in rng.permutation(np.flatnonzero(quiz)):
             digit, quiz[cell] = quiz[cell], 0
             if _has_solution_without(quiz, cell, digit):

@@ -31,7 +31,6 @@ def agent(sweep, workers, count, retry_failed, validation_boards, boards, device
         raise SweepError(
             "--boards, --device, --validation-boards: not for a sweep with a program of its own"
         )
-    os.environ.setdefault("WANDB_SILENT", "true")  # else a dozen lines per run
     try:
         if workers > 1:
             given = {"count": count, "boards": boards, "validation-boards": validation_boards}
@@ -66,7 +65,8 @@ def run_workers(command, n_workers, threads):
     try:
         for number in range(n_workers):
             # Threads that wait for each other on busy cores are slower than one thread alone.
-            environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+            # One terminal has room for one bar.
+            environment = os.environ | {"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"}
             if len(gpus) > 1:  # they take turns
                 environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
             workers.append(subprocess.Popen(command, env=environment))

@@ -12,7 +12,7 @@ from .options import chosen_sweep, sweep_argument
 @click.argument("file", metavar="NAME.csv", help="the table to write")
 @sweep_argument
 def export(file, sweep):
-    """Write all ended runs of a local sweep as plain tables. `sweep --resume` goes on from there."""
+    """Write all ended runs of a local sweep as plain tables. `sweep --prior` goes on from there."""
     sweep = chosen_sweep(sweep)
     runs = [run for run in sweep.runs() if run.state in local.DONE]
     if not runs:

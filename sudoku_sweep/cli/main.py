@@ -1,7 +1,6 @@
 """The command line: one subcommand per step, one file per subcommand."""
 
 import importlib
-import io
 import os
 import select
 import sys
@@ -9,9 +8,10 @@ import sys
 import click
 
 from ..errors import SudokuError
+from ..files import escape_output
 
 PROGRAM = "python -m sudoku_sweep"
-COMMANDS = ("train", "sweep", "agent", "report", "export", "dashboard", "solve")
+COMMANDS = ("train", "sweep", "agent", "report", "repeat", "export", "dashboard", "solve")
 
 
 class Commands(click.Group):
@@ -38,8 +38,7 @@ def commands():
 def main(argv=None):
     """Run one command and return its exit status; a refusal is one line on stderr and status 2."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal or a file, which may have ASCII alone
-        sys.stdout.reconfigure(errors="backslashreplace")
+    escape_output()
     try:
         with commands.make_context(PROGRAM, arguments) as context:
             status = commands.invoke(context) or 0

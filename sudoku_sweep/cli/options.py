@@ -78,5 +78,6 @@ def trains_sudoku(space, project):
 
 
 def metric_of(sweep):
-    """The metric of a sweep, as the analysis takes it: W&B's dict, with its goal; None if it names none."""
-    return sweep.space.metric and sweep.space.metric.model_dump(include={"name", "goal"})
+    """The metric of a sweep, of several the first, as the analysis takes it: W&B's dict, with its goal; else None."""
+    metrics = sweep.space.objectives
+    return metrics[0].model_dump(include={"name", "goal"}) if metrics else None

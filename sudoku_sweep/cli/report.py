@@ -45,7 +45,7 @@ def sweep_row(sweep, runs, frame):
         "sweep": sweep.id,
         "name": sweep.config.get("name", ""),
         "set up": f"{datetime.fromisoformat(sweep.created_at).astimezone():%Y-%m-%d %H:%M}",
-        "method": sweep.config["method"],
+        "method": sweep.space.engine or sweep.space.method,
         "done": done(sweep, runs),
         "best": best,
     }

@@ -1,7 +1,9 @@
 """``train``: one net, as a plain run or as a W&B run."""
 
 import dataclasses
+import functools
 import tempfile
+import time
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ from ..boards.difficulty import by_difficulty, minimize_clues
 from ..config import Config
 from ..errors import CheckpointError
 from ..files import writing
+from ..values import duration
 from .options import POSITIVE, machine_options, use_machine
 
 N_MINIMAL = 1000  # boards of a split that are made minimal to see how a net does beyond singles
@@ -51,10 +54,13 @@ def train(preset, logged, test, save, device, threads, **settings):
         check_save_path(save)
     device = use_machine(device, threads)
     boards, validation = data.training_boards(n_boards, n_minimal), data.load_split("validation")
+    steps = data.steps_per_epoch(config, len(boards.quizzes))
+    print(f"{config.epochs} epochs of {steps} steps: {sweeps.device_name(device)}", flush=True)
     if logged:
         result = sweeps.train_with_wandb(boards, validation, config, device)
     else:
-        result = fit(config, boards, validation, log=print_metrics, device=device)
+        log = functools.partial(print_metrics, time.monotonic(), config.epochs)
+        result = fit(config, boards, validation, log=log, device=device)
     scores = {}
     for split in ("validation", "test") if test else ("validation",):
         scores |= score(result.model, split, beyond_singles=n_minimal > 0)
@@ -64,9 +70,12 @@ def train(preset, logged, test, save, device, threads, **settings):
         print(f"saved {save}")
 
 
-def print_metrics(metrics):
-    """Print what was measured in an epoch, in a line."""
-    print("  ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
+def print_metrics(start, n_epochs, metrics):
+    """Print what was measured in an epoch, in a line, and how long the others will take."""
+    epoch = metrics["epoch"]
+    others = [f"{name} {value:.4g}" for name, value in metrics.items() if name != "epoch"]
+    left = (time.monotonic() - start) / epoch * (n_epochs - epoch)
+    print(f"epoch {epoch}/{n_epochs}", *others, f"{duration(left)} left", sep="  ", flush=True)
 
 
 def check_save_path(path):
@@ -85,7 +94,9 @@ def score(model, split, beyond_singles):
 
     boards = data.load_split(split)
     parts = {split: boards}
+    print(f"scoring on {len(boards.quizzes):,} {split} boards", flush=True)
     if beyond_singles:
+        print(f"making {N_MINIMAL:,} of them minimal, in half a minute", flush=True)
         minimal = minimize_clues(boards.first(N_MINIMAL), seed=0)
         for kind, part in by_difficulty(minimal).items():
             parts[f"{split}, minimal: {kind}"] = part

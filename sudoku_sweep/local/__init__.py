@@ -8,5 +8,6 @@ from .agents import agent
 from .backend import choose_backend
 from .configuration import configurations, grid, n_runs, names_program, read_config
 from .early_stopping import StoppedEarly
+from .repeats import repeat
 from .run import DONE, Run
-from .store import import_runs, latest_sweep, open_sweep, runs, sweep, sweeps
+from .store import latest_sweep, open_sweep, runs, sweep, sweeps

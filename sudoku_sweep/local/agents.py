@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 import threading
 import time
 from contextlib import closing
@@ -9,9 +10,14 @@ from contextlib import closing
 import wandb
 
 from ..errors import SweepError
-from . import claims, configuration, execution, store, wandb_internals
+from ..files import escape_output
+from ..values import duration, shortened
+from . import claims, configuration, engines, execution, run_program, store, wandb_internals
+from .progress import Progress
 
-EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
+# like W&B's agent: three failures in the first minute end it, unless this variable is "true"
+EARLY_FAILURES, EARLY_SECONDS, NO_EARLY_END = 3, 60, "WANDB_AGENT_DISABLE_FLAPPING"
+LINE = 300  # letters of an error in a line
 
 # wandb has one set of settings in a process, so there is one agent at a time
 _at_work = threading.Lock()
@@ -59,8 +65,8 @@ def agent(
     Raises
     ------
     SweepError
-        No such sweep, nothing to run, a sweep without an end, another agent at work in this process, every run of
-        this call failed, or the first one that finished had not logged the sweep's metric.
+        No such sweep, nothing to run, no such program, a sweep without an end, another agent at work in this process,
+        every run of this call failed, or the first one that finished had not logged the sweep's metric.
     """
     sweep = store.open_sweep(sweep_id)
     if not (callable(function) or (function is None and configuration.names_program(sweep.space))):
@@ -69,10 +75,15 @@ def agent(
         )
     if wandb.run is not None and not wandb.run.disabled:
         raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
-    if configuration.n_runs(sweep.space, count) is None:
+    # what the reader's own function sets up may come to an end
+    may_end = sweep.space.engine and sweep.space.scheduler.optimizer
+    if configuration.n_runs(sweep.space, count) is None and not may_end:
         raise SweepError("this sweep never ends: give count=..., or run_cap in its configuration")
+    if not function and (name := run_program.missing(sweep.space)):
+        raise SweepError(f"there is no {name!r} here: start the agent where it is, or put it there")
     if not _at_work.acquire(blocking=False):
         raise SweepError("an agent is at work in this process: start the next one in another")
+    escape_output()
     try:
         _work(sweep, function, count, max_consecutive_failed_runs or math.inf, retry_failed)
     finally:
@@ -83,13 +94,17 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
     start, errors, unchecked = time.monotonic(), [], sweep.space.metric
     if not retry_failed:
         _print_failed(sweep)
+    progress = Progress(sweep, count, retry_failed)
+    if sweep.space.method == "bayes":
+        _print_if_too_short(sweep.space, count and len(progress.done) + count)
     # closing: lets go of the last lock at once
-    with wandb_internals.restored(), closing(claims.claims(sweep, retry_failed)) as claimed:
+    engine = engines.Engine(sweep) if sweep.space.engine else None
+    with wandb_internals.restored(), closing(claims.claims(sweep, retry_failed, engine)) as claimed:
         for run in itertools.islice(claimed, count):
-            errors.append(execution.execute(sweep, run, function))
-            print(_progress_line(sweep, run), flush=True)
-            if unchecked and run.state == "finished":
-                _check_logged(unchecked, run)
+            with progress.showing(run):
+                errors.append(execution.execute(sweep, run, function, engine))
+            print(_progress_line(sweep, run, progress.seconds_left(run.index)), flush=True)
+            if unchecked and run.state == "finished" and _has_logged(unchecked, run):
                 unchecked = None  # later runs may lack it
             if reason := _why_stop(errors, time.monotonic() - start, most_in_a_row):
                 print(f"stopping: {reason}")
@@ -99,9 +114,8 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
     if not errors:
         print(f"nothing left to run in sweep {sweep.id}")
     elif all(errors):
-        raise SweepError(f"all {len(errors)} runs failed; the last one: {run.error}") from errors[
-            -1
-        ]
+        what = f"all {len(errors)} runs failed; the last one: {run.error}"
+        raise SweepError(what) from errors[-1]
 
 
 def _print_failed(sweep):
@@ -110,39 +124,63 @@ def _print_failed(sweep):
         print(f"left out: {failed} that failed; {advice}")
 
 
+def _print_if_too_short(space, count):
+    from .bayes import STARTS  # only here: takes a second to import
+
+    if (last := configuration.n_runs(space, count)) <= STARTS:
+        learns = f"bayes spreads its first {STARTS} runs evenly, and learns from results after them"
+        print(f"note: {learns}; this call ends with run {last}")
+
+
 def _why_stop(errors, seconds, most_in_a_row):
     """Why an agent makes no more runs after those that ended with these errors, or None; None if it goes on."""
     n_failed = sum(map(bool, errors))
     in_a_row = len(list(itertools.takewhile(bool, reversed(errors))))
-    if n_failed >= EARLY_FAILURES and seconds < EARLY_SECONDS:
+    if len(errors) == 1 and isinstance(errors[0], execution.NoRunError):
+        return "the first run opened no W&B run, so the others would not either"
+    is_early = seconds < EARLY_SECONDS and os.environ.get(NO_EARLY_END) != "true"
+    if is_early and n_failed >= EARLY_FAILURES:
         return f"{n_failed} failed runs in {EARLY_SECONDS} seconds, as W&B's agent does"
     return f"{in_a_row} failed runs in a row" if in_a_row >= most_in_a_row else None
 
 
-def _check_logged(metric, run):
-    """Say so at once if the sweep is judged by a metric that the training function does not log."""
-    logged = map(metric.value, [*run.rows, run.summary])
+def _has_logged(metric, run):
+    """Whether a run has logged the sweep's metric; False, with a word, if it has skipped its configuration.
+
+    Raises
+    ------
+    SweepError
+        It has logged others instead, so it seems that the sweep is judged by a metric that is never logged.
+    """
+    rows = [*run.rows, run.summary]
     # not-a-number is a bad result, not a wrong name
-    if not any(isinstance(value, int | float) for value in logged):
-        names = sorted({name for row in run.rows for name in row if not name.startswith("_")})
-        what = f"run {run.index + 1} has not logged the sweep's metric {metric.name!r} as a number"
-        advice = f"Name one of these in the sweep configuration, or log {metric.name!r}"
-        raise SweepError(f"{what}, but {', '.join(names) or 'nothing'}. {advice}")
+    if metric.score(run) is not None or any(isinstance(metric.value(row), float) for row in rows):
+        return True
+    logged = {name: value for row in rows for name, value in row.items() if name[0] != "_"}
+    if not logged:
+        print(f"note: run {run.index + 1} has logged nothing")
+        return False
+    listed = ", ".join(f"{name} {shortened(repr(value))}" for name, value in sorted(logged.items()))
+    what = f"run {run.index + 1} has not logged the sweep's metric {metric.name!r} as a number"
+    advice = f"Name one of these in the sweep configuration, or log {metric.name!r}"
+    raise SweepError(f"{what}, but {listed}. {advice}")
 
 
-def _progress_line(sweep, run):
-    """One run in one line: which, how it ended, the metric, and the values that vary between runs."""
+def _progress_line(sweep, run, seconds_left):
+    """One run in one line: which, how it ended, the metric, the values that vary between runs, and times."""
     space = sweep.space
     of = f"/{space.n_runs}" if space.n_runs else ""
     parts = [f"run {run.index + 1}{of} {run.state}"]
     if run.error:
-        parts.append(run.error.partition("\n")[0])
-    elif space.metric and (value := space.metric.value(run.summary)) is not None:
-        parts.append(f"{space.metric.name} {_short(value)}")
-    varied = [name for name, one in sweep.config["parameters"].items() if "value" not in one]
-    parts.append(", ".join(f"{name} {_short(run.config.get(name))}" for name in varied))
-    return " | ".join(filter(None, [*parts, f"{run.seconds:.0f} s"]))
-
-
-def _short(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        parts.append(shortened(run.error.partition("\n")[0], LINE))
+    else:
+        scores = {metric.name: metric.score(run) for metric in space.objectives}
+        parts += [
+            f"{name} {shortened(score)}" for name, score in scores.items() if score is not None
+        ]
+    # without parameters, an engine's function names some
+    parameters = sweep.config.get("parameters", run.params)
+    varied = [name for name, one in parameters.items() if space.engine or "value" not in one]
+    parts.append(", ".join(f"{name} {shortened(run.config.get(name))}" for name in varied))
+    left = f"about {duration(seconds_left)} left" if seconds_left > 0 else ""
+    return " | ".join(filter(None, [*parts, duration(run.seconds), left]))

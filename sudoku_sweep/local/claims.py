@@ -19,10 +19,11 @@ from .run import DONE, Run
 LOCK_SECONDS = 0.1
 
 
-def claims(sweep, retry_failed):
+def claims(sweep, retry_failed, engine=None):
     """Yield runs that are to be made now, each locked until the next one is asked for.
 
-    That is those that nobody made or makes; with ``retry_failed`` also those that have failed before.
+    That is those that nobody made or makes; with ``retry_failed`` also those that have failed before. Unless ``engine``
+    is None, it says what they try.
     """
     again = {run.id for run in sweep.runs() if run.state == "failed"} if retry_failed else ()
     size = sweep.space.n_runs
@@ -37,15 +38,15 @@ def claims(sweep, retry_failed):
                 continue
             # One agent at a time, so that each knows what the others try.
             with store.locked(sweep.folder / "sweep.json"):
-                run = _new_run(sweep, index, before)
+                run = _new_run(sweep, index, before, engine)
                 if run is None:
                     return
                 sweep.save(run)
             yield run
 
 
-def _new_run(sweep, index, before):
-    """A run that is about to start; None if the sweep has reached its target.
+def _new_run(sweep, index, before, engine):
+    """A run that is about to start; None if the sweep has reached its target, or its engine's end.
 
     One that was interrupted ``before`` is tried again as it was.
     """
@@ -58,7 +59,11 @@ def _new_run(sweep, index, before):
         print(f"sweep {sweep.id} has reached its target")
         return None
     params = before.params if before else None
-    if params is None:
+    if params is None and engine:
+        if (params := engine.propose(index)) is None:
+            print(f"the engine of sweep {sweep.id} has nothing more to try")
+            return None
+    elif params is None:
         params = search.propose(space, sweep.seed, index, others)
     run = Run(index, secrets.token_hex(4), f"run-{index + 1}", "running", {}, {}, params=params)
     run.config = search.to_config(space, params)

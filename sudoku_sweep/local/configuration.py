@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ..errors import WRITE_NUMBERS, SweepError, field_reason
 from ..values import as_json, flatten, nest
@@ -49,9 +49,13 @@ def _flat(parameters):
     return dict(sorted(flat.items()))
 
 
-def _list_alone(command):
-    """W&B's agent passes over a command that is no list, and takes its usual one."""
-    return command if isinstance(command, list) else None
+class Scheduler(Model):
+    """Which engine searches; functions in the Python file ``source`` set it up. Source: see ``engines``."""
+
+    engine: Literal["wandb", "optuna", "ax"]
+    source: str = None
+    optimizer: str = None
+    search_space: str = None
 
 
 class SweepConfig(Model):
@@ -61,9 +65,11 @@ class SweepConfig(Model):
     ``parameters`` are flat: ``{path: Parameter}``, where a path is a tuple of names, sorted as W&B does it.
     """
 
-    method: Literal["grid", "random", "bayes"]
-    parameters: Annotated[dict[str, TopLevel], Field(min_length=1), AfterValidator(_flat)]
+    method: Literal["grid", "random", "bayes"] = None
+    parameters: Annotated[dict[str, TopLevel], AfterValidator(_flat)] = Field({})
     metric: Metric = None
+    metrics: Annotated[list[Metric], Field(min_length=1)] = None
+    scheduler: Scheduler = None
     run_cap: Whole = Field(None, ge=1)
     early_terminate: Hyperband = None
     name: str | None = ""
@@ -71,13 +77,24 @@ class SweepConfig(Model):
     project: str = "uncategorized"
     entity: Json = None  # this and the rest: for `wandb sweep`
     program: Json = None
-    command: Annotated[list[Json] | None, BeforeValidator(_list_alone)] = None
+    command: list[Json] | None = None
     controller: dict[Literal["type"], Literal["local", "cloud"]] = None
     apiVersion: Json = None  # noqa: N815  (W&B's name)
     kind: Json = None
+    configurations: list[dict] = (
+        None  # not W&B's: what ``repeat`` makes, instead of all combinations
+    )
 
     @model_validator(mode="after")
     def _fits_together(self):
+        if self.engine:
+            return self._fits_engine()
+        if self.metrics:
+            raise ValueError("several metrics need scheduler: {engine: optuna} or ax")
+        if not self.method:
+            raise ValueError("give a method: grid, random or bayes")
+        if not self.parameters:
+            raise ValueError("give parameters, at least one")
         if not self.metric and (self.method == "bayes" or self.early_terminate):
             what = "early_terminate" if self.early_terminate else "method bayes"
             raise ValueError(f"{what} needs a metric, such as {dict(name='loss', goal='minimize')}")
@@ -89,6 +106,29 @@ class SweepConfig(Model):
             raise ValueError(f"a grid needs {needed}; or use method: random")
         return self
 
+    def _fits_engine(self):
+        if bool(self.metric) == bool(self.metrics):
+            raise ValueError(f"engine {self.engine} needs a metric, or metrics, and not both")
+        if not self.parameters and not self.scheduler.search_space:
+            raise ValueError("give parameters, at least one, or scheduler.search_space")
+        return self
+
+    @property
+    def engine(self):
+        """``optuna`` or ``ax``; None where ``method`` decides."""
+        named = self.scheduler and self.scheduler.engine
+        return None if named == "wandb" else named
+
+    @property
+    def is_grid(self):
+        """Whether the sweep tries everything that there is."""
+        return self.method == "grid" and not self.engine
+
+    @property
+    def objectives(self):
+        """The metrics that the sweep is judged by, as a list."""
+        return self.metrics or [self.metric] * bool(self.metric)
+
     @cached_property
     def searched(self):
         """The parameters that have more than one fixed value, as ``{path: Parameter}``."""
@@ -98,12 +138,14 @@ class SweepConfig(Model):
     @cached_property
     def grid(self):
         """Every configuration of a grid, in W&B's order; a sequence that lists none of them."""
+        if self.configurations:
+            return LazySequence(len(self.configurations), self.configurations.__getitem__)
         return product({path: one.choices() for path, one in self.parameters.items()})
 
     @property
     def n_runs(self):
         """Where the sweep ends by itself; None if it goes on until it is stopped."""
-        limits = [self.grid.size if self.method == "grid" else None, self.run_cap]
+        limits = [self.grid.size if self.is_grid else None, self.run_cap]
         return min(filter(None, limits), default=None)
 
 

@@ -5,6 +5,7 @@ Source: docs.coreweave.com, "Sweep configuration options"; held against W&B's ow
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from numbers import Integral
@@ -14,7 +15,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..values import as_json
+from ..values import as_json, is_number
 from .validation import Json, Model, Number, whole
 
 TINY = 1e-12  # instead of quantile 0, which is minus infinity for a normal distribution
@@ -136,25 +137,40 @@ class Parameter(Model):
     def quantile(self, u):
         """The value at quantile ``u`` in [0, 1)."""
         if self.listed is not None:
-            return self.listed[self._bucket(u)[0]]
+            return self.listed[self._bucket(u)]
         _, quantile = DISTRIBUTIONS[self.distribution]
         value = quantile(self, u)
         return round(value / self.q) * self.q if self.distribution.startswith("q_") else value
 
     def bucket_centre(self, u):
         """The middle of all quantiles that give the same value as ``u``; ``u`` itself where values are continuous."""
-        return u if self.listed is None else self._bucket(u)[1]
+        return u if self.listed is None else self._centre(self._bucket(u))
+
+    def quantile_of(self, value):
+        """A quantile that gives a value, the middle one of a listed value; None if the parameter never has it."""
+        if self.listed is not None:
+            at = find(self.listed, value)
+            return None if at is None else self._centre(at)
+        if not is_number(value):
+            return None
+        steps = 2**53
+        at = bisect.bisect_left(range(steps), value, key=lambda step: self.quantile(step / steps))
+        u = min(at / steps, 1 - 1 / steps)
+        return u if math.isclose(self.quantile(u), value, rel_tol=1e-9, abs_tol=1e-12) else None
 
     def _bucket(self, u):
-        """Which value has quantile ``u``, and the middle of all quantiles that it has."""
+        """Which of the listed values has quantile ``u``."""
         if self.probabilities is None:
-            size = len(self.listed)
-            at = max(math.ceil(u * size) - 1, 0)
-            return at, (at + 0.5) / size
-        ends = np.cumsum(self.probabilities)
+            return max(math.ceil(u * len(self.listed)) - 1, 0)
         # the sum may fall short of 1 by rounding
-        at = min(int(np.searchsorted(ends, u, "right")), len(ends) - 1)
-        return at, float(ends[at] - self.probabilities[at] / 2)
+        ends = np.cumsum(self.probabilities)
+        return min(int(np.searchsorted(ends, u, "right")), len(ends) - 1)
+
+    def _centre(self, at):
+        """The middle of all quantiles that give the listed value ``at``."""
+        if self.probabilities is None:
+            return (at + 0.5) / len(self.listed)
+        return float(sum(self.probabilities[:at]) + self.probabilities[at] / 2)
 
     def choices(self):
         """The values in a grid, each once, in order: a sequence. None for what a grid cannot list, as in W&B's."""
@@ -185,3 +201,19 @@ class LazySequence(Sequence):
     def __getitem__(self, index):
         chosen = range(self.size)[index]
         return list(map(self._item, chosen)) if isinstance(chosen, range) else self._item(chosen)
+
+
+def find(sequence, value):
+    """Where a value stands in a sequence: a range, a list, or a ``LazySequence`` in ascending order. Else None."""
+    value = whole(value)
+    if isinstance(sequence, range):
+        return sequence.index(value) if type(value) is int and value in sequence else None
+    if isinstance(sequence, LazySequence):
+        at = bisect.bisect_left(sequence, value) if is_number(value) else len(sequence)
+        return at if at < len(sequence) and sequence[at] == value else None
+    same = [at for at, one in enumerate(sequence) if as_json(whole(one)) == as_json(value)]
+    if not same and isinstance(value, dict):  # a training function may have added to it
+        same = [
+            at for at, one in enumerate(sequence) if isinstance(one, dict) and value | one == value
+        ]
+    return same[0] if same else None

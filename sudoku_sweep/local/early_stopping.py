@@ -2,7 +2,8 @@
 
 import time
 
-CHECK_SECONDS = 1  # how often a run that goes on is compared with the others, which takes long if there are many
+# How often a run that goes on is compared with the others; and so many times as long as that took, it is left in peace.
+CHECK_SECONDS, SPARING = 1, 10
 
 
 class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it should)
@@ -14,23 +15,41 @@ class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it sho
 
 
 class EarlyStopper:
-    """Compares one run of a sweep with the others: at its bands, and now and then, since they go on, too."""
+    """Compares one run of a sweep with the others: at its bands, and now and then, since they go on, too.
 
-    def __init__(self, sweep, run):
-        self.sweep, self.run, self.n_bands, self.next_check = sweep, run, 0, 0
+    Where the sweep has an ``engine``, that one is asked instead, each time that the run has logged.
+    """
+
+    def __init__(self, sweep, run, engine=None):
+        self.sweep, self.run, self.engine, self.n_bands, self.next_check = sweep, run, engine, 0, 0
+
+    def is_due(self, n_logged=0):
+        """Whether to ``check`` now: the run has logged its metric often enough, or it is time."""
+        self.start = time.monotonic()  # what is read before the check is part of it
+        if self.engine and n_logged:
+            return True
+        return self.start >= self.next_check or self._n_bands(n_logged) > self.n_bands
 
     def check(self):
         """Raise ``StoppedEarly`` if the run is to be stopped, going by the ``rows`` that it has so far."""
+        reason = self.engine.stop_reason(self.run) if self.engine else self._hyperband_reason()
+        end = time.monotonic()
+        self.next_check = end + max(CHECK_SECONDS, SPARING * (end - self.start))
+        if reason:
+            raise StoppedEarly(reason)
+
+    def _n_bands(self, n_logged):
+        rules = self.sweep.space.early_terminate
+        return len(rules.bands(n_logged)) if n_logged else 0
+
+    def _hyperband_reason(self):
         rules, metric = self.sweep.space.early_terminate, self.sweep.space.metric
-        rows = self.run.rows
-        if len(rules.bands(len(rows))) == self.n_bands and time.monotonic() < self.next_check:
-            return
-        self.next_check = time.monotonic() + CHECK_SECONDS
-        mine = metric.values(rows)
-        n_bands = len(rules.bands(len(mine)))
+        mine = metric.values(self.run.rows)
+        n_bands = self._n_bands(len(mine))
         if n_bands > self.n_bands:  # the sweep's other agents compare their runs with it
             self.n_bands = n_bands
             self.sweep.save(self.run)
-        others = [run.rows for run in self.sweep.runs() if run.index != self.run.index]
-        if reason := rules.stop_reason(metric.goal, mine, list(map(metric.values, others))):
-            raise StoppedEarly(f"{metric.name} {reason}")
+        runs = self.sweep.runs()
+        others = [self.sweep.curve(run) for run in runs if run.index != self.run.index]
+        reason = rules.stop_reason(metric.goal, mine, others)
+        return f"{metric.name} {reason}" if reason else None

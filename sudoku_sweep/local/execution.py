@@ -1,5 +1,6 @@
 """One claimed run from its start to its end: a function or a program trains it, and what wandb wrote is recorded."""
 
+import os
 import time
 import traceback
 from pathlib import Path
@@ -16,9 +17,14 @@ from .run_program import run_program
 # wandb writes the end of a run's file after the run has ended, mostly within milliseconds; if its process was
 # killed, never.
 WRITE_SECONDS, SECONDS_AFTER_ERROR = 10, 1
+ADVICE = "call wandb.init() in it, without dir=... and mode=..."
 
 
-def execute(sweep, run, function):
+class NoRunError(SweepError):
+    """A function or a program that has ended well and has opened no W&B run."""
+
+
+def execute(sweep, run, function, engine=None):
     """Train a run's configuration, fill the run with what wandb wrote about it, and save it.
 
     Parameters
@@ -28,6 +34,8 @@ def execute(sweep, run, function):
         Claimed by this process.
     function : callable or None
         None: the sweep's own program is run.
+    engine : Engine, optional
+        Says when the run is to be stopped.
 
     Returns
     -------
@@ -36,10 +44,11 @@ def execute(sweep, run, function):
     """
     start, error = time.monotonic(), None
     environment = _environment(sweep, run)
-    stopper = EarlyStopper(sweep, run) if sweep.space.early_terminate else None
+    stops = engine or sweep.space.early_terminate
+    stopper = EarlyStopper(sweep, run, engine) if stops else None
     try:
         if function:
-            run_function(function, run, environment, stopper)
+            run_function(function, run, environment, stopper, sweep.id)
         else:
             run_program(sweep, run, environment, stopper)
     except BaseException as raised:  # whatever goes wrong in the user's function
@@ -50,6 +59,8 @@ def execute(sweep, run, function):
         run.state, error = "failed", fault
     if run.state != "finished":
         run.error = str(error) if run.state == "stopped" else in_words(error)
+        if wandb_internals.NO_KEY in run.error:  # it asked for mode="online"
+            run.error += f" In this sweep, {ADVICE}"
     run.seconds = round(time.monotonic() - start, 3)
     sweep.save(run)
     # What their functions held, such as a net that was too large, must not outlive the run.
@@ -73,6 +84,8 @@ def _environment(sweep, run):
         "WANDB_RUN_GROUP": run.group,
         "WANDB_RUN_ID": run.id,
         "WANDB_NAME": run.name,
+        # else a dozen lines a run and more, unless they are wanted
+        "WANDB_SILENT": os.environ.get("WANDB_SILENT", "true"),
     }
 
 
@@ -82,11 +95,13 @@ def _read_back(sweep, run, well):
     if path is None and well:  # opened with a `dir` of its own
         path = wandb_file.find(Path.cwd(), run.id, deep=True)
     if path is None:
-        advice = "call wandb.init() in it, without dir=... and mode=..."
-        return SweepError(f"it opened no W&B run in this folder: {advice}")
+        return NoRunError(f"it opened no W&B run in this folder: {ADVICE}")
     end = time.monotonic() + (WRITE_SECONDS if well else SECONDS_AFTER_ERROR)
     while (exit_code := wandb_file.read_into(run, path)) is None and time.monotonic() < end:
         time.sleep(0.005)
+    if exit_code == wandb_file.DAMAGED:
+        what = f"what W&B wrote is damaged after step {run.lastHistoryStep}"
+        return SweepError(f"{what}, and recorded up to there: {os.path.relpath(path)}")
     if exit_code is None:
         return SweepError("it left its W&B run without an end: call run.finish()")
     return SweepError(f"its W&B run was finished with exit code {exit_code}") if exit_code else None

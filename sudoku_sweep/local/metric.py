@@ -1,8 +1,9 @@
 """``metric`` of a sweep configuration: where it is found in a run, and which run did how well by it."""
 
+from itertools import chain
 from typing import Literal
 
-from ..values import is_number
+from ..values import metric_number
 from .validation import Json, Model, Number
 
 
@@ -23,9 +24,18 @@ class Metric(Model):
             row = row.get(part) if isinstance(row, dict) else None
         return row
 
+    def number(self, row):
+        """The finite number that a row or a summary has for the metric, or None."""
+        return metric_number(self.value(row), self.goal)
+
     def values(self, rows):
         """The finite numbers that the metric has in rows, in order."""
-        return list(filter(is_number, map(self.value, rows)))
+        return [value for row in rows if (value := self.number(row)) is not None]
+
+    def score(self, run):
+        """What a run is judged by: its summary's number, else the last one that it has logged, else None."""
+        values = map(self.number, chain([run.summary], reversed(run.rows)))
+        return next((value for value in values if value is not None), None)
 
     def losses(self, run):
         """All values that a run has shown, its summary's first, turned so that less is better."""

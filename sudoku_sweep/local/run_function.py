@@ -6,21 +6,20 @@ import traceback
 
 import wandb
 
-from ..values import is_number, plain
 from . import wandb_internals
 from .early_stopping import StoppedEarly
 
 FAILURES = ("failed", "killed")  # the states of runs that ended badly
 
 
-def run_function(function, run, environment, stopper):
+def run_function(function, run, environment, stopper, sweep_id):
     """Call ``function``, in which ``wandb.init()`` opens the run that an environment describes.
 
     A run that it leaves open is closed. What it raises is printed, unless wandb has done so, and goes on. Unless
     ``stopper`` is None, it looks at the run after each ``log``.
     """
     os.environ.update(environment)  # for child processes
-    wandb_internals.set_up(environment)
+    wandb_internals.set_up(environment, sweep_id)
     seen = []  # by wandb, which prints those that are failures
 
     def is_failure(error):
@@ -28,17 +27,20 @@ def run_function(function, run, environment, stopper):
         return end_state(error) in FAILURES
 
     def check(wandb_run, data, step):
-        metric = stopper.sweep.space.metric
-        value = plain(metric.value(data))
-        if wandb_run.id == run.id and is_number(value):
-            if run.rows and run.rows[-1]["_step"] == step:
-                run.rows.pop()
-            run.rows.append({"_step": step, metric.name: value})
-            stopper.check()
+        objectives = stopper.sweep.space.objectives
+        values = {metric.name: metric.number(data) for metric in objectives}
+        values = {name: value for name, value in values.items() if value is not None}
+        if wandb_run.id == run.id and values:
+            if not run.rows or run.rows[-1]["_step"] != step:
+                run.rows.append({"_step": step})
+            run.rows[-1] |= values
+            if stopper.is_due(len(run.rows)):
+                stopper.check()
 
+    hooks = wandb_internals.hooked(stopper and check, is_failure, sweep_id)
     try:
         # "." is put back, too: each run starts in the same folder
-        with contextlib.chdir("."), wandb_internals.hooked(stopper and check, is_failure):
+        with contextlib.chdir("."), hooks:
             try:
                 function()
                 wandb_internals.finish_runs()

@@ -1,20 +1,28 @@
 """One run of a sweep that names a program: a child process, started as ``wandb agent`` starts it."""
 
+import errno
+import itertools
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from ..errors import SweepError
+from ..values import shortened
 from . import wandb_file, wandb_internals
 
 POLL_SECONDS = 1  # how often a run that may be stopped early is looked at
 KILL_SECONDS = 30  # how long a process that was told to end may take for it, as with W&B's agent
-# of the output of a program that failed
-SHOWN_LINES, SHOWN_BYTES, SHOWN_LENGTH = 20, 4000, 200
+# of the output of a program that failed; a launcher prints some pages after the error
+SHOWN_LINES, READ_BYTES, SHOWN_LENGTH = 20, 20_000, 200
+# the last line of a traceback, with what torchrun writes before it
+PYTHON_ERROR = re.compile(r"(?:\[\w+\]:)?\s*((?:\w+\.)*[A-Z]\w*(?:Error|Exception): \S.*)")
+INTERPRETED = ("${interpreter}", "${program}")  # in wandb's usual command
+TOO_LONG = "; hand the values over in a file, with ${args_json_file} in the sweep's command"
 
 
 def command_line(space, config, json_file):
@@ -35,6 +43,21 @@ def command_line(space, config, json_file):
     return words
 
 
+def missing(space):
+    """The program, or the command, by which a sweep starts its runs, if it is not there; else None."""
+    command = list(map(str, space.command or INTERPRETED))
+    name = command[0]
+    if name == "${program}" or INTERPRETED in itertools.pairwise(command):
+        name = str(space.program)
+    is_there = name.startswith("${") or Path(name).exists() or shutil.which(name, path=_path())
+    return None if is_there else name
+
+
+def _path():
+    """Where programs are looked for: ``python`` is the one that runs this agent, also if not activated."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+
+
 def run_program(sweep, run, environment, stopper):
     """Start the sweep's program for a run, and wait until it ends by itself or ``stopper``, if there is one, ends it.
 
@@ -48,40 +71,44 @@ def run_program(sweep, run, environment, stopper):
         ``stopper`` has ended it.
     """
     words = command_line(sweep.space, run.config, sweep.path(run.index, ".args"))
-    # `python` is the one that runs this agent, also where its environment was not activated.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    environment = os.environ | environment | {"PATH": path}
+    environment = os.environ | environment | {"PATH": _path()}
     log = sweep.path(run.index, ".log")
     with open(log, "w+b") as output:
         streams = dict(stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:  # its own group, so that a Ctrl-C reaches it once: from here
             child = subprocess.Popen(words, env=environment, process_group=0, **streams)
         except OSError as error:
-            raise SweepError(f"cannot start {' '.join(words)!r}: {error.strerror}") from error
+            what = f"cannot start {shortened(' '.join(words), SHOWN_LENGTH)!r}: {error.strerror}"
+            advice = TOO_LONG if error.errno == errno.E2BIG else ""
+            raise SweepError(what + advice) from error
         status = _wait(child, run, stopper, Path(environment["WANDB_DIR"]))
-        output.seek(max(0, output.seek(0, os.SEEK_END) - SHOWN_BYTES))
-        lines = output.read().decode("utf-8", "replace").splitlines()[-SHOWN_LINES:]
+        output.seek(max(0, output.seek(0, os.SEEK_END) - READ_BYTES))
+        lines = output.read().decode("utf-8", "replace").splitlines()
     if status:
-        reason = f"exit status {status}" if status > 0 else signal.Signals(-status).name
-        print(*lines, f"(all of it: {os.path.relpath(log)})", sep="\n", file=sys.stderr)
-        said = [line for line in lines if line.strip() and not line.startswith("wandb: ")]
-        raise SweepError(f"{reason}, {said[-1][:SHOWN_LENGTH] if said else 'no output'}")
+        shown = [shortened(line, SHOWN_LENGTH) for line in lines[-SHOWN_LINES:]]
+        print(*shown, f"(all of it: {os.path.relpath(log)})", sep="\n", file=sys.stderr)
+        by_signal = f"{signal.strsignal(abs(status))} (signal {-status})"
+        reason = f"exit status {status}" if status > 0 else by_signal
+        raise SweepError(f"{reason}, {shortened(_error_line(lines), SHOWN_LENGTH)}")
+
+
+def _error_line(lines):
+    """Of a failed program's output the last error of Python's, for a launcher adds to it; else the last line."""
+    errors = filter(None, map(PYTHON_ERROR.match, reversed(lines)))
+    said = [line for line in lines if line.strip() and not line.startswith("wandb: ")]
+    return next((error[1] for error in errors), said[-1] if said else "no output")
 
 
 def _wait(child, run, stopper, folder):
     """The exit status of a run's child process, once it has ended. Whatever ends the waiting ends the child."""
-    pause = POLL_SECONDS if stopper else None
     try:
         while True:
             try:
-                return child.wait(pause)
+                return child.wait(POLL_SECONDS if stopper else None)
             except subprocess.TimeoutExpired:
-                start = time.monotonic()
-                if path := wandb_file.find(folder, run.id):
+                if stopper.is_due() and (path := wandb_file.find(folder, run.id)):
                     wandb_file.read_into(run, path)
                     stopper.check()
-                # a long file takes seconds of a processor that the program may need
-                pause = max(POLL_SECONDS, 10 * (time.monotonic() - start))
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         # its group: a launcher, or a shell, may not pass it on

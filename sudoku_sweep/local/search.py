@@ -21,6 +21,8 @@ def propose(space, seed, index, runs):
 
 def to_config(space, params):
     """The configuration that ``params`` stand for, nested as the sweep's parameters are."""
+    if space.engine:
+        return dict(params)
     if space.method == "grid":
         return space.grid[params]
     quantiles = dict(zip(space.searched, params, strict=True))

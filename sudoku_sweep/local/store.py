@@ -15,12 +15,14 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import filelock
+import wandb
 from pydantic.dataclasses import dataclass
 
 from ..errors import StorageError, SweepError
-from ..files import cannot_write, write_atomically
-from ..values import as_json, plain
-from . import configuration
+from ..files import cannot_write, escape_output, write_atomically
+from ..values import plain
+from . import configuration, prior, run_program
+from .engines import Engine
 from .run import Run
 
 
@@ -39,6 +41,7 @@ class Sweep:
     folder: Path
     created_at: str = ""
     cache: dict = dataclasses.field(default_factory=dict, repr=False)  # {path: (its version, run)}
+    curves: dict = dataclasses.field(default_factory=dict, repr=False)  # {index: (version, values)}
 
     @cached_property
     def space(self):
@@ -77,16 +80,23 @@ class Sweep:
             self.cache[path] = version, _read(path, Run)
         return self.cache[path][1]
 
+    def curve(self, run):
+        """The values of the metric in one of ``runs()``, in order; looked for once in each version of its file."""
+        version = self.cache[self.path(run.index)][0]
+        if self.curves.get(run.index, (None,))[0] != version:
+            self.curves[run.index] = version, self.space.metric.values(run.rows)
+        return self.curves[run.index][1]
+
     def path(self, index, suffix=".json"):
         """Where a run is kept; with another suffix, what belongs to it."""
         return self.folder / "runs" / f"{index:05}{suffix}"
 
     def save(self, run):
         """Write a run, so that whoever reads it has the old state or the new one, whole."""
-        write_json(self.path(run.index), dataclasses.asdict(run))
+        write_json(self.path(run.index), vars(run))
 
 
-def sweep(sweep, entity=None, project=None, prior_runs=None):
+def sweep(sweep, entity=None, project=None, prior_runs=None, seed=None):
     """Set up a sweep, as ``wandb.sweep`` does. Returns its id.
 
     Parameters
@@ -98,7 +108,11 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
     project : str, optional
         The project its runs are filed under; default: the configuration's own, else "uncategorized".
     prior_runs : list, optional
-        Refused: runs can be added to a sweep on W&B's server only.
+        Runs of other local sweeps, by their ids, or each a ``Run``, such as those of an export. They become runs of
+        this one: a grid leaves them out, ``bayes`` and the engines learn from them.
+    seed : int, optional
+        Of the search method: the same seed draws the same random configurations on any machine. Default: another one
+        for each sweep.
 
     Raises
     ------
@@ -107,58 +121,46 @@ def sweep(sweep, entity=None, project=None, prior_runs=None):
     StorageError
         The sweep cannot be written.
     """
-    if prior_runs:
-        raise SweepError("prior_runs need W&B's server: sync the runs, then use wandb.sweep")
-    return _create(sweep, configuration.read_config(sweep), project)
-
-
-def import_runs(config, runs, project=None):
-    """Set up a grid sweep some of whose runs ended elsewhere and are not made again. Returns its id.
-
-    Parameters
-    ----------
-    config : dict
-        W&B's sweep configuration.
-    runs : list of Run
-        Each with the configuration that the grid has at its ``index``.
-    project : str, optional
-        As for ``sweep``.
-
-    Raises
-    ------
-    SweepError
-        As ``sweep`` does; also a sweep that is no grid, or a run whose config is not that of its index.
-    """
-    space = configuration.read_config(config)
-    configs = configuration.grid(space)
-    for run in runs:
-        if run.index >= configs.size or not _contains(run.config, configs[run.index]):
-            raise SweepError(f"run {run.index + 1} has another config than the sweep has there")
-    created = open_sweep(_create(config, space, project))
-    for run in runs:
-        created.save(run)
-    return created.id
-
-
-def _create(config, space, project):
-    """Write a new sweep and say so; returns its id."""
-    sweep_id, seed = secrets.token_hex(4), secrets.randbits(32)
+    space = configuration.read_config(sweep)
+    sweep_id = secrets.token_hex(4)
     folder, project = store() / sweep_id, project or space.project
+    try:
+        wandb.Settings(project=project)
+    except wandb.errors.UsageError as error:  # as in each of its runs
+        raise SweepError(f"W&B refuses the project's name: {error}") from error
+    seed = secrets.randbits(32) if seed is None else seed
+    created = Sweep(sweep_id, project, seed, sweep, folder)
+    created.space = space  # it is not read again
+    if space.engine:
+        Engine(created)  # what is wrong with it is said here, not by each agent
+    earlier = _as_runs(prior_runs or [])
+    taken = prior.placed(space, earlier)
     content = {"id": sweep_id, "project": project, "seed": seed, "created_at": _iso(time.time())}
-    content["config"] = config
+    content["config"] = sweep
     write_json(folder / "sweep.json", content)
+    for run in taken:
+        created.save(run)
+    escape_output()
     length = f"{space.n_runs:,} runs" if space.n_runs else "no limit"
-    print(f"Local sweep {sweep_id}: {space.method}, {length}, kept in {os.path.relpath(folder)}")
+    print(
+        f"Local sweep {sweep_id}: {space.engine or space.method}, {length}, kept in {os.path.relpath(folder)}"
+    )
+    if earlier:
+        print(f"{len(taken)} of {len(earlier)} prior runs are part of it, and not made again")
     for line in configuration.warnings(space):
         print(f"note: {line}")
+    if configuration.names_program(space) and (name := run_program.missing(space)):
+        print(f"note: there is no {name!r} here: start the agents where it is")
     return sweep_id
 
 
-def _contains(config, part):
-    """Whether a run's configuration has all that the sweep gave it; a dict inside may have more, too."""
-    if isinstance(config, dict) and isinstance(part, dict):
-        return all(name in config and _contains(config[name], part[name]) for name in part)
-    return config == part or as_json(config) == as_json(part)  # not-a-number equals nothing
+def _as_runs(prior_runs):
+    """Prior runs, given as runs or by their ids, as runs."""
+    ids = {given for given in prior_runs if isinstance(given, str)}
+    found = {run.id: run for made in sweeps() for run in runs(made)} if ids else {}
+    if unknown := sorted(ids - found.keys()):
+        raise SweepError(f"no local sweep has a run {', '.join(unknown)}: `report` lists the runs")
+    return [found[given] if isinstance(given, str) else given for given in prior_runs]
 
 
 def open_sweep(sweep_id):

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
 
-from ..errors import WRITE_NUMBERS
+from ..errors import WRITE_NUMBERS, meant
 from ..values import as_json, is_number
 
-LAUNCH = ("job", "image_uri", "scheduler", "metrics")
+LAUNCH = ("job", "image_uri")
 
 
 class Model(BaseModel):
@@ -24,6 +24,7 @@ class Model(BaseModel):
         for name in content:
             if name not in cls.model_fields:
                 where = " here, only on W&B's server (Launch)" if name in LAUNCH else ""
+                where += meant(name, cls.model_fields)
                 raise ValueError(f"there is no {name!r}{where}; there are {known}")
         return content
 

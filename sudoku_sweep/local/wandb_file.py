@@ -6,6 +6,7 @@ that rounds whole numbers beyond 2**53 and takes ``{"a.b": 1}`` for ``{"a": {"b"
 
 import json
 import struct
+import zlib
 
 from ..values import put
 from .run import Summary
@@ -15,6 +16,7 @@ from .wandb_internals import RUN_FILE, Record
 HEADER_BYTES, BLOCK_BYTES = 7, 32 * 1024
 CHUNK = struct.Struct("<IHB")  # checksum, length, kind
 WHOLE, LAST = 1, 4
+DAMAGED = "damaged"  # in the place of an exit code
 
 
 def find(folder, run_id, deep=False):
@@ -30,10 +32,14 @@ def find(folder, run_id, deep=False):
 def read_into(run, path):
     """Fill a ``Run`` with what its file says so far. Returns its exit code, None if it was never finished.
 
-    Numbers, texts, and lists and dicts of them; images, tables and the like stay in the file.
+    Numbers, texts, and lists and dicts of them; images, tables and the like stay in the file. Of a file that is
+    damaged, what stands before the damage; the exit code is ``DAMAGED`` then.
     """
     exit_code, config, summary, run.rows = None, {}, {}, []
     for record in _records(path.read_bytes()):
+        if record is None:
+            exit_code = DAMAGED
+            break
         kind = record.WhichOneof("record_type")
         if kind == "run":
             run.name = record.run.display_name or run.name
@@ -53,21 +59,24 @@ def read_into(run, path):
             exit_code = record.exit.exit_code
     for values in (config, summary):
         values.pop("_wandb", None)
-    if config:  # there is none before the first record
-        run.config = _with_nan(config, run.config)
+    # what the sweep gave stays: a run that was killed at its start may not have written it
+    run.config = run.config | config
     run.summary = Summary(_without_media(summary))
     return exit_code
 
 
 def _records(content):
+    """Yield the records of a file as far as it is written; a last None where it is damaged."""
     at, parts = HEADER_BYTES, b""
     while at + CHUNK.size <= len(content):
-        _, length, kind = CHUNK.unpack_from(content, at)
-        at += CHUNK.size
-        if at + length > len(content):
+        checksum, length, kind = CHUNK.unpack_from(content, at)
+        start, at = at + CHUNK.size, at + CHUNK.size + length
+        if at > len(content):
             return  # its end is not written yet, or never will be
-        parts += content[at : at + length]
-        at += length
+        if zlib.crc32(content[start - 1 : at]) != checksum:  # of the kind, too
+            yield None
+            return
+        parts += content[start:at]
         if kind in (WHOLE, LAST):
             yield Record.FromString(parts)
             parts = b""
@@ -100,10 +109,3 @@ def _without_media(values):
         for name, value in values.items()
         if not (isinstance(value, dict) and "_type" in value)
     }
-
-
-def _with_nan(written, given):
-    """What was written of a configuration: not-a-number is written as null, and here it is what was given."""
-    if isinstance(written, dict) and isinstance(given, dict):
-        return {name: _with_nan(value, given.get(name)) for name, value in written.items()}
-    return given if written is None and given != given else written

@@ -1,6 +1,8 @@
 """Every name of wandb in use here that W&B's documentation does not promise, and why; ``make drift`` tries each."""
 
 import contextlib
+import importlib
+import logging
 import os
 import sys
 import traceback
@@ -15,9 +17,12 @@ RUN_FILE = "*wandb/*run-*-{id}*/run-{id}.wandb"
 OFFLINE_MODE = "dryrun"
 # the environment variable that names the file from which wandb.init() reads its config
 CONFIG_FILE = "WANDB_SWEEP_PARAM_PATH"
+# what a run says when there is no account
+NO_KEY = "No API key configured"
+# where wandb itself reads it, it writes it into the run, and a server that does not know the sweep refuses `wandb sync`
+SWEEP_ID = "WANDB_SWEEP_ID"
 IN_SWEEP = {
-    # As in a sweep of W&B's, init() ignores id, project and entity. WANDB_SWEEP_ID does that, too, but then
-    # `wandb sync` is refused by a server that does not know the sweep.
+    # as in a sweep of W&B's, init() ignores id, project and entity; SWEEP_ID would do that, too
     "WANDB_LAUNCH": "true",
     # seconds; by default 15, and a run that is killed loses what it logged in them
     "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1",
@@ -33,12 +38,15 @@ def sweep_command(command, config):
     return create_sweep_command(command), create_sweep_command_args({"args": args})
 
 
-def set_up(environment):
+def set_up(environment, sweep_id):
     """Let wandb read its settings from an environment that has changed since its first use."""
+    os.environ.pop(SWEEP_ID, None)
     settings = wandb.Settings()
     settings.update_from_env_vars(environment)
     # without the second half, each run warns that the environment has changed
     wandb.setup(settings)._settings_environ = None
+    os.environ[SWEEP_ID] = sweep_id  # wandb has read its settings: for the function alone
+    os.unsetenv(SWEEP_ID)  # child processes must not inherit it, for there wandb would read it
 
 
 def finish_runs():
@@ -76,18 +84,18 @@ def _environment():
 
 
 @contextlib.contextmanager
-def hooked(after_log, is_failure):
-    """A block of code in which runs call two functions, for wandb has no callbacks.
+def hooked(after_log, is_failure, sweep_id):
+    """A block of code in which runs call two functions, for wandb has no callbacks, and have a ``sweep_id``.
 
     ``after_log(run, data, step)``, if it is not None, follows each ``run.log`` whose data wandb has not dropped because
     their step is over. ``is_failure(error)`` says whether ``with wandb.init()`` takes the error, or None, that ends it
     as a failure; if not, wandb hears of none.
     """
-    real_log, real_exit = wandb.Run.log, wandb.Run.__exit__
+    real = {name: getattr(wandb.Run, name) for name in ("log", "__exit__", "sweep_id")}
 
     def log(run, data, step=None, commit=None):
         now = run.step
-        real_log(run, data, step, commit)
+        real["log"](run, data, step, commit)
         at = now if step is None else step
         if at >= now:
             after_log(run, data, at)
@@ -95,15 +103,16 @@ def hooked(after_log, is_failure):
     def leave(run, error_type, error, trace):
         if not is_failure(error):
             error_type = error = trace = None
-        return real_exit(run, error_type, error, trace)
+        return real["__exit__"](run, error_type, error, trace)
 
-    wandb.Run.__exit__ = leave
+    wandb.Run.__exit__, wandb.Run.sweep_id = leave, sweep_id
     if after_log:
         wandb.Run.log = log
     try:
         yield
     finally:
-        wandb.Run.log, wandb.Run.__exit__ = real_log, real_exit
+        for name, attribute in real.items():
+            setattr(wandb.Run, name, attribute)
 
 
 def lost_wandb(error):
@@ -114,3 +123,25 @@ def lost_wandb(error):
     frames = traceback.walk_tb(error.__traceback__)
     names = [frame.f_globals.get("__name__", "") for frame, _ in frames]
     return isinstance(error, ConnectionError) and any(name.startswith("wandb.") for name in names)
+
+
+def optimizer(sweep):
+    """The object by which wandb's own sweep scheduler asks the engine that a sweep's ``scheduler`` names."""
+    from wandb.sdk.sweeps import SweepInfo  # only here: the engines are large
+    from wandb.sdk.sweeps.scheduler.optimizer import make_optimizer
+
+    engine = sweep.space.engine
+    importlib.import_module(f"wandb.sdk.sweeps.scheduler.{engine}")
+    for handler in logging.getLogger(engine).handlers:
+        handler.setLevel(logging.WARNING)  # else a line for each study and run
+    name = sweep.config.get("name") or sweep.id
+    return make_optimizer(SweepInfo(sweep.id, name, "", sweep.project, sweep.config, ""))
+
+
+def run_for_optimizer(run, state, summary, rows):
+    """A run in the form that ``optimizer`` takes: in a state of W&B's, with the metrics that it knows."""
+    from wandb.sdk.sweeps import RunState
+    from wandb.sdk.sweeps.scheduler.optimizer import RunConfig, RunWithMetrics
+
+    state = RunState("killed" if state == "stopped" else state)
+    return RunWithMetrics(RunConfig.from_values(run.params), state, run.id, summary, rows)

@@ -35,7 +35,7 @@ def runs(in_tmp_path):
 
 def test_what_is_exported_comes_back_as_it_was_and_its_sweep_goes_on(runs):
     found = results.load("two", local.Run)
-    again = local.runs(local.import_runs(SWEEP, found.runs))
+    again = local.runs(local.sweep(SWEEP, prior_runs=found.runs))
     for name in ("index", "id", "name", "state", "config", "summary", "rows", "error", "seconds"):
         given, *kept = (
             [as_json(getattr(run, name)) for run in some] for some in (runs, found.runs, again)

@@ -24,7 +24,7 @@ sweep größe.yaml
 agent --boards 20 --validation-boards 5
 report
 export läufe.csv
-sweep --resume läufe.csv
+sweep --prior läufe.csv
 solve --file böden.csv --out lösungen.csv
 train --boards 20 --validation-boards 5 --epochs 1 --steps-per-epoch 1 --save nëtz.pt
 solve {BOARD} --net nëtz.pt"""

@@ -72,7 +72,7 @@ def test_a_run_that_ends_while_the_page_is_open_appears(open_page, in_tmp_path):
         local.Run(a - 1, f"r{a}", f"run-{a}", "finished", {"a": a}, score, None, 1.0, [])
         for a, score in ((1, {"val_accuracy": 0.1}), (2, {"val_accuracy": 0.2}))
     )
-    sweep_id = local.import_runs(config, [first])
+    sweep_id = local.sweep(config, prior_runs=[first])
     page = open_page("live")
     page.goto(f"{page.url}/trials")
     page.get_by_text("1 Trials").wait_for()

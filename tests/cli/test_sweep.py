@@ -42,8 +42,20 @@ def test_the_notebook_s_sweep_is_set_up_by_a_preset_and_by_sweep_yaml(capsys, mo
     assert "240 runs" in out and f"python -m sudoku_sweep agent {local.latest_sweep()}" in out
 
 
+POWERS = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 20)]
+ALIASES = "\n".join(["a0: &a0 [0]", *POWERS])  # of aliases: 10 ** 19 values
+
+
 @pytest.mark.parametrize(
-    "content", ["parameters: [", "[1, 2]", "{method: grid, parameters: {epochs: {value: -1}}}"]
+    "content",
+    [
+        "parameters: [",
+        "[1, 2]",
+        "{method: grid, parameters: {epochs: {value: -1}}}",
+        ALIASES,
+        ALIASES.replace("[", "{<<: [", 99).replace("{<<: [0", "{x: [0").replace("]", "]}"),
+        "method: grid\nparameters: &all {a: {value: *all}}",
+    ],
 )
 def test_a_file_that_is_no_sweep_is_refused(content, capsys):
     Path("wrong.yaml").write_text(content)
@@ -106,10 +118,10 @@ def test_a_second_interrupt_leaves_no_worker_behind(popen, capsys):
 def test_workers_share_a_sweep_and_what_it_found_is_exported_and_resumed(capfd):
     small = "--boards 64 --validation-boards 4"
     lines = ["sweep small.yaml", f"agent --count 1 {small}", "export one.csv"]
-    lines += ["sweep --resume one.csv", f"agent --workers 2 {small}", "export all.csv", "report"]
+    lines += ["sweep --prior one.csv", f"agent --workers 2 {small}", "export all.csv", "report"]
     assert {main(line.split()) for line in lines} == {0}
     out = capfd.readouterr().out
-    assert "1 of them are done already" in out and out.count(" finished |") == 4
+    assert "1 of 1 prior runs" in out and out.count(" finished |") == 4
     assert "4 runs, by val_accuracy" in out
     frame = results.load("all.csv").frame
     assert frame["state"].tolist() == ["finished"] * 4

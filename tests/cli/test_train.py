@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from sudoku_sweep import data
@@ -23,7 +25,9 @@ def test_a_net_says_how_it_was_made_and_how_good_it_is(tmp_path, monkeypatch, ca
         assert n_boards[split] == 2000
         minimal = [n for name, n in n_boards.items() if name.startswith(f"{split}, minimal: ")]
         assert sum(minimal[:2]) == sum(minimal[2:]) == 8  # by singles or more; by clues
-    assert "test, minimal: singles do: " in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "1 epochs of 2 steps: CPU" in out and re.search(r"^epoch 1/1 .* 0 s left$", out, re.M)
+    assert "making 8 of them minimal" in out and "test, minimal: singles do: " in out
 
 
 def test_train_logs_a_run_when_asked_to(in_tmp_path, tmp_path):

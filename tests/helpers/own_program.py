@@ -6,7 +6,7 @@ SWEEP = """\
 """
 # Each goes on from those before it.
 STEPS = ["sweep own.yaml", "agent --workers 2", "export runs.csv"]
-STEPS += ["sweep --resume runs.csv", "report"]
+STEPS += ["sweep --prior runs.csv", "report"]
 
 
 def save(folder):

@@ -1,10 +1,14 @@
 import contextlib
 import dataclasses
+import io
 import itertools
 import math
 import multiprocessing
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -16,11 +20,12 @@ import pytest
 import torch
 import wandb
 from click.testing import CliRunner
-from tiny_sweep import GRID, log_score, ran, states, untimed
+from tiny_sweep import GRID, METRIC, log_score, ran, states, untimed
 from wandb.cli.cli import cli
 
 from sudoku_sweep import local
 from sudoku_sweep.local import StoppedEarly, SweepError, agents, store, wandb_file
+from sudoku_sweep.local.metric import Metric
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 UNJUDGED = {"method": "grid", "parameters": GRID["parameters"]}
@@ -76,15 +81,32 @@ def test_runs_are_real_offline_runs_of_the_project_in_one_group_and_leave_no_tra
     def look():
         with wandb.init() as run:
             seen.extend((run.project, run.group, run.name, run.id, run.offline, run.sweep_id))
+            seen.append(os.environ["WANDB_SWEEP_ID"])
+            child = "import os; print('WANDB_SWEEP_ID' in os.environ)"
+            seen.append(subprocess.check_output([sys.executable, "-c", child], text=True))
             run.log({"score": 1})
             seen.extend(states(local.runs(sweep_id)))  # looking on disturbs nobody
 
     sweep_id = local.sweep(GRID, project="mine")
     (run,) = ran(look, sweep_id, count=1)
-    assert seen == ["mine", f"sweep-{sweep_id}", "run-1", run.id, True, None, "running"]
-    assert list(store.store().parent.glob(f"offline-run-*-{run.id}/run-{run.id}.wandb"))
+    ids = [run.id, True, sweep_id, sweep_id, "False\n"]
+    assert seen == ["mine", f"sweep-{sweep_id}", "run-1", *ids, "running"]
+    (written,) = store.store().parent.glob(f"offline-run-*-{run.id}/run-{run.id}.wandb")
+    assert sweep_id.encode() in written.read_bytes()  # the group's name
+    records = wandb_file._records(written.read_bytes())
+    # with one, `wandb sync` would be refused
+    assert not any(record.run.sweep_id for record in records)
     with wandb.init(project="other") as later:
         assert not later.group and dict(later.config) == {}
+
+
+@pytest.mark.parametrize("given", [None, "false"])
+def test_wandb_says_nothing_of_a_run_unless_it_is_asked_to(monkeypatch, capfd, given):
+    monkeypatch.setenv("WANDB_SILENT", given or "")
+    if given is None:
+        monkeypatch.delenv("WANDB_SILENT")
+    ran(log_score, count=1)
+    assert ("wandb: " in capfd.readouterr().err) == (given == "false")
 
 
 def test_a_huge_grid_is_no_obstacle():
@@ -242,10 +264,18 @@ def test_the_traceback_of_a_failure_is_shown_once(capsys, context):
 
 
 @pytest.mark.parametrize(
-    "seconds, turns, most_in_a_row",  # late failures do not end it; early ones do, also apart
-    [(100, "ffffss", None), (0.1, "ffssf", None), (0.1, "sff", 2)],
+    "seconds, turns, most_in_a_row, disabled",
+    [  # late failures do not end it; early ones do, also apart, unless W&B's variable says otherwise
+        (100, "ffffss", None, ""),
+        (0.1, "ffssf", None, ""),
+        (0.1, "fffsss", None, "true"),
+        (0.1, "sff", 2, "true"),
+    ],
 )
-def test_failures_end_the_agent_early_or_in_a_row(monkeypatch, seconds, turns, most_in_a_row):
+def test_failures_end_the_agent_early_or_in_a_row(
+    monkeypatch, seconds, turns, most_in_a_row, disabled
+):
+    monkeypatch.setenv("WANDB_AGENT_DISABLE_FLAPPING", disabled)
     clock = iter(np.arange(0, 10_000, seconds))
     monkeypatch.setattr(agents, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     order = iter(turns + "ssss")
@@ -270,13 +300,73 @@ def test_a_sweep_whose_folder_is_deleted_says_so_at_once(tmp_path):
 
 def test_a_metric_that_is_never_logged_is_noticed_after_the_first_run():
     sweep_id = local.sweep(GRID | {"metric": {"name": "val_acuracy"}})
-    with pytest.raises(SweepError, match=r"not logged .* 'val_acuracy' .* but epoch, score\. Name"):
+    with pytest.raises(SweepError, match=r"not logged .* as a number, but epoch 2, score 1\. Name"):
         local.agent(sweep_id, function=log_score)
     assert len(local.runs(sweep_id)) == 1
+    for value in ("0.5", True):
+        with pytest.raises(
+            SweepError, match=f"metric 'score' as a number, but score {value!r}. Name"
+        ):
+            ran(log({"score": value}))
     for value in (math.nan, -math.inf):  # a bad result, not a wrong name
         assert len(ran(log({"score": value}), count=2)) == 2
     turns = iter([{"score": 1}, {"loss": 1}])
     assert len(ran(lambda: log(next(turns))(), count=2)) == 2  # later runs may lack it
+
+
+def test_a_configuration_that_is_skipped_is_said_and_the_sweep_goes_on(capsys):
+    def skips():
+        with wandb.init() as run:
+            if run.config.a == 2:
+                run.finish()
+                sys.exit(0)
+            if run.config.a == 3:
+                run.log({"score": 3})
+
+    assert states(ran(skips, THREE | {"metric": METRIC})) == ["finished"] * 3
+    out = capsys.readouterr().out
+    assert "note: run 1 has logged nothing\n" in out and "note: run 2 has logged nothing\n" in out
+
+
+@pytest.mark.parametrize("train", [lambda: None, lambda: wandb.init(mode="disabled").finish()])
+def test_a_function_that_opens_no_run_ends_the_agent_after_one(train):
+    sweep_id = local.sweep(THREE)
+    with pytest.raises(SweepError, match=r"^all 1 runs failed; .* opened no W&B run .* mode="):
+        local.agent(sweep_id, function=train)
+    assert states(local.runs(sweep_id)) == ["failed"]
+
+
+def test_a_run_that_asks_for_an_account_is_told_what_to_leave_out(monkeypatch):
+    monkeypatch.setenv("NETRC", os.devnull)  # no key
+    with pytest.raises(SweepError, match=r"No API key .* In this sweep, call .* without .*mode="):
+        ran(lambda: wandb.init(mode="online"), count=1)
+
+
+SUMMARIES = {"min": 1, "max": 3, "mean": 2, "last": 2, "first": 1, "none": 2, "min,max": 3}
+
+
+def test_what_a_metric_s_summary_keeps_is_the_run_s_score(capsys):
+    def train():
+        with wandb.init() as run:
+            run.define_metric("score", summary=run.config.kept)
+            for score in (1, 3, 2):
+                run.log({"score": score})
+
+    kept = {"kept": {"values": list(SUMMARIES)}}
+    runs = ran(train, {"method": "grid", "metric": METRIC, "parameters": kept})
+    assert {run.config["kept"]: Metric(**METRIC).score(run) for run in runs} == SUMMARIES
+    out = capsys.readouterr().out
+    assert all(f"score {score} | kept {kept} |" in out for kept, score in SUMMARIES.items())
+
+
+def test_a_line_has_room_for_any_value_in_any_output(monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    values = ["\u00e9", "x" * 100_000]
+    ran(log({"score": 1}), {"method": "grid", "parameters": {"a": {"values": values}}})
+    output.flush()
+    lines = output.buffer.getvalue().decode("ascii")
+    assert "| a \\xe9 |" in lines and f"| a {'x' * 57}... |" in lines and len(lines) < 1000
 
 
 STOPPABLE = GRID | {"early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 2}}
@@ -345,7 +435,9 @@ def test_a_random_sweep_ends_at_its_run_cap_and_nested_parameters_arrive_nested(
     assert len({run.config["model"]["rate"] for run in runs}) == 3
 
 
-def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again(monkeypatch):
+def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again(
+    monkeypatch, capsys
+):
     monkeypatch.setattr(store.secrets, "randbits", lambda bits: 0)  # the sweep's seed
     x = {"min": 0.0, "max": 1.0}
     sweep_id = local.sweep({"method": "bayes", "metric": {"name": "loss"}, "parameters": {"x": x}})
@@ -358,8 +450,10 @@ def test_bayes_learns_from_the_runs_before_and_an_interrupted_run_is_tried_again
             if len(seen) == 10:
                 raise KeyboardInterrupt
 
+    local.agent(sweep_id, function=bowl, count=3)
     with pytest.raises(KeyboardInterrupt):
-        local.agent(sweep_id, function=bowl, count=10)
+        local.agent(sweep_id, function=bowl, count=7)
+    assert capsys.readouterr().out.count("note: bayes spreads its first 4 runs evenly") == 1
     sweep = store.open_sweep(sweep_id)
     learned = dataclasses.replace(sweep.runs()[0], rows=[{"loss": -1}])  # by another agent since
     sweep.save(learned)

@@ -74,17 +74,21 @@ def stopped_by(**rules):
     "config, word",
     [
         (None, "a sweep configuration is None: give a dict with method, parameters"),
-        ({"method": "grid"}, "parameters: Field required"),
+        ({"method": "grid"}, ".*give parameters, at least one"),
+        ({"parameters": GRID["parameters"]}, ".*give a method: grid, random or bayes"),
         (GRID | {"method": "hill-climbing"}, "method is 'hill.*'grid', 'random' or 'bayes'"),
-        (GRID | {"parameters": {}}, "parameters: .*at least 1 item"),
+        (GRID | {"parameters": {}}, ".*give parameters, at least one"),
         (of({"parameters": {"b": {"value": 1}}, "min": 1}), ".*beside"),
         (of({"min": 0.0, "max": 1.0}), ".* for a; .*method: random"),
         (of(ODDS), ".* for a; .*method: random"),
         (of({"parameters": {"b": {"max": 1}}}), r"parameters\.a\.parameters\.b: give"),
+        (GRID | {"command": "python train.py"}, "command is 'python .*: it should be a valid list"),
         (GRID | {"run_cap": 5.5}, "run_cap is 5.5: it should be a valid integer"),
         (GRID | {"controller": {"type": "mine"}}, "controller.type .*'local' or 'cloud'"),
         (GRID | {"job": []}, "a sweep .*: there is no 'job' here, only on W&B's server"),
-        (GRID | {"metrics": []}, "a sweep .*: there is no 'metrics' here, only on W&B's server"),
+        (GRID | {"metrics": [GRID["metric"]]}, ".*several metrics need scheduler"),
+        (GRID | {"paramaters": {}}, r".* no 'paramaters' \(did you mean parameters\?\); there are"),
+        (of({"mn": 1, "max": 2}), r"parameters\.a: there is no 'mn' \(did you mean min\?\)"),
         (GRID | {"early_stop": {}}, "a sweep .*: there is no 'early_stop'; there are method"),
         (GRID | {"name": datetime.date(2026, 10, 1)}, "name is datetime.*a valid string"),
         (GRID | {"metric": "score"}, "metric is 'score': give a dict with name, goal"),
@@ -108,7 +112,7 @@ def test_a_sweep_that_cannot_be_run_is_refused_and_nothing_is_written(config, wo
 
 def test_what_wandb_takes_and_means_little_here_is_taken():
     taken = {"controller": {"type": "local"}, "apiVersion": "1.0", "kind": "sweep"}
-    taken |= {"program": "train.py", "command": "python train.py", "description": None}
+    taken |= {"program": "train.py", "command": None, "description": None}
     taken |= {"metric": {"name": "score", "impute_while_running": "latest"}}
     for rules in ({"min_iter": 3.0, "s": 2}, {"min_iter": 5, "max_iter": 27, "s": 2}):
         assert local.n_runs(stopped_by(**rules) | taken) == 6

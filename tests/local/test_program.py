@@ -14,6 +14,7 @@ from sudoku_sweep import local
 from sudoku_sweep.local import SweepError, run_program
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
+HUGE = {"text": {"value": "x" * 200_000}}
 METRIC = {"name": "loss", "goal": "minimize"}
 TRAIN = """
 import wandb
@@ -55,7 +56,8 @@ def test_a_program_can_read_its_configuration_from_a_file():
     ("text", "error"),
     [
         ("print('hello')\nraise ValueError('too hot')", "exit status 1, ValueError: too hot"),
-        ("import os\nos.kill(os.getpid(), 9)", "SIGKILL, no output"),
+        ("import os\nos.kill(os.getpid(), 9)", "Killed (signal 9), no output"),
+        ("import os\nos.kill(os.getpid(), 37)", "Real-time signal 3 (signal 37), no output"),
         ("print('cold\\nwandb: bye\\n')\nexit(1)", "exit status 1, cold"),
         ("print('done')", "it opened no W&B run in this folder: call wandb.init() in it"),
         (f"{TRAIN}run.finish()\nexit(3)", "exit status 3, no output"),
@@ -75,9 +77,56 @@ def test_the_output_of_a_program_that_fails_is_shown_and_the_sweep_goes_on(capfd
     assert ("hello\n" in shown.err) == ("hello" in text) and error in shown.out
 
 
-def test_what_cannot_be_started_is_refused():
-    with pytest.raises(SweepError, match=r"cannot start 'nowhere train\.py': No such file"):
-        local.agent(sweep("", {"lr": {"value": 1}}, command=["nowhere", "${program}"]))
+TORCHRUN = """[rank0]: Traceback (most recent call last):
+[rank0]: torch.OutOfMemoryError: too large
+E1129 10:00:00 12 elastic/multiprocessing/api.py] failed (exitcode: 1) local_rank: 0
+Traceback (most recent call last):
+    raise ChildFailedError(
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+============================================================
+train.py FAILED
+  traceback : To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html
+============================================================
+"""
+HYDRA = """Error executing job with overrides: ['lr=1']
+ValueError: too hot
+
+Set the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace.
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        (TORCHRUN, "torch.OutOfMemoryError: too large"),
+        (HYDRA, "ValueError: too hot"),
+        ("RuntimeError: one\nRuntimeError: two", "RuntimeError: two"),
+        ("val_error: 0.3\nusage: train.py\ntrain.py: error: no --lr", "train.py: error: no --lr"),
+        ("", "no output"),
+    ],
+)
+def test_of_what_a_failed_program_has_printed_the_last_error_is_taken(output, line):
+    assert run_program._error_line(output.splitlines()) == line
+
+
+def test_what_cannot_be_started_is_refused_before_a_run_is_claimed(capsys):
+    for more in ({"program": "train"}, {"command": ["nowhere", "${program}"]}):
+        (name,) = {"train", "nowhere"} & {more.get("program"), *more.get("command", [])}
+        sweep_id = sweep("", {"lr": {"value": 1}}, **more)
+        assert f"note: there is no {name!r} here" in capsys.readouterr().out
+        with pytest.raises(SweepError, match=f"there is no {name!r} here: start the agent where"):
+            local.agent(sweep_id)
+        assert local.runs(sweep_id) == []
+    with pytest.raises(SweepError, match=r"cannot start './train.py': Permission denied"):
+        local.agent(sweep("", {"lr": {"value": 1}}, command=["./train.py"]))
+    module = {"program": "my.module", "command": ["${interpreter}", "-m", "${program}"]}
+    assert (
+        run_program.missing(local.read_config({"method": "grid", "parameters": HUGE} | module))
+        is None
+    )
+    with pytest.raises(SweepError, match=r"too long; .* with \$\{args_json_file\}") as refusal:
+        local.agent(sweep("", HUGE))
+    assert len(str(refusal.value)) < 500
     for more in ({}, {"command": ["python", "${program}"]}):
         config = {"method": "grid", "parameters": {"lr": {"value": 1}}}
         with pytest.raises(SweepError, match="names no program: give agent"):

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import tiny_sweep
 import wandb
 from wandb.proto.wandb_internal_pb2 import Record, RunExitRecord
 
-from sudoku_sweep.local import Run, SweepError, wandb_file
+from sudoku_sweep import local
+from sudoku_sweep.local import Run, SweepError, execution, wandb_file
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
@@ -116,8 +118,7 @@ def test_not_a_number_stays_one():
         with wandb.init() as run:
             run.log({"score": 1, "gap": math.nan})
 
-    (run,) = ran(train, a=math.nan, b={"c": math.nan})
-    assert math.isnan(run.config["a"]) and math.isnan(run.config["b"]["c"])
+    (run,) = ran(train)
     assert math.isnan(run.rows[0]["gap"]) and math.isnan(run.summary["gap"])
 
 
@@ -186,15 +187,49 @@ def test_of_a_file_that_ends_anywhere_what_is_whole_is_read(tmp_path):
     assert len(run.config["words"]) == 700 and exit_code == 0
 
 
+def chunk(record):
+    whole = record.SerializeToString()
+    checksum = zlib.crc32(bytes([wandb_file.WHOLE]) + whole)
+    return wandb_file.CHUNK.pack(checksum, len(whole), wandb_file.WHOLE) + whole
+
+
 @pytest.mark.parametrize("left", range(7))  # bytes of a block in which no header fits any more
 def test_a_record_behind_the_unused_end_of_a_block_is_read(tmp_path, left):
     content = bytes(wandb_file.HEADER_BYTES)
     overhead = len(content) + wandb_file.CHUNK.size + 5  # of the record itself
     long = Record(uuid="x" * (wandb_file.BLOCK_BYTES - overhead - left))
     for record in (long, Record(exit=RunExitRecord(exit_code=3))):
-        whole = record.SerializeToString()
-        content += wandb_file.CHUNK.pack(0, len(whole), wandb_file.WHOLE) + whole
-        content += bytes(left)
+        content += chunk(record) + bytes(left)
     (tmp_path / "file").write_bytes(content)
     run = Run(0, "id", "name", "running", {}, {})
     assert wandb_file.read_into(run, tmp_path / "file") == 3
+
+
+def test_what_the_sweep_gave_stays_in_a_run_that_was_killed_before_it_wrote_it(tmp_path):
+    given = Record()
+    given.run.config.update.add(key="width", value_json="8")
+    (tmp_path / "file").write_bytes(bytes(wandb_file.HEADER_BYTES) + chunk(given))
+    run = Run(0, "id", "name", "running", {"a": 1, "width": 4}, {})
+    assert wandb_file.read_into(run, tmp_path / "file") is None
+    assert run.config == {"a": 1, "width": 8}
+
+
+def test_of_a_damaged_file_what_stands_before_the_damage_is_recorded(monkeypatch):
+    monkeypatch.setattr(execution, "WRITE_SECONDS", 0.01)
+
+    def train():
+        with wandb.init() as run:
+            for step in range(3):
+                run.log({"score": step})
+        path = wandb_file.find(Path.cwd(), run.id)
+        content = path.read_bytes()
+        at = content.rindex(b"score")  # in the last summary
+        path.write_bytes(content[:at] + b"x" + content[at + 1 :])
+
+    sweep_id = local.sweep(tiny_sweep.GRID)
+    said = "what W&B wrote is damaged after step 1, and recorded up to there: wandb/offline-run"
+    with pytest.raises(SweepError, match=said):
+        local.agent(sweep_id, function=train, count=1)
+    (run,) = local.runs(sweep_id)
+    assert run.state == "failed" and run.config["a"] == 1 and run.error.startswith(said)
+    assert tiny_sweep.logged(run.rows) == [{"score": 0}, {"score": 1}]

@@ -1,11 +1,14 @@
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import pytest
+import wandb
 from tiny_sweep import GRID, log_score
 
 from sudoku_sweep import local
+from sudoku_sweep.cli.main import main
 from sudoku_sweep.local import Run, SweepError, store
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
@@ -13,13 +16,13 @@ pytestmark = pytest.mark.usefixtures("in_tmp_path")
 
 def a_run(index, config):
     row = {"_step": 0, "score": index}
-    return Run(index, f"id{index}", "name", "finished", config, row, None, 1.5, [row])
+    return Run(index, f"id{index}", "name", "finished", config, row, None, 1.5, [row], index)
 
 
 @pytest.fixture
 def imported():
     """A sweep whose runs are written and were never made."""
-    return local.import_runs(GRID, list(map(a_run, range(6), local.grid(GRID))))
+    return local.sweep(GRID, prior_runs=list(map(a_run, range(6), local.grid(GRID))))
 
 
 def test_runs_are_read_back_as_they_were(imported):
@@ -45,26 +48,6 @@ def test_a_long_history_is_sampled_evenly_and_all_of_it_can_be_scanned():
         run.scan_history("b")
     with pytest.raises(SweepError, match="stays in W&B's file"):
         run.history(stream="system")
-
-
-def test_imported_runs_are_not_made_again():
-    points = list(local.grid(GRID))
-    sweep_id = local.import_runs(GRID, [a_run(0, points[0]), a_run(4, points[4])], project="p")
-    local.agent(sweep_id, function=log_score)
-    runs = local.runs(sweep_id)
-    assert [run.config for run in runs] == points
-    assert [run.id for run in runs if run.id.startswith("id")] == ["id0", "id4"]
-
-
-def test_runs_that_are_not_those_of_the_grid_are_refused():
-    for change, index, word in (
-        ({}, 1, "run 2 has another config"),
-        ({}, 6, "run 7 has another config"),
-        ({"method": "random", "run_cap": 9}, 0, "a sweep by random has no grid"),
-        ({"run_cap": 0}, 0, "run_cap is 0"),
-    ):
-        with pytest.raises(SweepError, match=word):
-            local.import_runs(GRID | change, [a_run(index, local.grid(GRID)[0])])
 
 
 def test_the_latest_sweep_is_found():
@@ -95,6 +78,30 @@ def test_a_damaged_file_is_named(imported, name):
         with pytest.raises(SweepError, match=f"{name} cannot be read; if it is damaged") as refusal:
             local.runs(imported)
         assert reason in str(refusal.value).partition("again")[2]
+
+
+@pytest.mark.parametrize("name", ["sweep.json", "runs/00002.json"])
+def test_a_damaged_file_of_one_sweep_blocks_no_other(imported, capsys, name):
+    Path("train.py").touch()
+    named, damaged = (
+        local.import_runs(GRID | {"name": title, "program": "train.py"}, local.runs(imported))
+        for title in ("named", "damaged")
+    )
+    (store.store() / damaged / name).write_text("")
+    for command in (["report"], ["agent"], ["export", "all.csv"]):
+        assert main([*command, "named"]) == 0
+    shown = capsys.readouterr()
+    assert f"local sweep {named}, 6 runs" in shown.out
+    assert f"{damaged}/{name} cannot be read; if it is damaged" in shown.err
+
+
+@pytest.mark.parametrize("project", ["x" * 129, *(f"a{letter}b" for letter in "/\\#?%:")])
+def test_a_project_that_wandb_refuses_is_refused(project):
+    for config, given in ((GRID, project), (GRID | {"project": project}, None)):
+        with pytest.raises(SweepError, match=r"^W&B refuses the project's name: "):
+            local.sweep(config, project=given)
+    with pytest.raises(wandb.errors.UsageError):
+        wandb.Settings(project=project)
 
 
 def test_an_intact_file_whose_configuration_is_refused_is_not_called_damaged(imported):

@@ -17,11 +17,12 @@ def test_the_shipped_files_are_made_again(tmp_path, capsys):
         assert hashlib.sha256(written).hexdigest() in out
 
 
-def test_minimal_boards_are_the_beginning_of_the_shipped_ones(tmp_path, monkeypatch):
+def test_minimal_boards_are_the_beginning_of_the_shipped_ones(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(make_boards, "N_MINIMAL", 20)
     main(["--minimal", "--folder", str(tmp_path)])
     made, shipped = (folder / data.MINIMAL for folder in (tmp_path, data.DATA_DIR))
     assert shipped.read_bytes().startswith(made.read_bytes())
+    assert capsys.readouterr().out.startswith("making 20 boards minimal")
     with pytest.raises(SystemExit):
         main(["--minimal", "--out", str(tmp_path / "x.csv")])
 

@@ -1,0 +1,102 @@
+"""Sweeps whose ``scheduler`` names Optuna or Ax: wandb's own classes ask these what to try, and when to stop.
+
+Source: docs.coreweave.com/products/wandb/sweeps/configure-engine. With an account, ``wandb sweep-scheduler`` drives the
+same classes.
+"""
+
+import time
+from collections import Counter
+
+from ..errors import SweepError, in_words
+from . import wandb_internals
+from .run import DONE
+
+WAIT_SECONDS = (
+    1  # between two questions to an engine that first wants the results of runs that go on
+)
+
+
+class Engine:
+    """The search of one sweep as one agent knows it. It is told of all runs, also of those that others make.
+
+    ``propose`` gives what the next run tries, ``stop_reason`` why a run is to end.
+    """
+
+    def __init__(self, sweep):
+        self.sweep = sweep
+        try:
+            self.optimizer = wandb_internals.optimizer(sweep)
+        except Exception as error:  # the reader's own file is executed
+            raise SweepError(f"scheduler of sweep {sweep.id}: {in_words(error)}") from error
+        self.ids = {}  # {index of a run: what the optimizer calls it}
+        self.adopted = set()  # indices of runs that this optimizer has not proposed
+        self.over = set()  # indices of runs whose end it has been told
+        self.n_rows = Counter()  # {index of a run: how many of its rows it has been told}
+
+    def propose(self, index):
+        """The values that run ``index`` tries, as ``{name: value}``; None if the engine has come to its end."""
+        self._hear()
+        if self.optimizer.should_terminate_sweep():
+            return None
+        # A sampler with a seed proposes the same first points in each process.
+        taken = [run.params for run in self.sweep.runs() if run.index in self.adopted]
+        for _ in range(len(taken) + 1):
+            suggested = self._ask()
+            if not suggested:
+                return None
+            values = suggested[0].config.flat_dict()
+            if values not in taken:
+                break
+            self.optimizer.forget_run(suggested[0].run_id)
+        self.ids[index] = suggested[0].run_id
+        return values
+
+    def _ask(self):
+        while (suggested := self.optimizer.ask_n_runs(1)) is None:
+            if self.over >= self.ids.keys():
+                raise SweepError(
+                    f"the engine of sweep {self.sweep.id} waits for runs, and none goes on"
+                )
+            time.sleep(WAIT_SECONDS)
+            self._hear()
+        return suggested
+
+    def _hear(self):
+        """Tell the optimizer which runs there are, and how those went that have ended."""
+        for run in self.sweep.runs():
+            if run.index not in self.ids:
+                self.adopted.add(run.index)
+                self.ids[run.index] = self.optimizer.tell_existing_active_run(
+                    self._as_known(run, "running")
+                )
+            if run.state in DONE and run.index not in self.over:
+                self.over.add(run.index)
+                if run.state != "stopped" or not self.stop_reason(run):
+                    self._tell(run, run.state)
+
+    def stop_reason(self, run):
+        """Why a run is to be stopped, by the rows that it has so far; None if it may go on."""
+        known = self._tell(run, "running")
+        run_id = self.ids[run.index]
+        if run_id is not None and self.optimizer.prune_runs([run_id], [known]):
+            return f"pruned by {self.optimizer.engine}"
+        return None
+
+    def _tell(self, run, state):
+        known = self._as_known(run, state)
+        self.n_rows[run.index] = len(run.rows)
+        if (run_id := self.ids[run.index]) is not None:  # None: the engine could not take it
+            self.optimizer.tell_run(run_id, known)
+        return known
+
+    def _as_known(self, run, state):
+        """What the optimizer is told of a run: its metrics, in rows those that are new."""
+        rows = []
+        for at in range(self.n_rows[run.index], len(run.rows)):
+            if values := self._metrics(run.rows[at]):
+                rows.append({"_step": run.rows[at].get("_step", at)} | values)
+        return wandb_internals.run_for_optimizer(run, state, self._metrics(run.summary), rows)
+
+    def _metrics(self, row):
+        values = {metric.name: metric.number(row) for metric in self.sweep.space.objectives}
+        return {name: value for name, value in values.items() if value is not None}
