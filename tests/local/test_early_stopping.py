@@ -16,7 +16,7 @@ def test_a_long_look_at_the_others_is_followed_by_a_longer_pause_and_goes_throug
 ):
     configs, rows = local.grid(GRID), [{"_step": 0, "score": 1}]
     runs = [Run(at, f"id{at}", "", "finished", configs[at], {}, rows=rows) for at in range(4)]
-    sweep = store.open_sweep(local.import_runs(GRID | RULES, runs))
+    sweep = store.open_sweep(local.sweep(GRID | RULES, prior_runs=runs))
     clock, looks, seen, read, values = [0], [], Counter(), store.Sweep.runs, metric.Metric.values
 
     def takes_five_seconds(sweep):

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import sys
 import threading
+import time
 import zlib
 from pathlib import Path
 
@@ -222,6 +223,9 @@ def test_of_a_damaged_file_what_stands_before_the_damage_is_recorded(monkeypatch
             for step in range(3):
                 run.log({"score": step})
         path = wandb_file.find(Path.cwd(), run.id)
+        whole = Run(0, run.id, "", "running", {}, {})
+        while wandb_file.read_into(whole, path) is None:  # wandb writes the end a little later
+            time.sleep(0.01)
         content = path.read_bytes()
         at = content.rindex(b"score")  # in the last summary
         path.write_bytes(content[:at] + b"x" + content[at + 1 :])

@@ -84,7 +84,7 @@ def test_a_damaged_file_is_named(imported, name):
 def test_a_damaged_file_of_one_sweep_blocks_no_other(imported, capsys, name):
     Path("train.py").touch()
     named, damaged = (
-        local.import_runs(GRID | {"name": title, "program": "train.py"}, local.runs(imported))
+        local.sweep(GRID | {"name": title, "program": "train.py"}, prior_runs=local.runs(imported))
         for title in ("named", "damaged")
     )
     (store.store() / damaged / name).write_text("")
