@@ -135,11 +135,3 @@ def test_without_the_packages_of_the_dashboard_one_line_says_what_to_install(mon
     assert main(["dashboard"]) == 2
     error = capsys.readouterr().err
     assert 'needs optuna: pip install -e ".[dashboard]"' in error and error.count("\n") == 1
-
-
-def test_a_damaged_file_of_another_sweep_blocks_none(reported, tmp_path):
-    intact, damaged = local.sweep(CONFIG | {"name": "mine"}), local.sweep(CONFIG)
-    (tmp_path / "wandb" / "local-sweeps" / damaged / "sweep.json").write_text("{")
-    for asked in ([], ["mine"], [intact]):
-        listed, said, *_ = reported(*asked)
-        assert [row.split()[0] for row in listed] == [intact] and intact in said
