@@ -12,7 +12,7 @@ BOTTOM = "so many of the worst, too: how much of the difference is luck?"
 @click.command()
 @sweep_argument
 @click.option("--top", type=POSITIVE, default=3, help="so many configurations (default 3)")
-@click.option("--bottom", type=POSITIVE, default=0, help=BOTTOM)
+@click.option("--bottom", type=click.IntRange(min=0), default=0, help=BOTTOM)
 @click.option("--seeds", default="0,1,2", help="numbers with commas between (default 0,1,2)")
 @click.option("--parameter", default="seed", help="what the training calls its seed (default seed)")
 def repeat(sweep, top, bottom, seeds, parameter):

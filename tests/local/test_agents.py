@@ -5,7 +5,6 @@ import itertools
 import math
 import multiprocessing
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,8 +16,10 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import snippets
 import torch
 import wandb
+import yaml
 from click.testing import CliRunner
 from tiny_sweep import GRID, METRIC, log_score, ran, states, untimed
 from wandb.cli.cli import cli
@@ -150,10 +151,28 @@ def test_where_wandb_is_disabled_a_sweep_keeps_its_runs_here_all_the_same(monkey
     assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 2
 
 
-def test_the_example_of_the_readme_runs(capsys):
+def test_the_examples_of_the_readme_run(capsys):
     readme = (Path(local.__file__).parent / "README.md").read_text("utf-8")
-    exec(re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1], {})
+    first, wider, repeated, search = snippets.blocks(readme)
+    names = {}
+    exec(first, names)
     assert "{'learning_rate': 0.1}" in capsys.readouterr().out.splitlines()[-1]
+    exec(wider + repeated, names)
+    runs = [local.runs(names[name]) for name in ("second_id", "third_id")]
+    assert [run.config["learning_rate"] for run in runs[0]] == [0.01, 0.03, 0.1, 0.3]
+    assert [run.id for run in runs[0][:3]] == [run.id for run in local.runs(names["sweep_id"])]
+    best = [{"learning_rate": rate, "seed": seed} for rate in (0.3, 0.1) for seed in (0, 1, 2)]
+    assert [run.config for run in runs[1]] == best
+
+    def train():
+        with wandb.init() as run:
+            for step in range(3):
+                run.log({"loss": run.config.get("depth", 5) + run.config.get("width", 0) + step})
+
+    Path("search.py").write_text(search)
+    (conditional,) = (yaml.safe_load(text) for text in snippets.blocks(readme, "yaml"))
+    runs = ran(train, conditional)
+    assert len(runs) == 20 and {"finished", "stopped"} == set(states(runs))
 
 
 def test_what_cannot_be_run_is_refused():
