@@ -17,7 +17,7 @@ TWO_CORES = --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 run: $(VENV)/ready
 	@echo "Executing $(NOTEBOOK), offline: some three minutes"
 	WANDB_MODE=offline $(JUPYTER) nbconvert --to notebook --execute --output-dir build --log-level WARN $(NOTEBOOK)
-	$(VENV)/bin/python -m sudoku_sweep report
+	$(VENV)/bin/python -m sudoku_sweep report $${SUDOKU_PRESET:-quick}
 	@echo "The executed notebook is build/$(NOTEBOOK)"
 
 lab: $(VENV)/ready

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from sudoku_sweep import sweeps
 from sudoku_sweep.analysis import tables
 from sudoku_sweep.analysis.figures import (
     BLUE,
@@ -16,6 +17,8 @@ from sudoku_sweep.analysis.figures import (
     axis_label,
     value_labels,
 )
+
+METRIC = sweeps.FULL["metric"]
 
 
 def main_effects(frame, score):
@@ -32,7 +35,7 @@ def main_effects(frame, score):
     return pd.DataFrame(rows)
 
 
-def plot_main_effects(effects, metric="val_accuracy"):
+def plot_main_effects(effects):
     """A panel per setting of ``main_effects``: median and middle half of the runs, and the best one."""
     settings = effects["setting"].unique()
     n = len(settings)
@@ -48,16 +51,16 @@ def plot_main_effects(effects, metric="val_accuracy"):
         axes.tick_params(axis="x", rotation=45 if len(part) > 4 else 0)
         axes.margins(x=0.15)
         axes.grid(axis="y", alpha=0.3)
-    row[0][0].set_ylabel(axis_label(metric))
+    row[0][0].set_ylabel(axis_label(METRIC["name"]))
     # above it the legend, which would hide a bar elsewhere
     figure.tight_layout(rect=(0, 0, 1, 0.92))
     figure.legend(*row[0][0].get_legend_handles_labels(), loc="upper center", ncols=2)
     return row[0]
 
 
-def plot_heat_map(frame, down, across, metric="val_accuracy"):
+def plot_heat_map(frame, down, across):
     """The mean score for each pair of values of two settings, written into the cells."""
-    scored = frame.assign(score=tables.metric_values(frame, metric))
+    scored = frame.assign(score=tables.metric_values(frame, METRIC))
     means = scored.pivot_table("score", f"config.{down}", f"config.{across}")
     figure, axes = plt.subplots(figsize=(1.1 * means.shape[1] + 1.8, 0.7 * means.shape[0] + 1.2))
     image = axes.imshow(means, cmap="viridis", aspect="auto")
@@ -68,7 +71,7 @@ def plot_heat_map(frame, down, across, metric="val_accuracy"):
     axes.set_xticks(range(means.shape[1]), value_labels(means.columns))
     axes.set_yticks(range(means.shape[0]), value_labels(means.index))
     axes.set(xlabel=across, ylabel=down)
-    figure.colorbar(image, label=f"mean {axis_label(metric)}")
+    figure.colorbar(image, label=f"mean {axis_label(METRIC['name'])}")
     figure.tight_layout()
     return axes
 
@@ -104,12 +107,12 @@ def plot_best_so_far(progress):
     return axes
 
 
-def plot_seeds(runs, metric="val_accuracy"):
+def plot_seeds(runs):
     """Scores of runs that differ only in their seed, a column for each ``config.row``, best mean first.
 
     Seed 0 is the run by which the configuration was chosen; the others were made afterwards.
     """
-    score = tables.metric_values(runs, metric)
+    score = tables.metric_values(runs, METRIC)
     means = score.groupby(runs["config.row"]).mean().sort_values(ascending=False)
     rank = {row: at for at, row in enumerate(means.index)}
     position = runs["config.row"].map(rank)
@@ -124,7 +127,7 @@ def plot_seeds(runs, metric="val_accuracy"):
         axes.scatter(position[chosen], score[chosen], **style)
     axes.set(xlabel="configuration (its index in the grid), best mean first")
     axes.set_xticks(range(len(rank)), rank, fontsize=8, rotation=60)
-    axes.set_ylabel(axis_label(metric))
+    axes.set_ylabel(axis_label(METRIC["name"]))
     axes.grid(axis="y", alpha=0.3)
     axes.legend()
     figure.tight_layout()

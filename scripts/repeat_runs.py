@@ -48,7 +48,7 @@ def repeats_of(grid):
         No run has finished with a score.
     """
     metric = grid.metadata["sweep"].get("metric", sweeps.FULL["metric"])
-    score = tables.metric_values(grid.frame, metric["name"]).dropna()
+    score = tables.metric_values(grid.frame, metric).dropna()
     if score.empty:
         raise ValueError(f"no run has finished with a number for {metric['name']!r}")
     ranked = grid.frame.loc[score.sort_values(ascending=metric.get("goal") != "maximize").index]

@@ -20,7 +20,7 @@ from sudoku_sweep.local import search
 from sudoku_sweep.local.hyperband import Hyperband
 from sudoku_sweep.values import as_json
 
-METRIC = sweeps.FULL["metric"]["name"]  # what is looked for
+METRIC = sweeps.FULL["metric"]  # what is looked for
 # by the training loss, logged every epoch
 STOPPING = Hyperband(type="hyperband", min_iter=3, strict=False)
 METHODS = ("grid", "random", "bayes", "random + hyperband")
@@ -96,7 +96,7 @@ def _epochs(grid):
             raise ValueError(f"{run.name} has another config than the grid has there")
     unscored = grid.frame["name"][tables.metric_values(grid.frame, METRIC).isna()]
     if len(unscored):
-        raise ValueError(f"{', '.join(unscored)}: not finished with a number for {METRIC}")
+        raise ValueError(f"{', '.join(unscored)}: not finished with a number for {METRIC['name']}")
     epochs = [len(_losses(run)) for run in grid.runs]
     if 0 in epochs:
         raise ValueError(f"{grid.runs[epochs.index(0)].name} has logged no train_loss")
@@ -140,8 +140,8 @@ def replay(method, grid, seed, budget):
         epochs = _stopped_after(loss, losses) if stops else len(loss)
         losses.append(loss[:epochs])
         spent += epochs
-        if epochs == len(loss) and run.summary[METRIC] > best:
-            best = run.summary[METRIC]
+        if epochs == len(loss) and run.summary[METRIC["name"]] > best:
+            best = run.summary[METRIC["name"]]
             found.append((spent, best))
         runs.append(local.Run(**vars(run), params=params))
 

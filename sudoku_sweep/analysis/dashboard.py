@@ -4,14 +4,15 @@ Needs two packages that nothing else here needs, the extra ``dashboard``.
 """
 
 import contextlib
+import gzip
 import json
 import math
+import re
 import threading
 import time
 import warnings
 import webbrowser
 from datetime import datetime, timedelta
-from numbers import Number
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -20,15 +21,23 @@ import optuna_dashboard
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from ..values import is_number
 from . import tables
 
-STATES = {"finished": "COMPLETE", "running": "RUNNING", "stopped": "PRUNED"}  # else a failure
+STATES = {"finished": "COMPLETE", "stopped": "PRUNED"}  # else a failure
 SECONDS = 2  # between two looks at the runs; the page asks about as often
+# The page fetches a study in one piece, for which the browser has to find the memory.
+POINTS, FEWEST_POINTS = 10_000, 10  # of all curves, and of one
+CHOICES_LENGTH = 800  # of all choices of a setting, which each trial repeats
+CHOICE_LENGTH = 40  # of the JSON around one
+TEXT_LENGTH = 100  # of a text that is no choice
+# Whom the page is shown. Another name is that of a page elsewhere, which has had it made to mean this machine.
+HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # else a line for each study and look
 
 
-def show_runs(storage, name, runs, objective, space):
-    """Bring a study up to date: new runs become trials, and trials whose run was going on are filled in.
+def show_runs(storage, name, runs, metric, space):
+    """Bring a study up to date: runs that have ended become trials.
 
     Parameters
     ----------
@@ -36,34 +45,36 @@ def show_runs(storage, name, runs, objective, space):
     name : str
         The study's.
     runs : list
-    objective : tuple
-        Name and goal of the metric.
+    metric : dict
+        As for ``tables.metric_values``.
     space : dict
-        What was searched, nested names dotted: a list of values, a ``range``, or ``(lowest, highest, log)``.
+        What was searched, nested names dotted: a list of values for each, or of its ends.
     """
-    metric, goal = objective
-    new = {"study_name": name, "direction": goal}
+    new = {"study_name": name, "direction": metric.get("goal", "minimize")}
     study = optuna.create_study(storage=storage, load_if_exists=True, **new)
     with warnings.catch_warnings(action="ignore"):  # experimental, says Optuna
-        study.set_metric_names([metric])
-    known = {trial.user_attrs["id"]: trial for trial in study.get_trials(deepcopy=False)}
-    changed = [run for run in runs if run.id not in known or not known[run.id].state.is_finished()]
-    scored = tables.metric_values(tables.runs_frame(changed), metric)
-    distributions = {name: _distribution(values) for name, values in space.items()}
-    for run, score in zip(changed, scored.tolist(), strict=True):
-        trial = _trial(run, score, metric, distributions)
-        if run.id in known:
-            _fill_in(storage, known[run.id]._trial_id, trial)
-        else:
-            study.add_trial(trial)
+        study.set_metric_names([metric["name"]])
+    known = {trial.user_attrs["id"] for trial in study.get_trials(deepcopy=False)}
+    scores = tables.metric_values(tables.runs_frame(runs), metric).tolist()
+    found = {name: _distribution(values) for name, values in space.items()}
+    distributions = {name: one for name, one in found.items() if one}
+    n_points = max(FEWEST_POINTS, POINTS // max(len(runs), 1))
+    for run, score in zip(runs, scores, strict=True):
+        if run.state != "running" and run.id not in known:
+            curve = _curve(run, metric["name"], n_points)
+            study.add_trial(_trial(run, score, distributions, curve))
 
 
 def _distribution(values):
-    if isinstance(values, range):
-        return IntDistribution(values[0], values[-1])
-    if isinstance(values, tuple):
-        return FloatDistribution(values[0], values[1], log=values[2])
-    return CategoricalDistribution(list(dict.fromkeys(map(_choice, values))))
+    """What a trial says of a setting; None if its choices are too long to be said in each."""
+    if all(map(is_number, values)):
+        low, high = min(values), max(values)
+        whole = all(isinstance(value, int) for value in values)
+        log = low > 0 and high >= 10 * low
+        return (IntDistribution if whole else FloatDistribution)(low, high, log=log)
+    choices = list(dict.fromkeys(map(_choice, values)))
+    length = sum(CHOICE_LENGTH + len(str(choice)) for choice in choices)
+    return CategoricalDistribution(choices) if length <= CHOICES_LENGTH else None
 
 
 def _choice(value):
@@ -76,10 +87,11 @@ def _fits(value, distribution):
     """Whether a value is one that was searched: what a function has changed since is not."""
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
-    return isinstance(value, Number) and distribution.low <= value <= distribution.high
+    whole = isinstance(value, int) or isinstance(distribution, FloatDistribution)
+    return whole and is_number(value) and distribution.low <= value <= distribution.high
 
 
-def _trial(run, score, metric, distributions):
+def _trial(run, score, distributions, curve):
     """A run as a trial. What it has besides the settings that were searched is in ``user_attrs``."""
     values = tables.dotted("config", run.config) | tables.dotted("summary", run.summary)
     params = {name: _choice(values.get(f"config.{name}")) for name in distributions}
@@ -89,6 +101,7 @@ def _trial(run, score, metric, distributions):
     searched = {f"config.{name}" for name in params}
     rest = {name: values[name] for name in values if "._" not in name and name not in searched}
     rest |= {"error": run.error} if getattr(run, "error", None) else {}  # W&B's runs have none
+    rest = {name: tables.cut(value, TEXT_LENGTH) for name, value in rest.items()}
     state = TrialState[STATES.get(run.state, "FAIL")]
     if state == TrialState.COMPLETE and math.isnan(score):
         state = TrialState.FAIL
@@ -98,29 +111,20 @@ def _trial(run, score, metric, distributions):
         params=params,
         distributions={name: distributions[name] for name in params},
         user_attrs={"id": run.id, "name": run.name} | rest,
-        intermediate_values=_curve(run, metric),
+        intermediate_values=curve,
     )
-    if state.is_finished():
-        trial.datetime_start, trial.datetime_complete = start, end
+    trial.datetime_start, trial.datetime_complete = start, end
     return trial
 
 
-def _curve(run, metric):
-    """The logged numbers of a metric, by step."""
-    rows = [tables.dotted("row", row) for row in run.scan_history()]
-    values = {row.get("row._step", at): row.get(f"row.{metric}") for at, row in enumerate(rows)}
+def _curve(run, metric, n_points):
+    """The logged numbers of a metric, by step: at most so many, evenly spaced, and the last one among them."""
+    rows = enumerate(run.scan_history(keys=[metric]))
+    values = {row.get("_step", at): row[metric] for at, row in rows}
     # W&B writes not-a-number as a string
-    return {step: value for step, value in values.items() if isinstance(value, Number)}
-
-
-def _fill_in(storage, trial_id, trial):
-    """Make of a trial that was running what it is now."""
-    for step, value in trial.intermediate_values.items():
-        storage.set_trial_intermediate_value(trial_id, step, value)
-    for name, value in trial.user_attrs.items():
-        storage.set_trial_user_attr(trial_id, name, value)
-    if trial.state.is_finished():
-        storage.set_trial_state_values(trial_id, trial.state, trial.values)
+    logged = [(step, value) for step, value in values.items() if is_number(value)]
+    every = max(1, math.ceil(len(logged) / n_points))
+    return dict(reversed(logged[::-every]))
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -134,27 +138,51 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing: the page asks every few seconds."""
 
 
-def serve(read_studies, browser=True):
+def serve(show, browser=True):
     """Show studies on a free port of this machine until Ctrl-C, up to date.
 
     Parameters
     ----------
-    read_studies : callable
-        Gives what there is now, for each study what ``show_runs`` takes after ``storage``.
+    show : callable
+        Brings a storage up to date, by ``show_runs`` for each study.
     browser : bool
         Whether to open a browser, too.
     """
     storage, server = optuna.storages.InMemoryStorage(), None
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            for study in read_studies():
-                show_runs(storage, *study)
+            show(storage)
             server = server or _start(storage, browser)
             time.sleep(SECONDS)
 
 
+def guarded(app):
+    """A page that is for looking, and for this machine's browser only: nothing else is answered.
+
+    What somebody changed in it, such as the name of a study, would be gone with the page. What it fetches is packed.
+    """
+
+    def answer(environ, start_response):
+        known = HOST.fullmatch(environ.get("HTTP_HOST", ""))
+        if not known or environ["REQUEST_METHOD"] != "GET":
+            start_response("403 Forbidden", [("Content-Type", "application/json")])
+            return [b'{"reason": "this page is for looking, at its address on this machine"}']
+        fetched = environ["PATH_INFO"].startswith("/api/")
+        if not fetched or "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
+            return app(environ, start_response)
+
+        def start_packed(status, headers, *rest):
+            kept = [header for header in headers if header[0] != "Content-Length"]
+            start_response(status, [*kept, ("Content-Encoding", "gzip")], *rest)
+
+        return [gzip.compress(b"".join(app(environ, start_packed)), compresslevel=1)]
+
+    return answer
+
+
 def _start(storage, browser):
-    server = make_server("127.0.0.1", 0, optuna_dashboard.wsgi(storage), _Server, _Quiet)
+    page = guarded(optuna_dashboard.wsgi(storage))
+    server = make_server("127.0.0.1", 0, page, _Server, _Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/"
     print(f"The dashboard is at {address} until you press Ctrl-C", flush=True)

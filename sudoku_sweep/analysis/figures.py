@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from ..errors import SudokuError
 from . import tables
 
 # Okabe and Ito's colours, told apart by everyone: jfly.uni-koeln.de/color
@@ -23,6 +24,8 @@ MANY = 50  # more lines than this are drawn thin, without smooth edges: the pict
 def plot_curves(history, metric, best_id=None, color_by=None):
     """Learning curves of all runs over epochs, the best one in blue, the others grey or in the colours of a setting.
 
+    Where no epochs were logged beside the metric, they are drawn over the steps.
+
     Parameters
     ----------
     history : DataFrame
@@ -33,9 +36,19 @@ def plot_curves(history, metric, best_id=None, color_by=None):
         The ``id`` of the run to be marked.
     color_by : Series, optional
         A value for each ``id``, with a name, such as ``frame.set_index("id")["config.learning_rate"]``.
+
+    Raises
+    ------
+    SudokuError
+        No run has logged the metric.
     """
+    if metric not in history:
+        logged = [name for name in history if name not in ("id", "name") and name[0] != "_"]
+        raise SudokuError(f"no run has logged {metric!r}, but {', '.join(logged) or 'nothing'}")
     values = pd.to_numeric(history[metric], errors="coerce")  # W&B writes not-a-number as text
-    logged = history.assign(**{metric: values}).dropna(subset=["epoch", metric])
+    epochs = history.get("epoch", pd.Series(index=history.index))
+    axis = "epoch" if epochs[values.notna()].notna().any() else "_step"
+    logged = history.assign(**{metric: values}).dropna(subset=[axis, metric])
     figure, axes = plt.subplots(figsize=(7, 3.5))
     colors, best_label = {}, "best run"
     if color_by is not None:
@@ -47,8 +60,8 @@ def plot_curves(history, metric, best_id=None, color_by=None):
     for run_id, rows in logged.groupby("id", sort=False):
         other = dict(color=colors.get(run_id, FADED), linewidth=0.7 if many else 1.2)
         style = best if run_id == best_id else other | dict(antialiased=not many)
-        axes.plot(rows["epoch"], rows[metric], **style)
-    axes.set(xlabel="epoch", ylabel=axis_label(metric))
+        axes.plot(rows[axis], rows[metric], **style)
+    axes.set(xlabel=axis.strip("_"), ylabel=axis_label(metric))
     axes.grid(alpha=0.3)
     if best_id is not None or colors:
         axes.legend()
@@ -66,35 +79,51 @@ def _setting_colors(axes, color_by):
     return color_by.astype(str).map(dict(zip(values, shades, strict=True))).to_dict()
 
 
-def plot_parallel_coordinates(frame, metric="val_accuracy", goal="maximize"):
+def plot_parallel_coordinates(frame, metric):
     """One line per scored run through the values of what varies, coloured by its score.
 
     Each axis shows the values that were tried, evenly spaced, smallest below: a learning rate of 1e-4 is as
     far from 5e-4 as that is from 1e-3.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    metric : dict
+        As for ``tables.metric_values``.
+
+    Raises
+    ------
+    SudokuError
+        No run has a score.
     """
-    columns = tables.varied(frame)
+    frame = frame.reset_index(drop=True)
     score = tables.metric_values(frame, metric).dropna()
-    score = score.sort_values(ascending=goal != "minimize")  # the best runs are drawn last, on top
+    if score.empty:
+        raise SudokuError(f"there is nothing to draw: no run has a score by {metric['name']!r} yet")
+    # the best runs are drawn last, on top
+    score = score.sort_values(ascending=metric.get("goal") == "maximize")
+    frame = frame.loc[score.index]
+    columns = tables.varied(frame)
     scale = plt.Normalize(score.min(), score.max())
     figure, axes = plt.subplots(figsize=(8, 3.8))
     heights = []  # of each axis, where it is crossed by each run: 0 below, 1 above
     for at, column in enumerate(columns):
-        values = _distinct(frame[column].dropna())
+        settings = frame[column].astype(object).where(frame[column].notna(), "not set")
+        values = _distinct(settings)
         position = {text: (i + 0.5) / len(values) for i, text in enumerate(values)}
-        heights.append(frame.loc[score.index, column].astype(str).map(position))
+        heights.append(settings.astype(str).map(position))
         _write_values(axes, at, value_labels(values.values()), position.values())
     heights.append(0.05 + 0.9 * scale(score))
-    ends = [f"{score.min():.2f}", f"{score.max():.2f}"]
-    _write_values(axes, len(columns), ends, (0.05, 0.95))
+    _write_values(axes, len(columns), value_labels([score.min(), score.max()]), (0.05, 0.95))
     shades, many = plt.cm.viridis(scale(score)), len(score) > MANY
     for line, shade in zip(np.transpose(heights), shades, strict=True):
         axes.plot(line, color=shade, linewidth=2, antialiased=not many)
-    names = [*map(tables.short_name, columns), metric]
+    names = [*map(tables.short_name, columns), metric["name"]]
     axes.set(xticks=range(len(names)), xticklabels=names, yticks=[], ylim=(0, 1))
     axes.set_xlim(-0.35, len(columns) + 0.1)
     axes.spines[:].set_visible(False)
     colors = plt.cm.ScalarMappable(scale, "viridis")
-    figure.colorbar(colors, ax=axes, pad=0.02, label=axis_label(metric))
+    figure.colorbar(colors, ax=axes, pad=0.02, label=axis_label(metric["name"]))
     figure.tight_layout()
     return axes
 

@@ -6,26 +6,39 @@ Runs are read by the attributes that those of W&B's ``Api`` have, wherever they 
 
 from numbers import Number
 
-import numpy as np
 import pandas as pd
 
-from ..values import flatten
+from ..errors import SudokuError
+from ..values import flatten, is_number, metric_number, shortened
+
+REACHED = ("finished", "stopped", "killed")  # W&B says killed of runs that were stopped early
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # W&B's texts for numbers that JSON has not
+FEW = 5  # runs with a score: from fewer, importance is a matter of chance
 
 
 def runs_frame(runs):
-    """One row per run, whatever its state: DataFrame with ``id``, ``name``, ``state``, ``config.*``, ``summary.*``.
+    """One row per run, whatever its state: DataFrame with ``id``, ``name``, ``state``, ``seconds``, ``last_step``,
+    ``error``, ``config.*``, ``summary.*``.
 
     Settings and results are prefixed because a name can be both. Nested values get dotted names. W&B's own bookkeeping
-    (names with ``_``) is left out.
+    (names with ``_``) is left out. What a local run has logged and its summary lacks has its last value.
     """
     rows = []
     for run in runs:
+        row = {"id": run.id, "name": run.name, "state": run.state}
+        # W&B's runs have no `seconds`, `error` and `rows`
+        row["seconds"] = getattr(run, "seconds", run.summary.get("_runtime", 0.0))
+        row["last_step"] = run.summary.get("_step", float("nan"))
+        row["error"] = getattr(run, "error", None)
         settings = dotted("config", run.config)
         # None is a setting like others, which pandas would call missing
         settings |= {name: "None" for name, value in settings.items() if value is None}
-        row = {"id": run.id, "name": run.name, "state": run.state}
-        rows.append(row | settings | dotted("summary", run.summary))
-    frame = pd.DataFrame(rows, columns=None if rows else ["id", "name", "state"])
+        logged = {}
+        for values in getattr(run, "rows", ()):
+            logged |= values
+        rows.append(row | settings | dotted("summary", logged | dict(run.summary)))
+    facts = ["id", "name", "state", "seconds", "last_step", "error"]
+    frame = pd.DataFrame(rows, columns=None if rows else facts)
     return frame[[column for column in frame if "._" not in column]]
 
 
@@ -40,55 +53,139 @@ def dotted(prefix, values):
 
 
 def history_frame(runs, *metrics):
-    """The logged values of some metrics, one row per run and epoch that has them all."""
-    rows = [
-        {"id": run.id, "name": run.name} | row
-        for run in runs
-        for row in run.scan_history(keys=["epoch", *metrics])
-        # W&B writes not-a-number as a string
-        if all(isinstance(value, Number) for value in row.values())
-    ]
-    return pd.DataFrame(rows, columns=["id", "name", "epoch", *metrics])
+    """The logged values of some metrics, one row per run and epoch that has them all; or per step, without epochs.
+
+    Raises
+    ------
+    SudokuError
+        Runs have finished, and none has logged one of the metrics.
+    """
+    runs = list(runs)
+    for axis in ("epoch", "_step"):
+        rows = [
+            {"id": run.id, "name": run.name} | row
+            for run in runs
+            for row in run.scan_history(keys=[axis, *metrics])
+            # W&B writes not-a-number as a string
+            if all(isinstance(value, Number) for value in row.values())
+        ]
+        if rows:
+            break
+    else:
+        for metric in metrics:
+            _check_logged(runs_frame(runs), metric)
+    return pd.DataFrame(rows, columns=["id", "name", axis, *metrics])
 
 
 def varied(frame):
-    """The ``config.*`` columns in which runs differ."""
-    settings = [name for name in frame if name.startswith("config.")]
-    return [name for name in settings if frame[name].astype(str).nunique() > 1]
+    """The ``config.*`` columns in which runs differ; one that some runs do not have is such a column."""
+    settings = frame[[name for name in frame if name.startswith("config.")]].dropna(how="all")
+    return [name for name in settings if settings[name].astype(str).nunique(dropna=False) > 1]
 
 
-def metric_values(frame, metric="val_accuracy"):
-    """The last logged ``metric`` of every run, not-a-number unless the run finished with a finite number.
+def metric_values(frame, metric):
+    """The number that each run has reached of a metric: its summary's, in which the last logged value stands.
 
-    Failed runs may hold a half-way value, and W&B reports not-a-number as the string ``"NaN"``: neither counts.
+    It is not-a-number for runs that failed or go on. A run that was stopped has what it had reached by then.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From ``runs_frame``, or several of them one below the other.
+    metric : dict
+        The sweep's, as W&B has it: ``name``, and ``goal``, by default ``minimize``.
+
+    Raises
+    ------
+    SudokuError
+        Runs have finished, and none has logged the metric as a number.
     """
-    logged = frame.get(f"summary.{metric}", pd.Series(index=frame.index, dtype=float))
-    numbers = pd.to_numeric(logged, errors="coerce").astype(float)
-    return numbers.where((frame["state"] == "finished") & np.isfinite(numbers))
+    _check_logged(frame, metric["name"])
+    column, goal = f"summary.{metric['name']}", metric.get("goal", "minimize")
+    names = [name for name in frame if f"{name}.".startswith(f"{column}.")]
+    entries = frame[names].set_axis([name[len(column) + 1 :] for name in names], axis=1)
+
+    def number(entry):
+        kinds = {kind: value for kind, value in entry.items() if value == value}  # none is missing
+        return metric_number(kinds.get("", kinds), goal)
+
+    numbers = pd.Series(list(map(number, entries.to_dict("records"))), frame.index, dtype=float)
+    return numbers.where(frame["state"].isin(REACHED))
 
 
-def leaderboard(frame, metric="val_accuracy", goal="maximize"):
-    """The runs, best first: what varies, and the scores. Runs without a score stand last; none is dropped."""
-    ascending = goal == "minimize"
-    order = metric_values(frame, metric).sort_values(ascending=ascending, kind="stable").index
-    chosen = [f"summary.{metric}"] if f"summary.{metric}" in frame else []
-    others = {name for name in frame if name.startswith("summary.val_")}.difference(chosen)
-    columns = ["name", "state", *varied(frame), *chosen, *sorted(others)]
-    return frame.loc[order, columns].rename(columns=short_name).reset_index(drop=True)
+def _check_logged(frame, name):
+    """Raise an error if runs have finished, and none has logged a number under a name."""
+    summary = [column for column in frame if column.startswith("summary.")]
+    logged = [short_name(column) for column in summary if _has_numbers(frame[column])]
+    if "finished" in frame["state"].tolist() and not any(
+        f"{one}.".startswith(f"{name}.") for one in logged
+    ):
+        names = ", ".join(sorted(logged)) or "no other number either"
+        advice = f"Give the name of one that was logged, or log {name!r}"
+        raise SudokuError(f"no run has logged {name!r} as a number, but {names}. {advice}")
 
 
-def best_row(frame, metric="val_accuracy", goal="maximize"):
-    """The row of the run with the highest (or, to ``minimize``, lowest) score; ``None`` if no run has one."""
-    found = metric_values(frame, metric).dropna()
-    if found.empty:
-        return None
-    return frame.loc[found.idxmin() if goal == "minimize" else found.idxmax()]
+def _has_numbers(column):
+    """Whether a run has a number there, even one that is not finite, which W&B writes as text."""
+    values = column.dropna()
+    return values.empty or any(is_number(one) or one in NOT_FINITE for one in values)
 
 
-def best_run(runs, metric="val_accuracy", goal="maximize"):
-    """The run with the highest (or, to ``minimize``, lowest) score; ``None`` if no run has one."""
+def leaderboard(frame, metric):
+    """The runs, best first: what varies, the scores, how long each took, and why one failed.
+
+    Runs that were stopped before their end stand below the others, and runs without a score last; none is dropped.
+    Long texts are cut.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From ``runs_frame``.
+    metric : dict or None
+        As for ``metric_values``. None: in the order of the frame, with all that was logged.
+    """
+    others, chosen = {name for name in frame if name.startswith("summary.")}, []
+    if metric:
+        chosen = [f"summary.{metric['name']}"]
+        frame = _best_first(frame, metric).assign(**{chosen[0]: lambda ranked: ranked["score"]})
+        others = {name for name in others if name.startswith("summary.val_")}.difference(chosen)
+    columns = ["name", "state", *varied(frame), *chosen, *sorted(others), "seconds"]
+    columns += ["error"] if frame["error"].notna().any() else []
+    return frame[columns].rename(columns=short_name).map(cut).reset_index(drop=True)
+
+
+def _best_first(frame, metric):
+    """The rows with their ``score``, best first; below, those of stopped runs, and last, those without a score."""
+    score, finished = metric_values(frame, metric), frame["state"] == "finished"
+    # stopped at its very last logging, a run had done as much as one that finished
+    whole = frame["last_step"] >= frame["last_step"][finished].max()
+    keys = {"unscored": score.isna(), "unfinished": ~(finished | whole), "score": score}
+    ascending = [True, True, metric.get("goal") != "maximize"]
+    return frame.assign(**keys).sort_values([*keys], ascending=ascending)
+
+
+def cut(value, length=40):
+    """A value as a table shows it: text ends with its first line, or where that is long; numbers stay."""
+    if isinstance(value, Number) or value is None:
+        return value
+    return shortened(str(value).partition("\n")[0], length)
+
+
+def best_row(frame, metric):
+    """The row of the complete run with the best ``score``, by a ``metric`` as ``metric_values`` takes it, or None.
+
+    A run that was stopped can be the best only if it had logged as many steps as the longest run that finished: what
+    another one would have reached is not known.
+    """
+    found = _best_first(frame, metric)
+    found = found[~found["unscored"] & ~found["unfinished"]]
+    return None if found.empty else found.iloc[0]
+
+
+def best_run(runs, metric):
+    """The complete run with the best score, by a ``metric`` as ``metric_values`` takes it; None if no run has one."""
     runs = list(runs)
-    row = best_row(runs_frame(runs), metric, goal)
+    row = best_row(runs_frame(runs), metric)
     return None if row is None else runs[row.name]
 
 
@@ -103,21 +200,32 @@ def importance(frame, score, trees=100):
     frame : DataFrame
         From ``runs_frame``.
     score : Series
-        One number per run, such as ``metric_values(frame)`` or ``frame["summary.cpu_seconds"]``; runs without one are
-        left out. With fewer than two of them, or settings that never differ, the table is empty.
+        One number per run, such as ``metric_values(frame, metric)`` or ``frame["summary.cpu_seconds"]``; runs without
+        one are left out.
     trees : int
+
+    Raises
+    ------
+    SudokuError
+        There is nothing to compare: fewer than two runs with a score, or no setting that differs among them.
     """
     from sklearn.ensemble import RandomForestRegressor  # a second to import, and only here
 
-    settings = frame.loc[score.notna(), varied(frame)]
-    if len(settings) < 2 or settings.empty:
-        return pd.DataFrame(columns=["importance", "correlation"], dtype=float)
-    settings = settings.apply(_as_numbers).rename(columns=short_name)
-    score = score.dropna()
-    forest = RandomForestRegressor(trees, random_state=0).fit(settings, score)
+    scored = frame.assign(score=score).dropna(subset="score").reset_index(drop=True)
+    names, n_scored = varied(scored), len(scored)
+    if n_scored < 2 or not names:
+        what = "no setting differs among them" if n_scored > 1 else f"{n_scored} have one"
+        raise SudokuError(f"importance compares runs that have a score, and here {what}")
+    if n_scored < FEW:
+        print(f"note: only {n_scored} runs have a score, from which importance says little")
+    if same := sorted({*varied(frame)} - {*names}):
+        listed = ", ".join(map(short_name, same))
+        print(f"note: left out, since all runs that have a score have the same: {listed}")
+    settings = scored[names].apply(_as_numbers).rename(columns=short_name)
+    forest = RandomForestRegressor(trees, random_state=0).fit(settings, scored["score"])
     table = {
         "importance": forest.feature_importances_,
-        "correlation": settings.corrwith(score).to_numpy(),
+        "correlation": settings.corrwith(scored["score"]).to_numpy(),
     }
     return pd.DataFrame(table, index=settings.columns).sort_values("importance", ascending=False)
 

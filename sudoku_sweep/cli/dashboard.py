@@ -2,14 +2,15 @@
 
 import functools
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 
 from .. import local
 from ..analysis import results
-from ..errors import SweepError
+from ..errors import SudokuError, SweepError
 from ..values import flatten
-from .options import chosen_sweep, metric_and_goal
+from .options import chosen_sweep, metric_of
 
 SHOWN = "id or name of a local sweep, or NAME.csv from `export` (default: all local sweeps)"
 
@@ -20,39 +21,46 @@ SHOWN = "id or name of a local sweep, or NAME.csv from `export` (default: all lo
 def dashboard(sweep, no_browser):
     """Show local sweeps, or an export, in Optuna's dashboard. Runs appear there as they end."""
     try:
-        from ..analysis.dashboard import serve
+        from ..analysis.dashboard import serve, show_runs
     except ModuleNotFoundError as error:
         what = f"the dashboard needs {error.name}"
         raise SweepError(f'{what}: pip install -e ".[dashboard]" -c constraints.txt') from error
-    if sweep and sweep.endswith(".csv"):
-        loaded = results.load(sweep, local.Run)
-        space = local.read_config(loaded.metadata.get("sweep", {}))
-        studies = [study(Path(sweep).stem, space, loaded.runs)]
-        serve(lambda: studies, not no_browser)
-    else:
-        chosen = [chosen_sweep(sweep).id] if sweep else None
-        opened = functools.cache(local.open_sweep)  # reads a file again only if it was changed
-        serve(lambda: map(study_of, map(opened, chosen or local.sweeps())), not no_browser)
+    only = sweep and (exported(sweep) if sweep.endswith(".csv") else chosen_sweep(sweep))
+    opened = functools.cache(local.open_sweep)  # reads a file again only if it was changed
+    skipped = set()
+
+    def show(storage):
+        if only:
+            return show_runs(storage, *study(only))
+        for sweep_id in local.sweeps():
+            try:
+                show_runs(storage, *study(opened(sweep_id)))
+            except SudokuError as error:
+                if sweep_id not in skipped:
+                    print(f"left out: sweep {sweep_id}, since {error}", flush=True)
+                skipped.add(sweep_id)
+
+    serve(show, not no_browser)
 
 
-def study_of(sweep):
-    """What the dashboard is told of a local sweep, as it is now."""
-    name = f"{sweep.config.get('name', '')} {sweep.id}".strip()
-    return study(name, sweep.space, sweep.runs())
+def exported(path):
+    """What an export has of its sweep, by the names of an opened one."""
+    loaded = results.load(path, local.Run)
+    config = loaded.metadata.get("sweep", {})
+    space = local.read_config(config)
+    return SimpleNamespace(id=Path(path).stem, config=config, space=space, runs=lambda: loaded.runs)
 
 
-def study(title, space, runs):
-    """What the dashboard is told of a sweep: its name, its runs, its metric, and what was searched."""
+def study(sweep):
+    """What the dashboard is told of a sweep, as it is now: its name, its runs, its metric, and what was searched."""
+    metric = metric_of(sweep)
+    if not metric:
+        raise SweepError(f"sweep {sweep.id} names no metric to rank runs by; `report` lists them")
     searched = {}
-    for path, parameter in space.searched.items():
-        name, listed = ".".join(path), parameter.listed
-        if listed is None:
-            low, high = parameter.quantile(0), parameter.quantile(1 - 2**-53)
-            searched[name] = low, high, low > 0 and "log" in parameter.distribution
-        elif isinstance(listed, range):
-            searched[name] = listed
-        else:
-            for value in listed:  # of a dict, each entry is a setting
-                for inner, part in flatten({name: value}).items():
-                    searched.setdefault(".".join(inner), []).append(part)
-    return title, runs, metric_and_goal(space), searched
+    for path, one in sweep.space.searched.items():
+        for value in one.extremes() or (one.quantile(0), one.quantile(1 - 2**-53)):
+            # of a dict, each entry is a setting
+            for inner, part in flatten({".".join(path): value}).items():
+                searched.setdefault(".".join(inner), []).append(part)
+    title = f"{sweep.config.get('name', '')} {sweep.id}".strip()
+    return title, sweep.runs(), metric, searched

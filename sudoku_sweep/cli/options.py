@@ -8,7 +8,7 @@ from .. import local, sweeps
 from ..errors import ConfigError, SweepError
 
 POSITIVE = click.IntRange(min=1)
-SWEEP = "id or name of a local sweep (default: the latest that has a name)"
+SWEEP = "id or name of a local sweep (default: the newest)"
 sweep_argument = click.argument("sweep", required=False, help=SWEEP)
 
 
@@ -43,13 +43,9 @@ def use_machine(device, threads):
 
 
 def chosen_sweep(wanted):
-    """The local sweep of an id or name; if ``wanted`` is None, the latest that has a name.
-
-    The notebook's demonstrations have none; what Cell 10 and the command ``sweep`` make has one.
-    """
+    """The local sweep of an id or name, of several with that name the newest; if ``wanted`` is None, the newest."""
     for sweep in readable(local.open_sweep, reversed(local.sweeps())):
-        name = sweep.config.get("name")
-        if name and wanted in (name, None):
+        if wanted in (None, sweep.config.get("name")):
             return sweep
     return local.open_sweep(wanted or local.latest_sweep())
 
@@ -81,8 +77,7 @@ def trains_sudoku(space, project):
     return True
 
 
-def metric_and_goal(space):
-    """Name and goal of a sweep's metric; without one, the Sudoku net's."""
-    if space.metric:
-        return space.metric.name, space.metric.goal
-    return sweeps.FULL["metric"]["name"], sweeps.FULL["metric"]["goal"]
+def metric_of(sweep):
+    """The metric of a sweep, of several the first, as the analysis takes it: W&B's dict, with its goal; else None."""
+    metrics = sweep.space.objectives
+    return metrics[0].model_dump(include={"name", "goal"}) if metrics else None

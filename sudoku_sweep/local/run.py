@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
 from ..errors import SweepError
+from ..values import flatten
 
 DONE = ("finished", "failed", "stopped")  # states in which a configuration is not run again
 
@@ -20,7 +21,8 @@ class Summary(dict):
 
 @dataclass
 class Run:
-    """One run of a local sweep: what runs of ``wandb.Api`` have, and ``index``, ``error``, ``seconds``, ``params``.
+    """One run of a local sweep: what runs of ``wandb.Api`` have, and ``index``, ``error``, ``seconds``, ``params``,
+    ``host``.
 
     ``state`` is running, finished, failed, stopped (early), killed (interrupted), or crashed (its process is gone).
     ``error`` says why a run failed or was stopped, ``seconds`` how long it took. ``params`` is what the search method
@@ -43,6 +45,7 @@ class Run:
     group: str | None = None
     tags: list[str] = field(default_factory=list)
     created_at: str | None = None  # as W&B's: 2026-10-01T12:00:00Z
+    host: str | None = None
     url: ClassVar[None] = None  # as of any offline run
 
     @property
@@ -92,6 +95,9 @@ class Run:
 
 
 def _with_all(needed, shown, rows):
-    """Of the rows that have all names of ``needed``, what stands under the names ``shown``."""
+    """Of the rows that have all names of ``needed``, what stands under the names ``shown``; nested ones are dotted."""
+    if any("." in name for name in needed):
+        flat = [flatten(row) for row in rows]
+        rows = [{".".join(path): value for path, value in row.items()} for row in flat]
     rows = [row for row in rows if row.keys() >= set(needed)]
     return [{key: row[key] for key in shown if key in row} for row in rows]

@@ -9,6 +9,8 @@ import json
 import os
 import re
 import secrets
+import time
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -29,7 +31,7 @@ class Sweep:
     """A sweep as it is kept, and its runs. Their files are read again only when they were written anew.
 
     ``config`` is the sweep configuration as the user wrote it, ``space`` the same, understood. ``seed`` is that of the
-    search method.
+    search method. ``created_at`` is when it was set up.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Sweep:
     seed: int
     config: dict
     folder: Path
+    created_at: str = ""
     cache: dict = dataclasses.field(default_factory=dict, repr=False)  # {path: (its version, run)}
     curves: dict = dataclasses.field(default_factory=dict, repr=False)  # {index: (version, values)}
 
@@ -132,7 +135,8 @@ def sweep(sweep, entity=None, project=None, prior_runs=None, seed=None):
         Engine(created)  # what is wrong with it is said here, not by each agent
     earlier = _as_runs(prior_runs or [])
     taken = prior.placed(space, earlier)
-    content = {"id": sweep_id, "project": project, "seed": seed, "config": sweep}
+    content = {"id": sweep_id, "project": project, "seed": seed, "created_at": _iso(time.time())}
+    content["config"] = sweep
     write_json(folder / "sweep.json", content)
     for run in taken:
         created.save(run)
@@ -166,7 +170,9 @@ def open_sweep(sweep_id):
     if not re.fullmatch(r"[0-9a-f]{8}", name) or not path.is_file():
         where = os.path.relpath(store())
         raise SweepError(f"no local sweep {sweep_id!r} in {where}: make one with `sweep`")
-    return _read(path, partial(Sweep, folder=path.parent))
+    sweep = _read(path, partial(Sweep, folder=path.parent))
+    sweep.created_at = _created_at(path)
+    return sweep
 
 
 def _read(path, make):
@@ -196,8 +202,19 @@ def latest_sweep():
 
 def sweeps():
     """The ids of all sweeps made in this folder, the oldest first."""
-    made = sorted(store().glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
+    made = sorted(store().glob("*/sweep.json"), key=_created_at)
     return [path.parent.name for path in made]
+
+
+def _created_at(path):
+    """When a sweep was set up; of one from an older release, or a damaged one, when its file was written."""
+    noted = re.search(r'"created_at": "([^"]+)"', path.read_text("utf-8", "replace"))
+    return noted[1] if noted else _iso(path.stat().st_mtime)
+
+
+def _iso(seconds):
+    """A time since 1970 as text; later ones are larger."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
 def store():

@@ -43,6 +43,7 @@ def read_into(run, path):
         kind = record.WhichOneof("record_type")
         if kind == "run":
             run.name = record.run.display_name or run.name
+            run.host = record.run.host or None
             run.group, run.tags = record.run.run_group or None, list(record.run.tags)
             _apply(record.run.config, config)
         elif kind == "config":

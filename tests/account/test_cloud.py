@@ -195,10 +195,11 @@ def test_the_snippets_that_need_an_account_run_with_one(server, capsys):
                 accuracy = 0.1 * run.config.n_heads
                 run.log({"epoch": epoch, "train_loss": 2.0, "val_accuracy": accuracy})
 
-    config = {"method": "grid", "parameters": {"n_heads": {"values": [1, 3]}}}
+    metric = {"name": "val_accuracy", "goal": "maximize"}
+    config = {"method": "grid", "metric": metric, "parameters": {"n_heads": {"values": [1, 3]}}}
     sweep_id = wandb.sweep(config, project=sweeps.PROJECT)
     wandb.agent(sweep_id, function=log_accuracy, count=2)
-    names = dict(wandb=wandb, sweeps=sweeps, tables=tables, sweep_id=sweep_id, sweep_config=GRID)
+    names = dict(wandb=wandb, sweeps=sweeps, tables=tables, sweep_id=sweep_id, sweep_config=config)
     for text, where in ((CELLS[11].source, "Cell 11"), (GUIDE, "WANDB_GUIDE.md")):
         capsys.readouterr()
         after = run_blocks(text, where, dict(names), account=True)

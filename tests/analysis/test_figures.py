@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 
 from sudoku_sweep.analysis import figures, tables
+from sudoku_sweep.errors import SudokuError
+
+METRIC = {"name": "val_accuracy", "goal": "maximize"}
 
 
 def labels(texts):
@@ -32,7 +35,7 @@ def test_curves_run_on_over_rows_that_have_not_the_metric():
 
 @pytest.mark.parametrize("goal, sign", [("maximize", 1), ("minimize", -1)])
 def test_parallel_coordinates_have_a_line_for_each_scored_run_the_best_on_top(runs, goal, sign):
-    axes = figures.plot_parallel_coordinates(tables.runs_frame(runs), goal=goal)
+    axes = figures.plot_parallel_coordinates(tables.runs_frame(runs), METRIC | {"goal": goal})
     first, last = (sign * line.get_ydata() for line in axes.lines if line.get_linewidth() == 2)
     assert (first < last).all()
     assert labels(axes.get_xticklabels()) == ["learning_rate", "val_accuracy"]
@@ -44,9 +47,10 @@ def test_settings_of_any_kind_are_told_apart_and_drawn(make_run):
     for run, value in zip(made, ["adam", None, [1, 2], 100, 40, 200], strict=True):
         run.config["odd"] = value
     frame = tables.runs_frame(made)
-    assert tables.varied(frame) == ["config.odd"] and "odd" in tables.leaderboard(frame)
-    assert tables.importance(frame, tables.metric_values(frame)).index == ["odd"]
-    texts = figures.plot_parallel_coordinates(frame).texts
+    assert tables.varied(frame) == ["config.odd"]
+    assert "odd" in tables.leaderboard(frame, METRIC)
+    assert tables.importance(frame, tables.metric_values(frame, METRIC)).index == ["odd"]
+    texts = figures.plot_parallel_coordinates(frame, METRIC).texts
     heights = {text.get_text(): text.xy[1] for text in texts}
     assert heights["40"] < heights["100"] < heights["200"] < heights["None"]
     assert {"adam", "[1, 2]"} <= heights.keys()
@@ -54,9 +58,9 @@ def test_settings_of_any_kind_are_told_apart_and_drawn(make_run):
 
 def test_of_many_values_some_are_named_with_few_digits(make_run):
     made = [make_run(f"run-{i}", rate=math.pi * i, val_accuracy=0.1) for i in range(35)]
-    named = labels(figures.plot_parallel_coordinates(tables.runs_frame(made)).texts)
+    named = labels(figures.plot_parallel_coordinates(tables.runs_frame(made), METRIC).texts)
     rates = ["0", "12.57", "25.13", "37.7", "50.27", "62.83", "75.4", "87.96", "100.5"]
-    assert named == [*rates, "0.10", "0.10"]
+    assert named == [*rates, "0.1", "0.1"]
 
 
 def test_importance_finds_what_decides_and_has_a_bar_for_each_setting(make_run):
@@ -64,16 +68,49 @@ def test_importance_finds_what_decides_and_has_a_bar_for_each_setting(make_run):
     runs = [make_run(f"{r}-{h}", rate=r, heads=h, val_accuracy=r + h / 100) for r, h in values]
     runs[0].state = "failed"
     frame = tables.runs_frame(runs)
-    score = tables.metric_values(frame)
+    score = tables.metric_values(frame, METRIC)
     table = tables.importance(frame, score)
     assert table.index.tolist() == ["learning_rate", "n_heads"]
     assert table["importance"].sum() == pytest.approx(1) and table["importance"].iloc[0] > 0.8
     assert table["correlation"].iloc[0] > 0.9
     assert tables.importance(frame, -score)["correlation"].iloc[0] < -0.9
-    few = {f"{n} runs": tables.importance(frame[:n], score[:n]) for n in (1, 0)}
-    bars, *empty = figures.plot_importance({"accuracy": table} | few)
+    (bars,) = figures.plot_importance({"accuracy": table})
     assert labels(bars.get_yticklabels()) == ["n_heads", "learning_rate"]
-    assert not any(axes.patches for axes in empty)
+
+
+def test_importance_says_where_there_is_little_to_compare(make_run, capsys):
+    rates = (0.1, 0.2, 0.3, 0.4, 0.5)
+    runs = [make_run(f"{rate}", rate=rate, heads=3, val_accuracy=rate) for rate in rates]
+    frame = tables.runs_frame([*runs, make_run("failed", "failed", heads=1)])
+    score = tables.metric_values(frame, METRIC)
+    assert tables.importance(frame, score).index == ["learning_rate"]
+    same = "note: left out, since all runs that have a score have the same: n_heads\n"
+    assert capsys.readouterr().out == same
+    assert tables.importance(frame[:4], score[:4]).index == ["learning_rate"]
+    assert "note: only 4 runs have a score" in capsys.readouterr().out
+    for n, column, reason in (
+        (1, score, "1 have one"),
+        (0, score, "0 have one"),
+        (5, frame["config.n_heads"], ""),
+    ):
+        few = frame[:n].assign(**{"config.learning_rate": 1})
+        with pytest.raises(SudokuError, match=reason or "no setting differs among them"):
+            tables.importance(few, column[:n])
+
+
+def test_a_figure_without_anything_to_draw_is_an_error_that_says_so(make_run):
+    with pytest.raises(SudokuError, match="no run has logged 'val_loss', but epoch, train_loss"):
+        figures.plot_curves(tables.history_frame([make_run("a")], "train_loss"), "val_loss")
+    with pytest.raises(SudokuError, match="no run has a score by 'val_accuracy' yet"):
+        figures.plot_parallel_coordinates(tables.runs_frame([make_run("a", "running")]), METRIC)
+
+
+def test_without_epochs_curves_are_drawn_over_steps():
+    rows = pd.DataFrame(
+        {"id": "a", "_step": range(3), "epoch": [None, None, 1], "loss": [3, 2, None]}
+    )
+    axes = figures.plot_curves(rows, "loss")
+    assert axes.lines[0].get_xdata().tolist() == [0, 1] and axes.get_xlabel() == "step"
 
 
 def test_a_drawn_board_tells_clues_right_and_wrong_digits_apart():

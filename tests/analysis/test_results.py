@@ -41,10 +41,11 @@ def test_what_is_exported_comes_back_as_it_was_and_its_sweep_goes_on(runs):
             [as_json(getattr(run, name)) for run in some] for some in (runs, found.runs, again)
         )
         assert kept == [given, given], name
-    facts = {"runs": 2, "devices": [], "commits": ["1234567"], "seeds": [3]}
-    assert as_json(found.metadata) == as_json({"sweep": SWEEP, "note": "x"} | facts)
-    expected = tables.runs_frame(runs).assign(index=[0, 1], seconds=[1.25, 0.1 + 0.2])
-    pd.testing.assert_frame_equal(found.frame.drop(columns="error"), expected, check_like=True)
+    assert as_json(found.metadata) == as_json({"sweep": SWEEP, "note": "x", "runs": 2})
+    expected = tables.runs_frame(runs).assign(index=[0, 1])
+    pd.testing.assert_frame_equal(found.frame, expected, check_like=True)
+    assert expected["seconds"].tolist() == [1.25, 0.1 + 0.2]
+    assert expected["error"].tolist()[1] == "Error: a\nb"
     assert found.history[["id", "name"]].to_numpy().tolist() == [["r0", "run-1"]] * 2
     assert found.history["x"][0] == math.pi
     table = pd.read_csv("two.csv")
@@ -62,6 +63,15 @@ def test_runs_of_the_api_have_no_index_and_none_is_no_file(tmp_path):
     assert first.summary == {"val": {"max": 0.5}, "_runtime": 7.5} and first.rows == [{"_step": 1}]
     with pytest.raises(SudokuError, match="nothing to write"):
         results.export(tmp_path / "none", [], {})
+
+
+def test_text_that_a_spreadsheet_would_run_is_pointed_out(runs, capsys):
+    runs[0].config["x"], runs[1].name = "=cmd|' /C calc'!A0", "@SUM(1)"
+    capsys.readouterr()
+    results.export("two.csv", runs, {})
+    assert "as a formula, in name, config.x; " in capsys.readouterr().out
+    results.export("one.csv", [local.Run(0, "a", "a", "finished", {"x": -1}, {"y": "a=b"})], {})
+    assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

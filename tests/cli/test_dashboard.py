@@ -43,7 +43,8 @@ def open_page(browser):
 
 def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
     page = open_page(f"{data.DATA_DIR}/grid_240.csv")
-    best = tables.best_row(results.load(data.DATA_DIR / "grid_240").frame)
+    grid = results.load(data.DATA_DIR / "grid_240")
+    best = tables.best_row(grid.frame, grid.metadata["sweep"]["metric"])
     page.get_by_text(f"Best Trial (number={best['index']})").wait_for()
     page.get_by_text(str(best["summary.val_accuracy"])).wait_for()
     page.locator("#graph-intermediate-values .legend").wait_for()
@@ -60,12 +61,13 @@ def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
     (lines,) = page.evaluate(PLOTS)["plot-parallel-coordinate"]
     axes = {axis["label"]: axis for axis in lines["dimensions"]}
     assert " ".join(axes) == "val_accuracy attention_dim embedding_dim learning_rate n_heads"
-    assert axes["learning_rate"]["ticktext"] == ["0.0001", "0.0005", "0.001", "0.0025", "0.005"]
+    assert len(set(axes["learning_rate"]["values"])) == 5  # on a scale of ratios
     assert {len(axis["values"]) for axis in axes.values()} == {240}
 
 
 def test_a_run_that_ends_while_the_page_is_open_appears(open_page, in_tmp_path):
-    config = {"name": "live", "method": "grid", "parameters": {"a": {"values": [1, 2]}}}
+    config = {"name": "live", "method": "grid", "metric": {"name": "val_accuracy"}}
+    config["parameters"] = {"a": {"values": [1, 2]}}
     first, second = (
         local.Run(a - 1, f"r{a}", f"run-{a}", "finished", {"a": a}, score, None, 1.0, [])
         for a, score in ((1, {"val_accuracy": 0.1}), (2, {"val_accuracy": 0.2}))

@@ -53,9 +53,16 @@ def test_a_long_history_is_sampled_evenly_and_all_of_it_can_be_scanned():
 def test_the_latest_sweep_is_found():
     with pytest.raises(SweepError, match=r"no local sweep in .* yet: make one with `sweep`"):
         local.latest_sweep()
-    earlier, latest = local.sweep(GRID), local.sweep(GRID)
-    os.utime(store.store() / earlier / "sweep.json", (0, 0))
+    earlier, older, latest = (local.sweep(GRID) for _ in range(3))
+    path = store.store() / earlier / "sweep.json"
+    path.touch()  # as a copy does it
     assert local.latest_sweep() == latest
+    content = json.loads((store.store() / older / "sweep.json").read_text())
+    del content["created_at"]  # older releases do not note it
+    (store.store() / older / "sweep.json").write_text(json.dumps(content))
+    os.utime(store.store() / older / "sweep.json", (60, 60))
+    assert local.sweeps() == [older, earlier, latest]
+    assert local.open_sweep(older).created_at == "1970-01-01T00:01:00.000000+00:00"
 
 
 @pytest.mark.parametrize("name", ["sweep.json", "runs/00002.json"])
@@ -83,8 +90,10 @@ def test_a_damaged_file_of_one_sweep_blocks_no_other(imported, capsys, name):
     (store.store() / damaged / name).write_text("")
     for command in (["report"], ["agent"], ["export", "all.csv"]):
         assert main([*command, "named"]) == 0
+    if name == "sweep.json":
+        assert main(["report"]) == 0  # of the newest that can be read
     shown = capsys.readouterr()
-    assert f"local sweep {named}, 6 runs" in shown.out
+    assert f"local sweep {named}, 6 of 6 runs done" in shown.out
     assert f"{damaged}/{name} cannot be read; if it is damaged" in shown.err
 
 

@@ -10,7 +10,7 @@ GRID = results.load(data.DATA_DIR / "grid_240").frame
 
 
 def test_main_effects_are_quartiles_over_everything_else():
-    accuracy = tables.metric_values(GRID)
+    accuracy = tables.metric_values(GRID, grid_240.METRIC)
     effects = grid_240.main_effects(GRID, accuracy)
     assert effects["runs"].tolist() == [60] * 8 + [48] * 5 + [80] * 3
     some = accuracy[GRID["config.n_heads"] == 3]

@@ -76,7 +76,7 @@ def test_a_run_of_cell_10_is_recorded_like_one_of_the_command_line(in_tmp_path, 
 
 
 def test_only_the_sweep_of_cell_10_has_a_name():
-    """Of the sweeps that have one, `report` takes the latest."""
+    """`make run` reports it by its name, and not what the notebook shows later."""
     assert [at for at, cell in code(CELLS) if re.search('^ +"name":', cell.source, re.M)] == [10]
 
 
