@@ -36,7 +36,7 @@ HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # else a line for each study and look
 
 
-def show_runs(storage, name, runs, metric, space):
+def show_runs(storage, name, runs, metrics, space):
     """Bring a study up to date: runs that have ended become trials.
 
     Parameters
@@ -45,24 +45,28 @@ def show_runs(storage, name, runs, metric, space):
     name : str
         The study's.
     runs : list
-    metric : dict
-        As for ``tables.metric_values``.
+    metrics : list of dict
+        Each as for ``tables.metric_values``; with several, the page shows their Pareto front.
     space : dict
         What was searched, nested names dotted: a list of values for each, or of its ends.
     """
-    new = {"study_name": name, "direction": metric.get("goal", "minimize")}
+    names = [metric["name"] for metric in metrics]
+    directions = [metric.get("goal", "minimize") for metric in metrics]
+    new = {"study_name": name, "directions": directions}
     study = optuna.create_study(storage=storage, load_if_exists=True, **new)
     with warnings.catch_warnings(action="ignore"):  # experimental, says Optuna
-        study.set_metric_names([metric["name"]])
+        study.set_metric_names(names)
     known = {trial.user_attrs["id"] for trial in study.get_trials(deepcopy=False)}
-    scores = tables.metric_values(tables.runs_frame(runs), metric).tolist()
+    frame = tables.runs_frame(runs)
+    scores = zip(*(tables.metric_values(frame, metric).tolist() for metric in metrics), strict=True)
     found = {name: _distribution(values) for name, values in space.items()}
     distributions = {name: one for name, one in found.items() if one}
     n_points = max(FEWEST_POINTS, POINTS // max(len(runs), 1))
-    for run, score in zip(runs, scores, strict=True):
+    for run, values in zip(runs, scores, strict=True):
         if run.state != "running" and run.id not in known:
-            curve = _curve(run, metric["name"], n_points)
-            study.add_trial(_trial(run, score, distributions, curve))
+            # Optuna has curves of a single metric only
+            curve = _curve(run, names[0], n_points) if len(names) == 1 else {}
+            study.add_trial(_trial(run, list(values), distributions, curve))
 
 
 def _distribution(values):
@@ -91,7 +95,7 @@ def _fits(value, distribution):
     return whole and is_number(value) and distribution.low <= value <= distribution.high
 
 
-def _trial(run, score, distributions, curve):
+def _trial(run, scores, distributions, curve):
     """A run as a trial. What it has besides the settings that were searched is in ``user_attrs``."""
     values = tables.dotted("config", run.config) | tables.dotted("summary", run.summary)
     params = {name: _choice(values.get(f"config.{name}")) for name in distributions}
@@ -103,11 +107,11 @@ def _trial(run, score, distributions, curve):
     rest |= {"error": run.error} if getattr(run, "error", None) else {}  # W&B's runs have none
     rest = {name: tables.cut(value, TEXT_LENGTH) for name, value in rest.items()}
     state = TrialState[STATES.get(run.state, "FAIL")]
-    if state == TrialState.COMPLETE and math.isnan(score):
+    if state == TrialState.COMPLETE and any(map(math.isnan, scores)):
         state = TrialState.FAIL
     trial = optuna.create_trial(
         state=state,
-        value=score if state == TrialState.COMPLETE else None,
+        values=scores if state == TrialState.COMPLETE else None,
         params=params,
         distributions={name: distributions[name] for name in params},
         user_attrs={"id": run.id, "name": run.name} | rest,

@@ -15,6 +15,9 @@ from ..errors import StorageError, SudokuError
 from ..files import write_atomically
 from . import tables
 
+# what is noted of all runs together, and where each run has it
+SHARED = {"devices": "summary.device", "commits": "summary.commit", "seeds": "config.seed"}
+
 
 @dataclass
 class Results:
@@ -22,7 +25,7 @@ class Results:
 
     frame : DataFrame; as ``tables.runs_frame`` gives it, and ``index``
     history : DataFrame; a row for each logged row: ``id`` and ``name`` of the run, then what it logged
-    metadata : dict; ``sweep`` is the sweep's configuration, ``runs`` their number
+    metadata : dict; ``sweep`` is the sweep's configuration, ``runs`` their number; and what they ran on
     runs : list; whole, W&B's own bookkeeping included: ``index``, ``id``, ``name``, ``state``, ``config``, ``summary``,
         ``error`` (None or text), ``seconds`` (wall time), and ``rows``, a dict for each time that the run logged
     """
@@ -44,7 +47,7 @@ def export(path, runs, metadata):
         Local runs, or those of W&B's ``Api``.
     metadata : dict
         What belongs to the whole, in kinds that JSON has; ``sweep`` is the sweep's configuration. The number of
-        ``runs`` is added.
+        ``runs``, and the ``devices``, ``commits`` and ``seeds`` that they note, are added.
 
     Raises
     ------
@@ -57,8 +60,12 @@ def export(path, runs, metadata):
     lines = [_as_dict(run, position) for position, run in enumerate(runs)]
     if not lines:
         raise SudokuError("no runs: there is nothing to write")
+    shared = {"runs": len(lines)}
+    for fact, column in SHARED.items():
+        kind, name = column.split(".")
+        shared[fact] = list(dict.fromkeys(run[kind][name] for run in lines if name in run[kind]))
     # what is nested in a summary of W&B's is no dict
-    texts = [json.dumps(line, default=dict) for line in (metadata | {"runs": len(lines)}, *lines)]
+    texts = [json.dumps(line, default=dict) for line in (metadata | shared, *lines)]
     write_atomically(whole, "".join(f"{text}\n" for text in texts).encode())
     frame = _frame([SimpleNamespace(**run) for run in lines])
     if formulas := [name for name in frame if frame[name].map(_is_formula).any()]:

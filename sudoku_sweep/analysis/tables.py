@@ -6,6 +6,7 @@ Runs are read by the attributes that those of W&B's ``Api`` have, wherever they 
 
 from numbers import Number
 
+import numpy as np
 import pandas as pd
 
 from ..errors import SudokuError
@@ -141,17 +142,57 @@ def leaderboard(frame, metric):
     ----------
     frame : DataFrame
         From ``runs_frame``.
-    metric : dict or None
-        As for ``metric_values``. None: in the order of the frame, with all that was logged.
+    metric : dict, list of dict, or None
+        As for ``metric_values``. Several: best by the first, and ``front`` says who is on their Pareto front. None: in
+        the order of the frame, with all that was logged.
     """
+    metrics = metric if isinstance(metric, list) else [metric] if metric else []
     others, chosen = {name for name in frame if name.startswith("summary.")}, []
-    if metric:
-        chosen = [f"summary.{metric['name']}"]
-        frame = _best_first(frame, metric).assign(**{chosen[0]: lambda ranked: ranked["score"]})
+    if metrics:
+        chosen = [f"summary.{one['name']}" for one in metrics]
         others = {name for name in others if name.startswith("summary.val_")}.difference(chosen)
+        scores = [metric_values(frame, one) for one in metrics]
+        ranked = frame.assign(**dict(zip(chosen, scores, strict=True))).reset_index(drop=True)
+        if len(metrics) > 1:
+            ranked["front"] = pareto_front(ranked, metrics)
+            chosen.append("front")
+        frame = ranked.loc[_best_first(ranked, metrics[0]).index]
     columns = ["name", "state", *varied(frame), *chosen, *sorted(others), "seconds"]
     columns += ["error"] if frame["error"].notna().any() else []
-    return frame[columns].rename(columns=short_name).map(cut).reset_index(drop=True)
+    short = [short_name(column) for column in columns]
+    names = {one: name for one, name in zip(columns, short, strict=True) if short.count(name) == 1}
+    return frame[columns].rename(columns=names).map(cut).reset_index(drop=True)
+
+
+def pareto_front(frame, metrics):
+    """Which of the finished runs none of the others beats: as good in every metric, and better in one. A bool each."""
+    signs = [-1 if metric.get("goal") == "maximize" else 1 for metric in metrics]
+    columns = [sign * metric_values(frame, one) for sign, one in zip(signs, metrics, strict=True)]
+    losses = np.stack(columns, axis=1)  # [run, metric]
+    losses[frame["state"] != "finished"] = np.nan
+    as_good, better = (compare(losses[:, None], losses) for compare in (np.less_equal, np.less))
+    beaten = (as_good.all(2) & better.any(2)).any(0)
+    return pd.Series(~beaten & ~np.isnan(losses).any(1), index=frame.index)
+
+
+def by_configuration(frame, metric, seed="seed"):
+    """What each configuration reached over its seeds: ``mean``, ``std`` and number of scored ``runs``, best mean first.
+
+    Parameters
+    ----------
+    frame, metric
+        As for ``metric_values``.
+    seed : str
+        The setting that is not part of a configuration.
+    """
+    scored = frame.assign(score=metric_values(frame, metric))
+    settings = [name for name in varied(frame) if name != f"config.{seed}"]
+    keys = [scored[name].map(str) for name in settings] or [scored["state"].map(lambda _: "all")]
+    grouped = scored.groupby(keys, sort=False)
+    table = grouped[settings].first().reset_index(drop=True)
+    spread = grouped["score"].agg(mean="mean", std="std", runs="count").reset_index(drop=True)
+    table = pd.concat([table, spread], axis=1).rename(columns=short_name)
+    return table.sort_values("mean", ascending=metric.get("goal") != "maximize", ignore_index=True)
 
 
 def _best_first(frame, metric):

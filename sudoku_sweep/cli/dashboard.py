@@ -10,7 +10,7 @@ from .. import local
 from ..analysis import results
 from ..errors import SudokuError, SweepError
 from ..values import flatten
-from .options import chosen_sweep, metric_of
+from .options import chosen_sweep, metrics_of
 
 SHOWN = "id or name of a local sweep, or NAME.csv from `export` (default: all local sweeps)"
 
@@ -53,14 +53,17 @@ def exported(path):
 
 def study(sweep):
     """What the dashboard is told of a sweep, as it is now: its name, its runs, its metric, and what was searched."""
-    metric = metric_of(sweep)
-    if not metric:
+    metrics = metrics_of(sweep)
+    if not metrics:
         raise SweepError(f"sweep {sweep.id} names no metric to rank runs by; `report` lists them")
-    searched = {}
+    runs, searched = sweep.runs(), {}
+    if not sweep.space.parameters:  # an engine's function names them
+        for name, value in (pair for run in runs for pair in run.params.items()):
+            searched.setdefault(name, []).append(value)
     for path, one in sweep.space.searched.items():
         for value in one.extremes() or (one.quantile(0), one.quantile(1 - 2**-53)):
             # of a dict, each entry is a setting
             for inner, part in flatten({".".join(path): value}).items():
                 searched.setdefault(".".join(inner), []).append(part)
     title = f"{sweep.config.get('name', '')} {sweep.id}".strip()
-    return title, sweep.runs(), metric, searched
+    return title, runs, metrics, searched

@@ -77,7 +77,6 @@ def trains_sudoku(space, project):
     return True
 
 
-def metric_of(sweep):
-    """The metric of a sweep, of several the first, as the analysis takes it: W&B's dict, with its goal; else None."""
-    metrics = sweep.space.objectives
-    return metrics[0].model_dump(include={"name", "goal"}) if metrics else None
+def metrics_of(sweep):
+    """The metrics of a sweep as the analysis takes them: W&B's dicts, each with its goal."""
+    return [metric.model_dump(include={"name", "goal"}) for metric in sweep.space.objectives]

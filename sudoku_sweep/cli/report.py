@@ -8,7 +8,7 @@ import pandas as pd
 from .. import local
 from ..analysis import tables
 from ..errors import SudokuError, SweepError
-from .options import SWEEP, chosen_sweep, metric_of, readable
+from .options import SWEEP, chosen_sweep, metrics_of, readable
 
 
 @click.command()
@@ -28,19 +28,23 @@ def report(sweeps):
 
 
 def opened(sweep):
-    """A sweep, its runs, and the table of them: each is read once."""
+    """A sweep, its runs, and the table of them, with the settings that the sweep gave: each is read once."""
     runs = sweep.runs()
-    return sweep, runs, tables.runs_frame(runs)
+    frame = tables.runs_frame(runs)
+    given = sweep.config.get("parameters") or {name for run in runs for name in run.params}
+    starts = tuple(f"config.{name}." for name in given)
+    shown = [name for name in frame if name[:7] != "config." or f"{name}.".startswith(starts)]
+    return sweep, runs, frame[shown]
 
 
 def sweep_row(sweep, runs, frame):
     """A sweep in the list of all."""
-    metric = metric_of(sweep)
+    metrics = metrics_of(sweep)
     try:
-        row = tables.best_row(frame, metric) if metric else None
-        best = "" if row is None else f"{metric['name']} {row['score']:.4g}"
+        row = tables.best_row(frame, metrics[0]) if metrics else None
+        best = "" if row is None else f"{metrics[0]['name']} {row['score']:.4g}"
     except SudokuError:  # what is wrong stands above the sweep's own table
-        best = f"no {metric['name']}"
+        best = f"no {metrics[0]['name']}"
     return {
         "sweep": sweep.id,
         "name": sweep.config.get("name", ""),
@@ -70,18 +74,29 @@ def title(sweep, runs):
 
 def leaderboard(chosen):
     """The table of some opened sweeps' runs, best first, and what is to be said of it, as text."""
-    metric, *others = [metric_of(sweep) for sweep, *_ in chosen]
-    if any(other != metric for other in others):
-        raise SweepError(f"sweeps with different metrics cannot be compared: {[metric, *others]}")
+    metrics, *others = [metrics_of(sweep) for sweep, *_ in chosen]
+    if any(other != metrics for other in others):
+        raise SweepError(f"sweeps with different metrics cannot be compared: {[metrics, *others]}")
     frame = pd.concat(
         # the runs of all sweeps are called alike
         frame.assign(name=f"{sweep.id} " + frame["name"]) if others else frame
         for sweep, _, frame in chosen
     )
-    how = f"by {metric['name']}, best first:" if metric else "it names no metric, so in order:"
+    names = " and ".join(metric["name"] for metric in metrics)
+    how = f"by {names}, best first:" if metrics else "it names no metric, so in order:"
     try:
-        table = tables.leaderboard(frame, metric)
+        table = tables.leaderboard(frame, metrics)
     except SudokuError as error:
         how, table = f"{error}. In order:", tables.leaderboard(frame, None)
-    rows = table.to_string(float_format="{:.4g}".format, na_rep="-")
-    return f"{how}\n{'no runs yet' if table.empty else rows}"
+    parts = [how, as_text(table) if len(table) else "no runs yet"]
+    seeds = {sweep.space.repeats or "seed" for sweep, *_ in chosen}
+    if len(metrics) == len(seeds) == 1 and f"config.{min(seeds)}" in tables.varied(frame):
+        (seed,) = seeds
+        parts += ["", f"each configuration over its values of {seed}, best mean first:"]
+        parts.append(as_text(tables.by_configuration(frame, metrics[0], seed)))
+    return "\n".join(parts)
+
+
+def as_text(table):
+    """A table as it is printed."""
+    return table.to_string(float_format="{:.4g}".format, na_rep="-")

@@ -91,7 +91,7 @@ def agent(
 
 
 def _work(sweep, function, count, most_in_a_row, retry_failed):
-    start, errors, unchecked = time.monotonic(), [], sweep.space.metric
+    start, errors, unchecked = time.monotonic(), [], sweep.space.objectives
     if not retry_failed:
         _print_failed(sweep)
     progress = Progress(sweep, count, retry_failed)
@@ -104,8 +104,8 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
             with progress.showing(run):
                 errors.append(execution.execute(sweep, run, function, engine))
             print(_progress_line(sweep, run, progress.seconds_left(run.index)), flush=True)
-            if unchecked and run.state == "finished" and _has_logged(unchecked, run):
-                unchecked = None  # later runs may lack it
+            if run.state == "finished" and all(_has_logged(metric, run) for metric in unchecked):
+                unchecked = []  # later runs may lack one
             if reason := _why_stop(errors, time.monotonic() - start, most_in_a_row):
                 print(f"stopping: {reason}")
                 break
@@ -179,8 +179,8 @@ def _progress_line(sweep, run, seconds_left):
             f"{name} {shortened(score)}" for name, score in scores.items() if score is not None
         ]
     # without parameters, an engine's function names some
-    parameters = sweep.config.get("parameters", run.params)
-    varied = [name for name, one in parameters.items() if space.engine or "value" not in one]
+    parameters = sweep.config.get("parameters") or dict.fromkeys(run.params, ())
+    varied = [name for name, one in parameters.items() if "value" not in one]
     parts.append(", ".join(f"{name} {shortened(run.config.get(name))}" for name in varied))
     left = f"about {duration(seconds_left)} left" if seconds_left > 0 else ""
     return " | ".join(filter(None, [*parts, duration(run.seconds), left]))

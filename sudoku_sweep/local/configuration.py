@@ -65,7 +65,7 @@ class SweepConfig(Model):
     ``parameters`` are flat: ``{path: Parameter}``, where a path is a tuple of names, sorted as W&B does it.
     """
 
-    method: Literal["grid", "random", "bayes"] = None
+    method: Literal["grid", "random", "bayes", "custom"]
     parameters: Annotated[dict[str, TopLevel], AfterValidator(_flat)] = Field({})
     metric: Metric = None
     metrics: Annotated[list[Metric], Field(min_length=1)] = None
@@ -81,18 +81,17 @@ class SweepConfig(Model):
     controller: dict[Literal["type"], Literal["local", "cloud"]] = None
     apiVersion: Json = None  # noqa: N815  (W&B's name)
     kind: Json = None
-    configurations: list[dict] = (
-        None  # not W&B's: what ``repeat`` makes, instead of all combinations
-    )
+    # not W&B's, but what ``repeat`` makes: what is tried instead of all combinations, and what is called the seed
+    configurations: list[dict] = None
+    repeats: str = None
 
     @model_validator(mode="after")
     def _fits_together(self):
         if self.engine:
             return self._fits_engine()
-        if self.metrics:
-            raise ValueError("several metrics need scheduler: {engine: optuna} or ax")
-        if not self.method:
-            raise ValueError("give a method: grid, random or bayes")
+        if self.metrics or self.method == "custom":
+            what = "several metrics need" if self.metrics else "method custom needs"
+            raise ValueError(f"{what} method: custom and scheduler: {{engine: optuna}}, or ax")
         if not self.parameters:
             raise ValueError("give parameters, at least one")
         if not self.metric and (self.method == "bayes" or self.early_terminate):
@@ -107,10 +106,19 @@ class SweepConfig(Model):
         return self
 
     def _fits_engine(self):
+        engine, scheduler = self.engine, self.scheduler
+        if self.method != "custom":
+            raise ValueError(f"engine {engine} needs method: custom")
+        if self.early_terminate:
+            raise ValueError(f"leave early_terminate out: engine {engine} stops runs by its pruner")
         if bool(self.metric) == bool(self.metrics):
-            raise ValueError(f"engine {self.engine} needs a metric, or metrics, and not both")
-        if not self.parameters and not self.scheduler.search_space:
-            raise ValueError("give parameters, at least one, or scheduler.search_space")
+            raise ValueError(f"engine {engine} needs a metric, or metrics, and not both")
+        if (scheduler.optimizer or scheduler.search_space) and not scheduler.source:
+            raise ValueError("scheduler needs a source: the Python file that has its functions")
+        if not self.parameters and not (engine == "optuna" and scheduler.search_space):
+            raise ValueError("give parameters, at least one, or for optuna scheduler.search_space")
+        if any(len(path) > 1 for path in self.parameters):
+            raise ValueError(f"engine {engine} takes no nested parameters: write a.b for b in a")
         return self
 
     @property

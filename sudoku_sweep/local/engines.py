@@ -7,6 +7,8 @@ same classes.
 import time
 from collections import Counter
 
+import wandb
+
 from ..errors import SweepError, in_words
 from . import wandb_internals
 from .run import DONE
@@ -27,7 +29,8 @@ class Engine:
         try:
             self.optimizer = wandb_internals.optimizer(sweep)
         except Exception as error:  # the reader's own file is executed
-            raise SweepError(f"scheduler of sweep {sweep.id}: {in_words(error)}") from error
+            said = str(error) if isinstance(error, wandb.Error) else in_words(error)
+            raise SweepError(f"scheduler: {said}") from error
         self.ids = {}  # {index of a run: what the optimizer calls it}
         self.adopted = set()  # indices of runs that this optimizer has not proposed
         self.over = set()  # indices of runs whose end it has been told

@@ -23,14 +23,14 @@ class Hyperband(Model):
     min_iter: Count = None
     max_iter: Count = None
     s: Count = None
-    eta: Annotated[Number, Field(ge=1.1)] = 3
+    eta: Annotated[Number, Field(ge=1.01)] = 3
     strict: bool = True
 
     @model_validator(mode="after")
     def _has_bands(self):
         # as in W&B's engine, max_iter with s goes before min_iter, and s means nothing beside min_iter
         if not (self.s if self.max_iter else self.min_iter):
-            raise ValueError("give min_iter alone, or max_iter and s")
+            raise ValueError("give min_iter and no max_iter, or max_iter and s")
         if self.max_iter and not self.bands(self.max_iter):
             raise ValueError("max_iter is too small for a band; raise it or lower eta")
         return self

@@ -51,6 +51,7 @@ def repeat(sweep_id, top=3, seeds=(0, 1, 2), parameter="seed", bottom=0):
             name: {"values": list(different.values())} for name, different in values.items()
         },
         "configurations": configurations,
+        "repeats": parameter,
     }
     kept = {name: first.config[name] for name in KEPT if name in first.config}
     return store.sweep(kept | config, project=first.project)

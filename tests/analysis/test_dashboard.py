@@ -19,7 +19,7 @@ def shown():
     storage = optuna.storages.InMemoryStorage()
 
     def show(*runs, space=SPACE, **metric):
-        dashboard.show_runs(storage, "study", runs, METRIC | metric, space)
+        dashboard.show_runs(storage, "study", runs, [METRIC | metric], space)
         return optuna.load_study(study_name="study", storage=storage).trials
 
     show.storage = storage

@@ -41,7 +41,8 @@ def test_what_is_exported_comes_back_as_it_was_and_its_sweep_goes_on(runs):
             [as_json(getattr(run, name)) for run in some] for some in (runs, found.runs, again)
         )
         assert kept == [given, given], name
-    assert as_json(found.metadata) == as_json({"sweep": SWEEP, "note": "x", "runs": 2})
+    facts = {"runs": 2, "devices": [], "commits": ["1234567"], "seeds": [3]}
+    assert as_json(found.metadata) == as_json({"sweep": SWEEP, "note": "x"} | facts)
     expected = tables.runs_frame(runs).assign(index=[0, 1])
     pd.testing.assert_frame_equal(found.frame, expected, check_like=True)
     assert expected["seconds"].tolist() == [1.25, 0.1 + 0.2]

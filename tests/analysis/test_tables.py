@@ -160,3 +160,28 @@ def test_history_has_a_row_for_each_run_and_epoch(runs):
     assert tables.history_frame(runs[:2], "val.loss")["val.loss"].tolist() == [3]
     without_epochs = tables.history_frame(runs[:1], "train_loss")
     assert without_epochs[["_step", "train_loss"]].to_numpy().tolist() == [[0, 2], [1, 1], [2, 0]]
+
+
+def test_the_pareto_front_is_what_nothing_beats_in_every_metric():
+    losses, speeds = [1.0, 2.0, 3.0, 2.0, float("nan")], [1, 5, 4, 5, 9]
+    frame = pd.DataFrame({"state": "finished", "summary.loss": losses, "summary.speed": speeds})
+    metrics = [{"name": "loss"}, {"name": "speed", "goal": "maximize"}]
+    assert tables.pareto_front(frame, metrics).tolist() == [True, True, False, True, False]
+
+
+def test_configurations_are_ranked_by_their_mean_over_seeds():
+    scores = {("a", 0): 1.0, ("a", 1): 3.0, ("b", 0): 1.5, ("b", 1): 1.5, ("c", 0): 9.0}
+    rows = [
+        {"config.kind": kind, "config.seed": seed, "state": "finished", "summary.loss": score}
+        for (kind, seed), score in scores.items()
+    ]
+    frame = pd.DataFrame([*rows, rows[-1] | {"config.seed": 1, "state": "failed"}])
+    table = tables.by_configuration(frame, {"name": "loss"})
+    assert table[["kind", "mean", "runs"]].to_numpy().tolist() == [
+        ["b", 1.5, 2],
+        ["a", 2.0, 2],
+        ["c", 9.0, 1],
+    ]
+    assert table["std"].tolist()[:2] == [0.0, pytest.approx(2**0.5)]
+    one = tables.by_configuration(frame[:2], {"name": "loss"})
+    assert one[["mean", "runs"]].to_numpy().tolist() == [[2.0, 2]]

@@ -58,7 +58,8 @@ def config(engine="optuna", parameters=PARAMETERS, run_cap=8, **scheduler):
     with open("engine.py", "w") as file:
         file.write(SOURCE)
     scheduler = {"engine": engine, "source": "engine.py"} | scheduler
-    made = {"metric": {"name": "loss"}, "run_cap": run_cap, "scheduler": scheduler}
+    made = {"method": "custom", "metric": {"name": "loss"}, "run_cap": run_cap}
+    made["scheduler"] = scheduler
     return made | ({"parameters": parameters} if parameters else {})
 
 
@@ -159,13 +160,16 @@ def test_several_metrics_are_searched_at_once():
             run.log({"loss": run.config.x, "speed": run.config.x**2, "other": 1})
 
     metrics = [{"name": "loss"}, {"name": "speed", "goal": "maximize"}]
-    several = {"metrics": metrics, "scheduler": {"engine": "optuna"}, "run_cap": 4}
-    sweep_id = local.sweep(several | {"parameters": PARAMETERS})
+    several = {"method": "custom", "metrics": metrics, "scheduler": {"engine": "optuna"}}
+    sweep_id = local.sweep(several | {"parameters": PARAMETERS, "run_cap": 4})
     local.agent(sweep_id, function=train)
     engine = Engine(local.open_sweep(sweep_id))
     engine.propose(4)
     values = sorted(trial.values for trial in engine.optimizer.study.trials[:4])
     assert values == sorted([run.config["x"], run.config["x"] ** 2] for run in local.runs(sweep_id))
+    metrics[1]["name"] = "sped"
+    with pytest.raises(SweepError, match="has not logged the sweep's metric 'sped' as a number"):
+        local.agent(local.sweep(several | {"parameters": PARAMETERS, "run_cap": 1}), function=train)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,12 @@ def test_several_metrics_are_searched_at_once():
         ({"metrics": [{"name": "x"}]}, "metric, or metrics, and not both"),
         ({"scheduler": {"engine": "optuna", "source": "no.py", "optimizer": "f"}}, "no.py"),
         ({"parameters": {"x": {"distribution": "normal"}}}, "no optuna equivalent"),
-        ({"scheduler": {"engine": "wandb"}}, "give a method"),
+        ({"scheduler": {"engine": "wandb"}}, "method custom needs .*engine: optuna"),
+        ({"method": "bayes"}, "engine optuna needs method: custom"),
+        ({"early_terminate": {"type": "hyperband", "min_iter": 1}}, "leave early_terminate out"),
+        ({"scheduler": {"engine": "optuna", "optimizer": "f"}}, "needs a source"),
+        ({"scheduler": {"engine": "ax"}, "parameters": {}}, "give parameters"),
+        ({"parameters": {"a": {"parameters": {"b": {"value": 1}}}}}, "no nested parameters"),
     ],
 )
 def test_what_cannot_be_searched_is_said_before_the_first_run(changes, message):

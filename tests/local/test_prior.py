@@ -58,7 +58,7 @@ def test_an_engine_goes_on_from_prior_runs():
 
     flat = {"parameters": {"x": SPACE["x"]}}
     first = ran(bowl, random_sweep(**flat))
-    scheduler = {"scheduler": {"engine": "optuna"}}
+    scheduler = {"method": "custom", "scheduler": {"engine": "optuna"}}
     sweep_id = local.sweep(random_sweep(**flat, **scheduler), prior_runs=ids(first))
     engine = Engine(local.open_sweep(sweep_id))
     engine.propose(6)
