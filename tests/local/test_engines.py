@@ -2,6 +2,10 @@
 
 import dataclasses
 import importlib.util
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import wandb
@@ -190,3 +194,26 @@ def test_several_metrics_are_searched_at_once():
 def test_what_cannot_be_searched_is_said_before_the_first_run(changes, message):
     with pytest.raises(SweepError, match=message):
         local.sweep(config() | changes)
+
+
+@pytest.mark.slow
+def test_two_workers_with_a_kill_in_the_middle_try_no_point_twice_and_record_all():
+    Path("train.py").write_text(
+        "import time, wandb\n"
+        "with wandb.init() as run:\n"
+        "    for step in range(3):\n"
+        "        run.log({'loss': run.config.x + step})\n"
+        "        time.sleep(0.3)\n"
+    )
+    program = {"program": "train.py", "command": ["${env}", "python", "${program}"]}
+    sweep_id = local.sweep(config(optimizer="seeded") | program)
+    agent = [sys.executable, "-m", "sudoku_sweep", "agent", sweep_id]
+    workers = [subprocess.Popen(agent) for _ in range(2)]
+    while sum(run.state in local.DONE for run in local.runs(sweep_id)) < 2:
+        time.sleep(0.1)
+    workers[0].kill()
+    assert workers[1].wait() == 0
+    assert subprocess.call(agent) == 0
+    runs = local.runs(sweep_id)
+    assert len(runs) == 8 and {run.state for run in runs} <= {"finished", "stopped"}
+    assert len({str(run.params) for run in runs}) == len({run.id for run in runs}) == 8
