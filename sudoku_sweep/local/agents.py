@@ -9,6 +9,7 @@ from contextlib import closing
 import wandb
 
 from ..errors import SweepError
+from ..signals import interruptible
 from . import claims, configuration, execution, store, wandb_internals
 
 EARLY_FAILURES, EARLY_SECONDS = 3, 60  # like W&B's agent: three failures in the first minute end it
@@ -74,7 +75,8 @@ def agent(
     if not _at_work.acquire(blocking=False):
         raise SweepError("an agent is at work in this process: start the next one in another")
     try:
-        _work(sweep, function, count, max_consecutive_failed_runs or math.inf, retry_failed)
+        with interruptible():
+            _work(sweep, function, count, max_consecutive_failed_runs or math.inf, retry_failed)
     finally:
         _at_work.release()
 

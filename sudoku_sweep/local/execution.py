@@ -60,6 +60,16 @@ def execute(sweep, run, function):
     return error if run.state in FAILURES else None
 
 
+def adopt(sweep, run):
+    """Whether a run that no agent has any more has ended well by what wandb wrote; then it is recorded as finished."""
+    path = wandb_file.find(sweep.folder.parents[2], run.id)
+    if path is None or wandb_file.read_into(run, path) != 0:
+        return False
+    run.state, run.seconds = "finished", run.summary.get("_runtime", 0.0)
+    sweep.save(run)
+    return True
+
+
 def _environment(sweep, run):
     """What makes ``wandb.init()`` open the run, offline, in this process and in its children."""
     config_file = sweep.path(run.index, ".yaml")

@@ -54,8 +54,9 @@ def run_program(sweep, run, environment, stopper):
     log = sweep.path(run.index, ".log")
     with open(log, "w+b") as output:
         streams = dict(stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-        try:  # its own group, so that a Ctrl-C reaches it once: from here
-            child = subprocess.Popen(words, env=environment, process_group=0, **streams)
+        try:  # its own group, so that a Ctrl-C reaches it once: from here; and with the run's lock
+            own = dict(process_group=0, close_fds=False)
+            child = subprocess.Popen(words, env=environment, **own, **streams)
         except OSError as error:
             raise SweepError(f"cannot start {' '.join(words)!r}: {error.strerror}") from error
         status = _wait(child, run, stopper, Path(environment["WANDB_DIR"]))
@@ -83,13 +84,30 @@ def _wait(child, run, stopper, folder):
                 # a long file takes seconds of a processor that the program may need
                 pause = max(POLL_SECONDS, 10 * (time.monotonic() - start))
     except BaseException as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        # its group: a launcher, or a shell, may not pass it on
-        os.killpg(child.pid, signal.SIGINT if interrupted else signal.SIGTERM)
-        try:
-            child.wait(KILL_SECONDS)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            # it takes too long, or the user will not wait for it
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        _end(child, signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
         raise
+
+
+def _end(child, number):
+    """End a child and what it has started, its process group, by a signal; what is left after a while is killed.
+
+    That is after ``KILL_SECONDS``, or at the next Ctrl-C.
+    """
+    end = time.monotonic() + KILL_SECONDS
+    try:
+        while _signal(child.pid, number) and time.monotonic() < end:
+            number = 0  # is only asked whether it is still there
+            child.poll()
+            time.sleep(0.05)
+    finally:
+        _signal(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _signal(group, number):
+    """Send a signal to a process group. Returns whether there is one: no, if all of it has ended."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):  # the second on a Mac, of what has just ended
+        return False
+    return True
