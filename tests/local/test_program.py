@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tiny_sweep import untimed
+from tiny_sweep import untimed, wait_until
 
 from sudoku_sweep import local
 from sudoku_sweep.local import SweepError, run_program
@@ -131,13 +131,6 @@ def start_agent(sweep_id):
     agent = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     wait_until(Path("started").exists)
     return agent
-
-
-def wait_until(holds):
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 @pytest.mark.slow
