@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+import time
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from ..boards.difficulty import by_difficulty, minimize_clues
 from ..config import Config
 from ..errors import CheckpointError
 from ..files import writing
+from ..signals import interruptible
 from .options import POSITIVE, machine_options, use_machine
 
 N_MINIMAL = 1000  # boards of a split that are made minimal to see how a net does beyond singles
@@ -38,7 +40,7 @@ def config_options(command):
 def train(preset, logged, test, save, device, threads, **settings):
     """Train one net, score it, and save it."""
     from .. import checkpoint, data
-    from ..train import fit
+    from ..train import Result
 
     settings = {name: value for name, value in settings.items() if value is not None}
     if preset:
@@ -51,17 +53,49 @@ def train(preset, logged, test, save, device, threads, **settings):
         check_save_path(save)
     device = use_machine(device, threads)
     boards, validation = data.training_boards(n_boards, n_minimal), data.load_split("validation")
-    if logged:
-        result = sweeps.train_with_wandb(boards, validation, config, device)
-    else:
-        result = fit(config, boards, validation, log=print_metrics, device=device)
-    scores = {}
-    for split in ("validation", "test") if test else ("validation",):
-        scores |= score(result.model, split, beyond_singles=n_minimal > 0)
+
+    so_far, scores = Result(config, None, [], 0, 0), {}
+
+    def save_net():
+        facts = metadata(so_far, device, len(boards.quizzes), n_minimal)
+        checkpoint.save_checkpoint(save, so_far.model, facts | {"scores": scores})
+        n_epochs, planned = len(so_far.history), so_far.config.epochs
+        print(f"saved {save}" + f" after {n_epochs} of {planned} epochs" * (n_epochs < planned))
+
+    try:
+        with interruptible():
+            if logged:
+                sweeps.train_with_wandb(boards, validation, config, device, keeping(so_far))
+            else:
+                keeping(so_far)(config, boards, validation, log=print_metrics, device=device)
+            for split in ("validation", "test") if test else ("validation",):
+                scores |= score(so_far.model, split, beyond_singles=n_minimal > 0)
+    except KeyboardInterrupt:
+        if save and so_far.history:
+            save_net()
+        raise
     if save:
-        facts = metadata(result, device, len(boards.quizzes), n_minimal)
-        checkpoint.save_checkpoint(save, result.model, facts | {"scores": scores})
-        print(f"saved {save}")
+        save_net()
+
+
+def keeping(so_far):
+    """``train.fit`` that fills a ``Result`` as it goes on, so that it is there after a Ctrl-C."""
+    from .. import train
+
+    def fit(config, training, validation, *, log, device):
+        start, cpu_start = time.perf_counter(), time.process_time()
+        model = so_far.model = train.build_model(config)
+        so_far.config = config
+
+        def keep(metrics):
+            so_far.history.append(metrics)
+            so_far.seconds = time.perf_counter() - start
+            so_far.cpu_seconds = time.process_time() - cpu_start
+            log(metrics)
+
+        return train.fit(config, training, validation, log=keep, device=device, model=model)
+
+    return fit
 
 
 def print_metrics(metrics):
@@ -105,7 +139,8 @@ def metadata(result, device, n_boards, n_minimal):
     return {
         "config": dict(result.config),
         "parameters": result.model.n_parameters(),
-        "steps": result.config.epochs * steps_per_epoch(result.config, n_boards),
+        "epochs": len(result.history),  # fewer than in the config if a Ctrl-C has ended it
+        "steps": len(result.history) * steps_per_epoch(result.config, n_boards),
         "seconds": round(result.seconds),
         "cpu_seconds": round(result.cpu_seconds),
         "device": sweeps.device_name(device),
