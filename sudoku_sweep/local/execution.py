@@ -46,6 +46,8 @@ def execute(sweep, run, function):
         error = raised
     run.state = end_state(error)
     fault = _read_back(sweep, run, well=run.state == "finished")
+    if run.state == "killed" and not fault:
+        run.state = "finished"  # the interrupt came after the run's end
     if run.state == "finished" and fault:
         run.state, error = "failed", fault
     if run.state != "finished":

@@ -84,7 +84,10 @@ def _wait(child, run, stopper, folder):
                 # a long file takes seconds of a processor that the program may need
                 pause = max(POLL_SECONDS, 10 * (time.monotonic() - start))
     except BaseException as error:
-        _end(child, signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
+        # a program ignores SIGINT if its agent does, as what a script has started by `&`
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        is_interrupt = isinstance(error, KeyboardInterrupt) and not ignored
+        _end(child, signal.SIGINT if is_interrupt else signal.SIGTERM)
         raise
 
 

@@ -239,11 +239,13 @@ def test_an_interrupt_is_one_even_if_wandb_dies_of_it_and_the_sweep_goes_on():
             if run.config.a == 2:
                 kill_wandb()
                 raise KeyboardInterrupt
+        raise KeyboardInterrupt  # after its end
 
     sweep_id = local.sweep(THREE)
-    with pytest.raises(KeyboardInterrupt):
-        local.agent(sweep_id, function=interrupted)
-    assert states(local.runs(sweep_id)) == ["finished", "killed"]
+    for state in ("finished", "killed"):
+        with pytest.raises(KeyboardInterrupt):
+            local.agent(sweep_id, function=interrupted)
+        assert states(local.runs(sweep_id))[-1] == state
     assert states(ran(log({"score": 1}), sweep_id)) == ["finished"] * 3
 
 
