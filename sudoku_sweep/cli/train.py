@@ -35,7 +35,7 @@ def config_options(command):
 @click.option("--minimal", type=POSITIVE, metavar="N", help=MINIMAL)
 @click.option("--wandb", "logged", is_flag=True, help=LOGGED)
 @click.option("--test", is_flag=True, help="score on the test boards, too: once, at the end")
-@click.option("--save", type=Path, metavar="FILE.pt", help="write the net here")
+@click.option("--save", type=Path, metavar="FILE.pt", help="write the net here, also at a Ctrl-C")
 @machine_options
 def train(preset, logged, test, save, device, threads, **settings):
     """Train one net, score it, and save it."""
@@ -53,14 +53,14 @@ def train(preset, logged, test, save, device, threads, **settings):
         check_save_path(save)
     device = use_machine(device, threads)
     boards, validation = data.training_boards(n_boards, n_minimal), data.load_split("validation")
-
     so_far, scores = Result(config, None, [], 0, 0), {}
 
     def save_net():
         facts = metadata(so_far, device, len(boards.quizzes), n_minimal)
         checkpoint.save_checkpoint(save, so_far.model, facts | {"scores": scores})
         n_epochs, planned = len(so_far.history), so_far.config.epochs
-        print(f"saved {save}" + f" after {n_epochs} of {planned} epochs" * (n_epochs < planned))
+        part = f" after {n_epochs} of {planned} epochs" if n_epochs < planned else ""
+        print(f"saved {save}{part}")
 
     try:
         with interruptible():

@@ -37,7 +37,8 @@ def agent(
 
     A run that fails is recorded with its error, and the sweep goes on. Three failures in the first minute end it,
     like W&B's agent; that agent's other limits are not copied. With ``early_terminate``, ``run.log`` raises
-    ``StoppedEarly`` in a run that is to be stopped; a program is ended by SIGTERM.
+    ``StoppedEarly`` in a run that is to be stopped; a program is ended by SIGTERM. SIGTERM and SIGHUP interrupt an
+    agent, as Ctrl-C does, and with it the run.
 
     Before and after, wandb is shut down, so that it reads its settings anew: runs opened outside the agent with
     ``reinit="create_new"`` must be finished before.
