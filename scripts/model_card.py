@@ -64,6 +64,9 @@ def card_text(path, metadata):
     goes_on = ""
     if rollout := metadata["config"].get("rollout"):  # not in older checkpoints
         goes_on = f" Of each batch, up to {rollout} boards go on from\nthe batch before, a step of solving further."
+    planned = metadata["config"]["epochs"]
+    if metadata.get("epochs", planned) < planned:  # not in older checkpoints
+        goes_on += f" It was interrupted after {metadata['epochs']} of {planned} epochs."
     rows = [_row(name, metrics) for name, metrics in metadata["scores"].items()]
     words = {"name": path.name, "path": shlex.quote(str(path)), "source": source}
     words |= {"goes_on": goes_on, "sure": 100 * SURE}

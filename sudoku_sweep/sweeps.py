@@ -92,7 +92,7 @@ def choose_preset(name=None):
     return PRESETS[name]
 
 
-def train_with_wandb(training, validation, config=None, device=None):
+def train_with_wandb(training, validation, config=None, device=None, fit=None):
     """One run under W&B: train, log, and note in its summary the device, the commit and how long it took.
 
     Parameters
@@ -102,6 +102,8 @@ def train_with_wandb(training, validation, config=None, device=None):
         In a sweep, the values that the agent brings replace those of ``config``.
     device : str, optional
         As for ``train.fit``.
+    fit : callable, optional
+        Default: ``train.fit``.
 
     Returns
     -------
@@ -109,15 +111,16 @@ def train_with_wandb(training, validation, config=None, device=None):
     """
     os.environ.setdefault("WANDB_PROJECT", PROJECT)  # an agent sets its sweep's project
     with wandb.init(config=dict(config or Config())) as run:
-        return fit_in_run(run, Config(**run.config), training, validation, device)
+        return fit_in_run(run, Config(**run.config), training, validation, device, fit)
 
 
-def fit_in_run(run, config, training, validation, device=None):
+def fit_in_run(run, config, training, validation, device=None, fit=None):
     """Train and log in a W&B run that is open already, as ``train_with_wandb`` does; returns the ``train.Result``."""
-    from .train import fit
+    from . import train
 
     run.define_metric("*", step_metric="epoch")  # draw metrics over epochs, not over log calls
     run.summary.update({"device": device_name(device), "commit": commit()})
+    fit = fit or train.fit
     result = fit(config, training, validation, log=run.log, device=device)
     run.summary["seconds"] = round(result.seconds, 3)
     run.summary["cpu_seconds"] = round(result.cpu_seconds, 3)

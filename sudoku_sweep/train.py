@@ -63,7 +63,7 @@ def explain_out_of_memory():
 
 
 @explain_out_of_memory()
-def fit(config, training, validation, *, log=None, device=None):
+def fit(config, training, validation, *, log=None, device=None, model=None):
     """Train one net.
 
     Parameters
@@ -77,6 +77,8 @@ def fit(config, training, validation, *, log=None, device=None):
         also the mean over the net's loops. ``run.log`` of W&B fits.
     device : str or torch.device, optional
         Default: the GPU if there is one.
+    model : SudokuTransformer, optional
+        The net to train, of this config; default: a new one.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def fit(config, training, validation, *, log=None, device=None):
         raise BoardError("nothing to train on: there are no training or no validation boards")
     start, cpu_start = time.perf_counter(), time.process_time()
     device = torch.device(device or default_device())
-    model, batches = build_model(config).to(device), Batches(training, config, device)
+    model, batches = (model or build_model(config)).to(device), Batches(training, config, device)
     optimizer = MuonWithAdamW(model, config.learning_rate, config.epochs * len(batches))
     if config.rollout:
         batches = Rollout(batches, config.rollout)

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "sudoku_sweep"
 ARROWS = {
     "errors": set(),
     "files": {"errors"},
+    "signals": set(),
     "values": set(),
     "boards": {"errors"},
     "config": {"errors", "values"},
@@ -23,7 +24,7 @@ ARROWS = {
     "solver": {"boards", "errors"},
     "train": {"config", "data", "errors", "model", "recipe", "solver"},
     "sweeps": {"config", "errors", "train", "values"},
-    "local": {"errors", "files", "values"},
+    "local": {"errors", "files", "signals", "values"},
     "analysis": {"boards", "errors", "files", "values"},
 }
 

@@ -1,14 +1,17 @@
 """``agent``: run what is to do of a local sweep, in this process or in several."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import click
 
 from .. import local
 from ..errors import SweepError
+from ..signals import interruptible
 from . import options
 
 DEVICES = Path("/dev")  # has a file nvidia0 for the first GPU, nvidia1 for the second
@@ -22,8 +25,9 @@ SCORED = "score runs on so many, where the sweep does not say (default: all 2,00
 @click.option("--count", type=options.POSITIVE, help="at most so many runs per worker")
 @click.option("--retry-failed", is_flag=True, help="run those again that failed")
 @click.option("--validation-boards", type=options.POSITIVE, help=SCORED)
+@click.option("--worker", is_flag=True, hidden=True)
 @options.machine_options
-def agent(sweep, workers, count, retry_failed, validation_boards, boards, device, threads):
+def agent(sweep, workers, count, retry_failed, validation_boards, worker, boards, device, threads):
     """Run what is still to do of a local sweep."""
     sweep = options.chosen_sweep(sweep)  # refused before any worker starts
     sudoku = options.trains_sudoku(sweep.space, sweep.project)
@@ -35,15 +39,19 @@ def agent(sweep, workers, count, retry_failed, validation_boards, boards, device
         if workers > 1:
             given = {"count": count, "boards": boards, "validation-boards": validation_boards}
             given |= {"device": device, "threads": threads}
-            command = [sys.executable, "-m", "sudoku_sweep", "agent", sweep.id]
+            command = [sys.executable, "-m", "sudoku_sweep", "agent", sweep.id, "--worker"]
             command += [f"--{name}={value}" for name, value in given.items() if value is not None]
             command += ["--retry-failed"] * retry_failed
-            return run_workers(command, workers, threads)
+            with interruptible():
+                return run_workers(command, workers, threads)
+        if worker:
+            end_with_parent()
         function = sudoku_training(boards, validation_boards, device, threads) if sudoku else None
         local.agent(sweep.id, function, count=count, retry_failed=retry_failed)
     except KeyboardInterrupt:
-        print(f"Go on with: python -m sudoku_sweep agent {sweep.id}", file=sys.stderr)
-        raise
+        if worker:
+            return 130  # it is said once, by the process that has started this one
+        raise KeyboardInterrupt(f"Go on with: python -m sudoku_sweep agent {sweep.id}") from None
 
 
 def sudoku_training(boards, validation_boards, device, threads):
@@ -69,17 +77,34 @@ def run_workers(command, n_workers, threads):
             environment = os.environ | {"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"}
             if len(gpus) > 1:  # they take turns
                 environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
-            workers.append(subprocess.Popen(command, env=environment))
-        statuses = [worker.wait() for worker in workers]
-        return int(any(statuses))
-    except KeyboardInterrupt:  # the terminal has told the workers, too: they end their runs
-        for worker in workers:
-            worker.wait()
+            # a group of its own, which hears of a Ctrl-C from here alone; the pipe: see end_with_parent
+            own = dict(env=environment, process_group=0, stdin=subprocess.PIPE)
+            workers.append(subprocess.Popen(command, **own))
+        return int(any([worker.wait() for worker in workers]))
+    except BaseException:
+        end(workers)
         raise
-    finally:  # a second Ctrl-C leaves none behind
+
+
+def end(workers):
+    """Have workers end their runs, and wait; a further Ctrl-C is passed on, too, so that they do not wait."""
+    for worker in workers:
+        worker.terminate()
+    try:
         for worker in workers:
-            worker.kill()
             worker.wait()
+    except KeyboardInterrupt:
+        end(workers)
+
+
+def end_with_parent():
+    """Have this worker end its run when the process that has started it is gone: its end of the pipe is then closed."""
+
+    def wait():
+        os.read(sys.stdin.fileno(), 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def visible_gpus():

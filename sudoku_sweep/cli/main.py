@@ -52,8 +52,8 @@ def main(argv=None):
     except SudokuError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print("interrupted", *interrupt.args, sep=". ", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `head` has seen enough
         output = select.poll()

@@ -13,6 +13,7 @@ from ..boards.difficulty import by_difficulty, minimize_clues
 from ..config import Config
 from ..errors import CheckpointError
 from ..files import writing
+from ..signals import interruptible
 from ..values import duration
 from .options import POSITIVE, machine_options, use_machine
 
@@ -36,12 +37,12 @@ def config_options(command):
 @click.option("--minimal", type=POSITIVE, metavar="N", help=MINIMAL)
 @click.option("--wandb", "logged", is_flag=True, help=LOGGED)
 @click.option("--test", is_flag=True, help="score on the test boards, too: once, at the end")
-@click.option("--save", type=Path, metavar="FILE.pt", help="write the net here")
+@click.option("--save", type=Path, metavar="FILE.pt", help="write the net here, also at a Ctrl-C")
 @machine_options
 def train(preset, logged, test, save, device, threads, **settings):
     """Train one net, score it, and save it."""
     from .. import checkpoint, data
-    from ..train import fit
+    from ..train import Result
 
     settings = {name: value for name, value in settings.items() if value is not None}
     if preset:
@@ -56,18 +57,50 @@ def train(preset, logged, test, save, device, threads, **settings):
     boards, validation = data.training_boards(n_boards, n_minimal), data.load_split("validation")
     steps = data.steps_per_epoch(config, len(boards.quizzes))
     print(f"{config.epochs} epochs of {steps} steps: {sweeps.device_name(device)}", flush=True)
-    if logged:
-        result = sweeps.train_with_wandb(boards, validation, config, device)
-    else:
-        log = functools.partial(print_metrics, time.monotonic(), config.epochs)
-        result = fit(config, boards, validation, log=log, device=device)
-    scores = {}
-    for split in ("validation", "test") if test else ("validation",):
-        scores |= score(result.model, split, beyond_singles=n_minimal > 0)
+    log = functools.partial(print_metrics, time.monotonic(), config.epochs)
+    so_far, scores = Result(config, None, [], 0, 0), {}
+
+    def save_net():
+        facts = metadata(so_far, device, len(boards.quizzes), n_minimal)
+        checkpoint.save_checkpoint(save, so_far.model, facts | {"scores": scores})
+        n_epochs, planned = len(so_far.history), so_far.config.epochs
+        part = f" after {n_epochs} of {planned} epochs" if n_epochs < planned else ""
+        print(f"saved {save}{part}")
+
+    try:
+        with interruptible():
+            if logged:
+                sweeps.train_with_wandb(boards, validation, config, device, keeping(so_far))
+            else:
+                keeping(so_far)(config, boards, validation, log=log, device=device)
+            for split in ("validation", "test") if test else ("validation",):
+                scores |= score(so_far.model, split, beyond_singles=n_minimal > 0)
+    except KeyboardInterrupt:
+        if save and so_far.history:
+            save_net()
+        raise
     if save:
-        facts = metadata(result, device, len(boards.quizzes), n_minimal)
-        checkpoint.save_checkpoint(save, result.model, facts | {"scores": scores})
-        print(f"saved {save}")
+        save_net()
+
+
+def keeping(so_far):
+    """``train.fit`` that fills a ``Result`` as it goes on, so that it is there after a Ctrl-C."""
+    from .. import train
+
+    def fit(config, training, validation, *, log, device):
+        start, cpu_start = time.perf_counter(), time.process_time()
+        model = so_far.model = train.build_model(config)
+        so_far.config = config
+
+        def keep(metrics):
+            so_far.history.append(metrics)
+            so_far.seconds = time.perf_counter() - start
+            so_far.cpu_seconds = time.process_time() - cpu_start
+            log(metrics)
+
+        return train.fit(config, training, validation, log=keep, device=device, model=model)
+
+    return fit
 
 
 def print_metrics(start, n_epochs, metrics):
@@ -116,7 +149,8 @@ def metadata(result, device, n_boards, n_minimal):
     return {
         "config": dict(result.config),
         "parameters": result.model.n_parameters(),
-        "steps": result.config.epochs * steps_per_epoch(result.config, n_boards),
+        "epochs": len(result.history),  # fewer than in the config if a Ctrl-C has ended it
+        "steps": len(result.history) * steps_per_epoch(result.config, n_boards),
         "seconds": round(result.seconds),
         "cpu_seconds": round(result.cpu_seconds),
         "device": sweeps.device_name(device),

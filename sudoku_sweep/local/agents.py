@@ -11,6 +11,7 @@ import wandb
 
 from ..errors import SweepError
 from ..files import escape_output
+from ..signals import interruptible
 from ..values import duration, shortened
 from . import claims, configuration, engines, execution, run_program, store, wandb_internals
 from .progress import Progress
@@ -42,7 +43,8 @@ def agent(
 
     A run that fails is recorded with its error, and the sweep goes on. Three failures in the first minute end it,
     like W&B's agent; that agent's other limits are not copied. With ``early_terminate``, ``run.log`` raises
-    ``StoppedEarly`` in a run that is to be stopped; a program is ended by SIGTERM.
+    ``StoppedEarly`` in a run that is to be stopped; a program is ended by SIGTERM. SIGTERM and SIGHUP interrupt an
+    agent, as Ctrl-C does, and with it the run.
 
     Before and after, wandb is shut down, so that it reads its settings anew: runs opened outside the agent with
     ``reinit="create_new"`` must be finished before.
@@ -85,7 +87,8 @@ def agent(
         raise SweepError("an agent is at work in this process: start the next one in another")
     escape_output()
     try:
-        _work(sweep, function, count, max_consecutive_failed_runs or math.inf, retry_failed)
+        with interruptible():
+            _work(sweep, function, count, max_consecutive_failed_runs or math.inf, retry_failed)
     finally:
         _at_work.release()
 

@@ -12,7 +12,7 @@ import time
 import filelock
 
 from ..errors import SweepError
-from . import search, store
+from . import execution, search, store
 from .run import DONE, Run
 
 # Whoever holds a lock for longer is running that configuration; ``runs`` takes much less.
@@ -32,10 +32,15 @@ def claims(sweep, retry_failed, engine=None):
             where = os.path.relpath(sweep.folder)
             raise SweepError(f"{where} was deleted while its sweep was running")
         path = sweep.path(index)
-        with contextlib.suppress(filelock.Timeout), store.locked(path, timeout=LOCK_SECONDS):
+        with contextlib.suppress(filelock.Timeout), store.locked(path, LOCK_SECONDS) as lock:
             before = sweep.saved(path)
+            if before and before.state == "running" and execution.adopt(sweep, before):
+                print(f"run {index + 1} ended well after its agent was gone: recorded")
+                continue
             if before and before.state in DONE and before.id not in again:
                 continue
+            # A program has the lock, too: if its agent is killed, nobody takes the run while it goes on.
+            os.set_inheritable(lock._context.lock_file_fd, True)
             # One agent at a time, so that each knows what the others try.
             with store.locked(sweep.folder / "sweep.json"):
                 run = _new_run(sweep, index, before, engine)

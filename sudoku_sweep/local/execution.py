@@ -3,7 +3,6 @@
 import os
 import time
 import traceback
-from pathlib import Path
 
 import yaml
 
@@ -17,7 +16,7 @@ from .run_program import run_program
 # wandb writes the end of a run's file after the run has ended, mostly within milliseconds; if its process was
 # killed, never.
 WRITE_SECONDS, SECONDS_AFTER_ERROR = 10, 1
-ADVICE = "call wandb.init() in it, without dir=... and mode=..."
+ADVICE = "call wandb.init() in it, without mode=..., and with no dir=... outside of this folder"
 
 
 class NoRunError(SweepError):
@@ -55,6 +54,8 @@ def execute(sweep, run, function, engine=None):
         error = raised
     run.state = end_state(error)
     fault = _read_back(sweep, run, well=run.state == "finished")
+    if run.state == "killed" and not fault:
+        run.state = "finished"  # the interrupt came after the run's end
     if run.state == "finished" and fault:
         run.state, error = "failed", fault
     if run.state != "finished":
@@ -69,6 +70,16 @@ def execute(sweep, run, function, engine=None):
     if is_interrupt(error):
         raise KeyboardInterrupt from error
     return error if run.state in FAILURES else None
+
+
+def adopt(sweep, run):
+    """Whether a run that no agent has any more has ended well by what wandb wrote; then it is recorded as finished."""
+    path = wandb_file.find(sweep.folder.parents[2], run.id)
+    if path is None or wandb_file.read_into(run, path) != 0:
+        return False
+    run.state, run.seconds = "finished", run.summary.get("_runtime", 0.0)
+    sweep.save(run)
+    return True
 
 
 def _environment(sweep, run):
@@ -92,8 +103,6 @@ def _environment(sweep, run):
 def _read_back(sweep, run, well):
     """Fill the run with what wandb wrote. Returns what is wrong with that in a run that ended ``well``, or None."""
     path = wandb_file.find(sweep.folder.parents[2], run.id)
-    if path is None and well:  # opened with a `dir` of its own
-        path = wandb_file.find(Path.cwd(), run.id, deep=True)
     if path is None:
         return NoRunError(f"it opened no W&B run in this folder: {ADVICE}")
     end = time.monotonic() + (WRITE_SECONDS if well else SECONDS_AFTER_ERROR)

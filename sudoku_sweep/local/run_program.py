@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from ..errors import SweepError
@@ -76,8 +77,9 @@ def run_program(sweep, run, environment, stopper):
     log = sweep.path(run.index, ".log")
     with open(log, "w+b") as output:
         streams = dict(stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-        try:  # its own group, so that a Ctrl-C reaches it once: from here
-            child = subprocess.Popen(words, env=environment, process_group=0, **streams)
+        try:  # its own group, so that a Ctrl-C reaches it once: from here; and with the run's lock
+            own = dict(process_group=0, close_fds=False)
+            child = subprocess.Popen(words, env=environment, **own, **streams)
         except OSError as error:
             what = f"cannot start {shortened(' '.join(words), SHOWN_LENGTH)!r}: {error.strerror}"
             advice = TOO_LONG if error.errno == errno.E2BIG else ""
@@ -107,22 +109,45 @@ def _error_line(lines):
 
 def _wait(child, run, stopper, folder):
     """The exit status of a run's child process, once it has ended. Whatever ends the waiting ends the child."""
+    path = None
     try:
         while True:
             try:
                 return child.wait(POLL_SECONDS if stopper else None)
             except subprocess.TimeoutExpired:
-                if stopper.is_due() and (path := wandb_file.find(folder, run.id)):
-                    wandb_file.read_into(run, path)
+                if stopper.is_due():
+                    path = path or wandb_file.find(folder, run.id)
+                    if path:
+                        wandb_file.read_into(run, path)
                     stopper.check()
     except BaseException as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        # its group: a launcher, or a shell, may not pass it on
-        os.killpg(child.pid, signal.SIGINT if interrupted else signal.SIGTERM)
-        try:
-            child.wait(KILL_SECONDS)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            # it takes too long, or the user will not wait for it
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        # a program ignores SIGINT if its agent does, as what a script has started by `&`
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        is_interrupt = isinstance(error, KeyboardInterrupt) and not ignored
+        _end(child, signal.SIGINT if is_interrupt else signal.SIGTERM)
         raise
+
+
+def _end(child, number):
+    """End a child and what it has started, its process group, by a signal; what is left after a while is killed.
+
+    That is after ``KILL_SECONDS``, or at the next Ctrl-C.
+    """
+    end = time.monotonic() + KILL_SECONDS
+    try:
+        while _signal(child.pid, number) and time.monotonic() < end:
+            number = 0  # is only asked whether it is still there
+            child.poll()
+            time.sleep(0.05)
+    finally:
+        _signal(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _signal(group, number):
+    """Send a signal to a process group. Returns whether there is one: no, if all of it has ended."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):  # the second on a Mac, of what has just ended
+        return False
+    return True

@@ -7,6 +7,7 @@ that rounds whole numbers beyond 2**53 and takes ``{"a.b": 1}`` for ``{"a": {"b"
 import json
 import struct
 import zlib
+from pathlib import Path
 
 from ..values import put
 from .run import Summary
@@ -19,13 +20,13 @@ WHOLE, LAST = 1, 4
 DAMAGED = "damaged"  # in the place of an exit code
 
 
-def find(folder, run_id, deep=False):
-    """The file of a run that was opened in ``folder``, with ``deep`` also anywhere below it; None if there is none.
+def find(folder, run_id):
+    """The file of a run, in ``folder`` or, if its ``dir`` is another, below the current one; None if there is none.
 
     Of a run that was opened several times, the last one counts, as on W&B's server.
     """
     pattern = RUN_FILE.format(id=run_id)
-    files = folder.rglob(pattern) if deep else folder.glob(pattern)
+    files = list(folder.glob(pattern)) or Path.cwd().rglob(pattern)
     return max(files, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 

@@ -9,6 +9,9 @@ import traceback
 
 import wandb
 from wandb.proto.wandb_internal_pb2 import Record  # noqa: F401  the records of a run's file
+from wandb.sdk import wandb_setup
+from wandb.sdk.lib.service.service_port_file import ServicePollForTokenError
+from wandb.sdk.lib.service.service_token import WandbServiceConnectionError
 from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError
 
 # what an online or offline run is kept in, below WANDB_DIR
@@ -28,6 +31,10 @@ IN_SWEEP = {
     "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1",
 }
 
+# what wandb raises when its background process is gone, or has not come
+LOST = (HandleAbandonedError, MailboxClosedError)
+LOST += (ServicePollForTokenError, WandbServiceConnectionError)
+
 
 def sweep_command(command, config):
     """A sweep's ``command``, or wandb's usual one, and what its macros stand for: a list of words, a dict of lists."""
@@ -43,20 +50,22 @@ def set_up(environment, sweep_id):
     os.environ.pop(SWEEP_ID, None)
     settings = wandb.Settings()
     settings.update_from_env_vars(environment)
-    # without the second half, each run warns that the environment has changed
-    wandb.setup(settings)._settings_environ = None
+    # wandb.setup() would start the background process, too, and wait for itself for ever if that dies meanwhile
+    singleton = wandb_setup._setup(settings, start_service=False)
+    singleton._settings_environ = None  # else each run warns that the environment has changed
     os.environ[SWEEP_ID] = sweep_id  # wandb has read its settings: for the function alone
     os.unsetenv(SWEEP_ID)  # child processes must not inherit it, for there wandb would read it
 
 
 def finish_runs():
     """Finish all open runs, also those of ``reinit="create_new"``, which ``wandb.finish`` does not know."""
-    wandb.setup().finish_all_active_runs()
+    wandb_setup.singleton().finish_all_active_runs()
 
 
 def shut_down():
     """End wandb's background process, dead or alive; the next use of wandb starts a new one."""
-    with contextlib.suppress(Exception):  # that of a process which is gone already
+    # that of a process which is gone already; wandb exits if it dies just now
+    with contextlib.suppress(Exception, SystemExit):
         wandb.teardown()
     # its address may still be there, if somebody has put the environment back since
     os.environ.pop("WANDB_SERVICE", None)
@@ -117,7 +126,7 @@ def hooked(after_log, is_failure, sweep_id):
 
 def lost_wandb(error):
     """Whether wandb's background process is gone, which is no fault of a run's configuration."""
-    if isinstance(error, HandleAbandonedError | MailboxClosedError):
+    if isinstance(error, LOST):
         return True
     # of another ConnectionError, the reader's own code may be the cause
     frames = traceback.walk_tb(error.__traceback__)

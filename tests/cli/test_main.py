@@ -1,8 +1,10 @@
 """The command line as a whole: refusals, help, what it imports, and output that nobody reads."""
 
 import os
+import runpy
 import subprocess
 import sys
+from unittest import mock
 
 import own_program
 import pytest
@@ -44,6 +46,14 @@ def test_numbers_below_one_are_refused(capsys):
     assert main(["agent", "--count=-3"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("Usage: python -m sudoku_sweep") and "not in the range x>=1" in error
+
+
+def test_a_ctrl_c_during_the_first_imports_is_no_traceback(monkeypatch):
+    module = mock.Mock()
+    type(module).main = mock.PropertyMock(side_effect=KeyboardInterrupt)
+    monkeypatch.setitem(sys.modules, "sudoku_sweep.cli.main", module)
+    with pytest.raises((SystemExit, KeyboardInterrupt), match="130"):
+        runpy.run_module("sudoku_sweep", run_name="__main__")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

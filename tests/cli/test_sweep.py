@@ -1,11 +1,16 @@
 """``sweep`` and ``agent``."""
 
+import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
+import psutil
 import pytest
 import yaml
+from tiny_sweep import wait_until
 
 from sudoku_sweep import local, sweeps
 from sudoku_sweep.analysis import results
@@ -106,12 +111,40 @@ def test_workers_take_turns_on_their_gpus(popen, monkeypatch, tmp_path, visible,
     assert all({"--count=2", "--boards=64"} <= {*call.args[0]} for call in popen.call_args_list)
 
 
-def test_a_second_interrupt_leaves_no_worker_behind(popen, capsys):
+def test_each_interrupt_is_passed_on_to_the_workers_and_said_once(popen, capsys):
     workers = popen.side_effect = [mock.Mock(), mock.Mock()]
     workers[0].wait.side_effect = [KeyboardInterrupt, KeyboardInterrupt, 0]
     assert main(["agent", "--workers", "2"]) == 130
-    assert all(worker.kill.called for worker in workers)
-    assert "Go on with: python -m sudoku_sweep agent" in capsys.readouterr().err
+    assert [worker.terminate.call_count for worker in workers] == [2, 2]
+    again = f"python -m sudoku_sweep agent {local.latest_sweep()}"
+    assert capsys.readouterr().err == f"interrupted. Go on with: {again}\n"
+
+
+SLOW = """
+import os, time, wandb
+with wandb.init() as run:
+    open(f"process of {run.config.a}", "w").write(str(os.getpid()))
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_workers_and_their_programs_end_with_the_process_that_started_them(tmp_path, number):
+    Path("slow.py").write_text(SLOW)
+    parameters = {"a": {"values": [1, 2, 3]}}
+    local.sweep({"program": "slow.py", "method": "grid", "parameters": parameters})
+    command = [sys.executable, "-m", "sudoku_sweep", "agent", "--workers", "2"]
+    where = os.environ | {"PYTHONPATH": str(SWEEP_YAML.parent)}
+    parent = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=where)
+    programs = [tmp_path / f"process of {a}" for a in (1, 2)]
+    wait_until(lambda: all(path.exists() and path.read_text() for path in programs))
+    started = psutil.Process(parent.pid).children(recursive=True)
+    parent.send_signal(number)
+    _, said = parent.communicate(timeout=60)
+    assert len(said.splitlines()) == (number != signal.SIGKILL), said
+    assert not psutil.wait_procs(started, timeout=20)[1]
+    assert [run.state for run in local.runs(local.latest_sweep())] == ["killed"] * 2
 
 
 @pytest.mark.slow

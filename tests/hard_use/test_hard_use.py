@@ -11,6 +11,8 @@ import os
 import random
 import resource
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -18,6 +20,7 @@ import weakref
 from pathlib import Path
 from statistics import median
 
+import psutil
 import pytest
 import torch
 import wandb
@@ -111,6 +114,37 @@ def test_agents_that_are_killed_lose_no_finished_run_and_finish_every_configurat
     assert [run.summary["score"] for run in runs] == list(range(120))
     assert len({run.id for run in runs}) == 120
     assert kept.items() <= {run.index: run.id for run in runs}.items()
+
+
+PROGRAM = """
+import time, wandb
+with wandb.init() as run:
+    run.log({"score": run.config.a})
+    time.sleep(1)
+with open("ended", "a") as file:
+    print(run.config.a, file=file)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_nothing_of_an_agent_with_programs_outlives_a_signal_and_nothing_is_trained_twice():
+    rng = random.Random(2)
+    Path("own.py").write_text(PROGRAM)
+    sweep_id = local.sweep(grid(15) | {"program": "own.py"})
+    command = [sys.executable, "-m", "sudoku_sweep", "agent", sweep_id, "--workers"]
+    here = dict(env=os.environ | {"PYTHONPATH": str(Path(local.__file__).parents[2])})
+    for number in 2 * [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL]:
+        agent = subprocess.Popen([*command, rng.choice("12")], start_new_session=True, **here)
+        time.sleep(rng.uniform(1, 5))
+        processes = psutil.Process(agent.pid).children(recursive=True)
+        rng.choice([os.kill, os.killpg])(agent.pid, number)
+        agent.wait(35)
+        assert not psutil.wait_procs(processes, timeout=35)[1]
+    subprocess.run([*command, "3"], check=True, **here)
+    assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 15
+    ended = Path("ended").read_text().split()
+    assert len(ended) == len(set(ended)) >= 7
 
 
 @pytest.mark.slow

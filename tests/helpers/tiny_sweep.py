@@ -1,6 +1,7 @@
 """A sweep of six runs that log a product, for tests of whatever runs sweeps."""
 
 import json
+import time
 from pathlib import Path
 
 import wandb
@@ -39,3 +40,11 @@ def ran(function, sweep=GRID, **arguments):
 
 def states(runs):
     return [run.state for run in runs]
+
+
+def wait_until(holds):
+    """Wait a minute at most for what other processes do."""
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)

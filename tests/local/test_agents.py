@@ -23,9 +23,10 @@ import yaml
 from click.testing import CliRunner
 from tiny_sweep import GRID, METRIC, log_score, ran, states, untimed
 from wandb.cli.cli import cli
+from wandb.sdk.lib.service.service_port_file import ServicePollForTokenError
 
 from sudoku_sweep import local
-from sudoku_sweep.local import StoppedEarly, SweepError, agents, store, wandb_file
+from sudoku_sweep.local import StoppedEarly, SweepError, agents, store, wandb_file, wandb_internals
 from sudoku_sweep.local.metric import Metric
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
@@ -235,17 +236,35 @@ def test_a_run_that_loses_wandb_s_process_is_run_again_as_is_one_that_met_none()
     assert states(ran(lose_it, sweep_id)) == ["finished"] * 3
 
 
+def test_wandb_s_process_may_die_while_it_is_shut_down(monkeypatch):
+    monkeypatch.setattr(wandb, "teardown", mock.Mock(side_effect=SystemExit(-9)))  # what it does
+    wandb_internals.shut_down()
+
+
+def test_a_run_that_ended_well_although_its_agent_was_gone_is_recorded_and_not_run_again(capsys):
+    runs = ran(log_score, sweep_id := local.sweep(GRID), count=2)
+    sweep = store.open_sweep(sweep_id)
+    for run in runs:  # as a kill leaves them, the second one before its end
+        sweep.save(dataclasses.replace(run, state="running", seconds=0.0, rows=[]))
+    wandb_file.find(Path.cwd(), runs[1].id).unlink()
+    first, second = ran(log_score, sweep_id, count=1)
+    assert (first.id, first.state, first.rows) == (runs[0].id, "finished", runs[0].rows)
+    assert first.seconds == first.summary["_runtime"]
+    assert second.id != runs[1].id and second.state == "finished"
+    assert "run 1 ended well after its agent was gone" in capsys.readouterr().out
+
+
 RING = ConnectionError("a ring")
 RING.__cause__ = RING  # an error that is its own cause is one, too
 
 
 @pytest.mark.parametrize("wandb_starts, state", [(True, "failed"), (False, "killed")])
 def test_early_failures_end_the_agent(monkeypatch, capsys, wandb_starts, state):
-    fail = mock.Mock(side_effect=RING if wandb_starts else ConnectionError("a ring"))
+    fail = mock.Mock(side_effect=RING if wandb_starts else ServicePollForTokenError("a ring"))
     if not wandb_starts:  # such runs are run again
-        monkeypatch.setattr("wandb.sdk.lib.service.service_process.start", fail)
+        monkeypatch.setattr("wandb.sdk.lib.service.service_process._launch_server", fail)
     sweep_id = local.sweep(GRID)
-    with pytest.raises(SweepError, match=r"^all 3 runs failed; .*: ConnectionError: a ring$"):
+    with pytest.raises(SweepError, match=r"^all 3 runs failed; .*: \w+Error: a ring$"):
         local.agent(sweep_id, function=fail if wandb_starts else log_score)
     assert states(local.runs(sweep_id)) == [state] * 3
     out = capsys.readouterr().out
@@ -259,11 +278,13 @@ def test_an_interrupt_is_one_even_if_wandb_dies_of_it_and_the_sweep_goes_on():
             if run.config.a == 2:
                 kill_wandb()
                 raise KeyboardInterrupt
+        raise KeyboardInterrupt  # after its end
 
     sweep_id = local.sweep(THREE)
-    with pytest.raises(KeyboardInterrupt):
-        local.agent(sweep_id, function=interrupted)
-    assert states(local.runs(sweep_id)) == ["finished", "killed"]
+    for state in ("finished", "killed"):
+        with pytest.raises(KeyboardInterrupt):
+            local.agent(sweep_id, function=interrupted)
+        assert states(local.runs(sweep_id))[-1] == state
     assert states(ran(log({"score": 1}), sweep_id)) == ["finished"] * 3
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tiny_sweep import untimed
+from tiny_sweep import untimed, wait_until
 
 from sudoku_sweep import local
 from sudoku_sweep.local import SweepError, run_program
@@ -139,14 +139,13 @@ def test_what_cannot_be_started_is_refused_before_a_run_is_claimed(capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", [["sh", "-c", "python train.py; exit 0"], None])
 def test_hopeless_programs_are_ended_with_what_they_have_started(monkeypatch, shell):
-    stubborn = "" if shell else "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-    text = f"""
+    text = """
 import os, signal, time, wandb
-{stubborn}
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the shell has ended long before
 with wandb.init() as run:
-    open(f"process of {{run.config.lr}}", "w").write(str(os.getpid()))
+    open(f"process of {run.config.lr}", "w").write(str(os.getpid()))
     for epoch in range(100 if run.config.lr > 1 else 4):
-        run.log({{"loss": run.config.lr / (epoch + 1)}})
+        run.log({"loss": run.config.lr / (epoch + 1)})
         time.sleep(0.5)
 """
     stop = {"early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 3}}
@@ -162,29 +161,62 @@ with wandb.init() as run:
     assert not psutil.pid_exists(int(Path("process of 3").read_text()))
 
 
-@pytest.mark.slow
-def test_an_interrupt_reaches_the_program_once_and_the_run_is_run_again(tmp_path):
-    text = """
-import time, wandb
+SLOW = """
+import os, time, wandb
 with wandb.init() as run:
     run.log({"loss": 1})
-    open("started", "w").close()
+    with open("started", "a") as file:
+        print(run.config.lr, file=file)
     try:
-        time.sleep(60)
+        while not os.path.exists("end"):
+            time.sleep(0.1)
     except KeyboardInterrupt:
         with open("interrupted", "a") as file:
             file.write("x")
         raise
 """
-    sweep_id = sweep(text, {"lr": {"values": [1, 3]}})
+
+
+def start_agent(sweep_id):
+    """A process that has an agent at work, and a program that goes on until there is a file ``end``."""
     code = f"from sudoku_sweep import local; local.agent({sweep_id!r})"
     agent = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-    while not Path("started").exists():
-        time.sleep(0.1)
-    os.killpg(agent.pid, signal.SIGINT)  # as a terminal does it
+    wait_until(Path("started").exists)
+    return agent
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "send, number",  # a terminal sends to the group
+    [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM), (os.killpg, signal.SIGHUP)],
+)
+def test_an_interrupt_reaches_the_program_once_and_the_run_is_run_again(send, number):
+    sweep_id = sweep(SLOW, {"lr": {"values": [1, 3]}})
+    agent = start_agent(sweep_id)
+    send(agent.pid, number)
     agent.wait(60)
     assert Path("interrupted").read_text() == "x"
     assert [run.state for run in local.runs(sweep_id)] == ["killed"]
     Path("train.py").write_text(TRAIN)
     local.agent(sweep_id)
     assert [run.state for run in local.runs(sweep_id)] == ["finished"] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", [["sh", "-c", "python train.py; exit 0"], None])
+def test_the_program_of_a_killed_agent_ends_and_is_recorded_and_not_run_again(shell):
+    command = {"command": shell} if shell else {}
+    sweep_id = sweep(SLOW, {"lr": {"values": [1, 3]}}, **command)
+    start_agent(sweep_id).kill()
+    next_one = start_agent(sweep_id)
+    wait_until(lambda: Path("started").read_text() == "1\n3\n")
+    first, second = local.runs(sweep_id)
+    assert first.state == second.state == "running"
+    Path("end").touch()
+    assert next_one.wait(60) == 0
+    wait_until(lambda: local.runs(sweep_id)[0].state == "crashed")
+    local.agent(sweep_id)
+    runs = local.runs(sweep_id)
+    assert [run.state for run in runs] == ["finished"] * 2
+    assert [run.id for run in runs] == [first.id, second.id] and runs[0].summary["loss"] == 1
+    assert Path("started").read_text() == "1\n3\n"
