@@ -146,3 +146,14 @@ def test_the_page_is_for_looking_so_a_study_stays_what_it_is(make_run, shown, an
     shown(make_run("a", val_accuracy=0.5))
     assert answer(f"/api/studies/0{path}", method=method)[0] == "403"
     assert answer("/api/studies/0")[0] == "200"
+
+
+def test_of_several_metrics_the_page_knows_the_pareto_front(make_run):
+    storage = optuna.storages.InMemoryStorage()
+    values = [(0.9, 3.0), (0.5, 1.0), (0.4, 2.0)]
+    runs = [make_run(f"r{one}", val_accuracy=one, cost=cost) for one, cost in values]
+    runs.append(make_run("half", val_accuracy=0.7))
+    dashboard.show_runs(storage, "study", runs, [METRIC, {"name": "cost"}], {})
+    study = optuna.load_study(study_name="study", storage=storage)
+    assert [tuple(trial.values) for trial in study.best_trials] == values[:2]
+    assert study.trials[3].state.name == "FAIL"
