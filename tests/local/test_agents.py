@@ -207,7 +207,7 @@ def test_a_failing_run_is_recorded_left_out_with_a_word_and_run_again_when_asked
 
 
 def test_a_run_left_open_is_closed_and_only_one_with_an_error_as_failed():
-    errors = iter((RuntimeError("now"), StoppedEarly(), None))
+    errors = iter((RuntimeError("now"), StoppedEarly("worse"), None))
 
     def never_finishes():
         error = next(errors)
