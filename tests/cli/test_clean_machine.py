@@ -16,12 +16,12 @@ SWEEP = """\
 method: grid
 name: für alle
 project: sudoku-llm-hyperparameter-sweep
-parameters: {epochs: {value: 1}, learning_rate: {values: [0.001, 0.003]}}
+parameters: {epochs: {value: 1}, validation_boards: {value: 5}, learning_rate: {values: [0.001, 0.003]}}
 """
 BOARD = "530070000600195000098000060800060003400803001700020006060000280000419005000080079"
 STEPS = f"""\
 sweep größe.yaml
-agent --boards 20 --validation-boards 5
+agent --boards 20
 report
 export läufe.csv
 sweep --prior läufe.csv
