@@ -67,11 +67,9 @@ def _checked_quizzes(quizzes):
         raise BoardError(
             f"give boards of shape [board, 81], at least one; this is {list(quizzes.shape)}"
         )
-    if quizzes.is_floating_point() or quizzes.is_complex():
-        raise BoardError(f"give boards of whole numbers, such as uint8; these are {quizzes.dtype}")
-    quizzes = quizzes.long()
-    if quizzes.min() < 0 or quizzes.max() > 9:
-        raise BoardError("a board holds the digits 1-9, and 0 for a blank, nothing else")
+    whole, quizzes = not quizzes.is_floating_point(), quizzes.long()
+    if not whole or quizzes.min() < 0 or quizzes.max() > 9:
+        raise BoardError("a board holds whole numbers: the digits 1-9, and 0 for a blank")
     repeated = repeated_cells(quizzes).nonzero()
     if len(repeated):
         board, cell = repeated[0].tolist()
