@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from ..errors import StorageError, SudokuError
+from ..errors import SudokuError
 from ..files import write_atomically
 from . import tables
 
@@ -85,11 +85,8 @@ def _is_formula(cell):
 
 def _paths(path):
     """Both files of one name."""
-    path = Path(path)
-    if not path.name:
-        raise StorageError(f"{str(path)!r} is no name of a file: give one such as runs.csv")
-    stem = path.with_suffix("") if path.suffix == ".csv" else path
-    return [stem.with_name(stem.name + ending) for ending in (".csv", ".jsonl")]
+    name = str(path).removesuffix(".csv")
+    return Path(f"{name}.csv"), Path(f"{name}.jsonl")
 
 
 def _as_dict(run, position):
