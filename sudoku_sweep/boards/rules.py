@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import BoardError
-
 CELL = np.arange(81)
 ROW, COLUMN = CELL // 9, CELL % 9
 BOX = ROW // 3 * 3 + COLUMN // 3
@@ -35,8 +33,6 @@ class Boards(NamedTuple):
 
     def first(self, n):
         """The first ``n`` boards (all of them if ``n`` is None)."""
-        if n is not None and n < 0:
-            raise BoardError(f"cannot take the first {n} boards: the number must be 0 or more")
         return Boards(self.quizzes[:n], self.solutions[:n])
 
     def where(self, chosen):

@@ -1,7 +1,5 @@
 """``solve``: a board from a user, solved step by step by a trained net, and checked."""
 
-import bisect
-
 import click
 import numpy as np
 
@@ -16,6 +14,7 @@ OTHER_SOLUTIONS = {
 }
 WHY_UNSOLVED = {
     0: "the board has no solution",
+    1: "the board has one solution, and the net went wrong",
     2: "the board has several solutions, and none follows from its clues",
     None: "whether it has a solution took too long to find out",
 }
@@ -73,21 +72,4 @@ def outcome(quiz, filled, step, confidence, solved):
         least = f"{cell_name(cell)}={filled[cell]} ({confidence[cell]:.1%})"
         others = OTHER_SOLUTIONS[n_solutions]
         return f"solved in {step.max()} step(s), by the rules; least sure of {least}{others}"
-    if n_solutions == 1:
-        cell = first_mistake(quiz, filled, step)
-        digit = f"{cell_name(cell)}={filled[cell]} ({confidence[cell]:.1%} sure)"
-        return f"not solved: it has one solution, and step {step[cell]} went wrong: {digit}"
     return f"not solved: {WHY_UNSOLVED[n_solutions]}"
-
-
-def first_mistake(quiz, filled, step):
-    """The first cell whose digit leaves no solution to a board that had one, and is not solved."""
-    order = step.argsort(kind="stable")
-
-    def hopeless(n):
-        board = quiz.copy()
-        board[order[:n]] = filled[order[:n]]
-        return count_solutions(board, limit=1, guesses=GUESSES) == 0
-
-    # Once hopeless, always hopeless: halving takes seven searches, each of which may take seconds.
-    return order[bisect.bisect_left(range(82), True, key=hopeless) - 1]
