@@ -70,9 +70,8 @@ def export(path, runs, metadata):
     frame = _frame([SimpleNamespace(**run) for run in lines])
     if formulas := [name for name in frame if frame[name].map(_is_formula).any()]:
         advice = "if you open it in a spreadsheet, import them as text"
-        print(
-            f"note: {table.name} has text that may be run as a formula, in {', '.join(formulas)}; {advice}"
-        )
+        where = f"{table.name} has text that may be run as a formula, in {', '.join(formulas)}"
+        print(f"note: {where}; {advice}")
     # as RFC 4180 has it; with "\n" alone, a "\r" in a text would not be quoted
     rows = frame.to_csv(index=False, lineterminator="\r\n")
     write_atomically(table, rows.encode(errors="backslashreplace"))
@@ -142,7 +141,5 @@ def load(path, make_run=SimpleNamespace):
         history = pd.DataFrame(curves, columns=list(names))
         return Results(_frame(runs), history, metadata, runs)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise SudokuError(
-            f"{whole} holds no results that can be read ({type(error).__name__}: {error}). "
-            "`python -m sudoku_sweep export` writes such files, and so does results.export"
-        ) from error
+        what = f"{whole} holds no results that can be read ({type(error).__name__}: {error})"
+        raise SudokuError(f"{what}. `python -m sudoku_sweep export` writes such files") from error
