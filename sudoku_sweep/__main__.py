@@ -7,4 +7,4 @@ if __name__ == "__main__":
         from .cli.main import main
     except KeyboardInterrupt:  # before main can say it
         sys.exit(130)
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -45,7 +45,6 @@ def load_checkpoint(path, device="cpu"):
         metadata = saved["metadata"]
     # on a damaged file torch.load raises errors of many kinds, struct.error among them
     except Exception as error:
-        raise CheckpointError(
-            f"{path} is not a checkpoint of this package, or is damaged ({type(error).__name__}): {advice}"
-        ) from error
+        what = f"{path} is no checkpoint of this package, or is damaged"
+        raise CheckpointError(f"{what} ({type(error).__name__}): {advice}") from error
     return model.to(device).eval(), metadata

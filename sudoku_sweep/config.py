@@ -51,15 +51,11 @@ class Config(BaseModel, frozen=True, extra="forbid", strict=True):
     @model_validator(mode="after")
     def _fits_together(self):
         if self.attention_dim % self.n_heads:
-            raise ConfigError(
-                f"attention_dim={self.attention_dim} cannot be shared out among n_heads={self.n_heads}: "
-                "choose an attention_dim that is a multiple of n_heads"
-            )
+            given = f"attention_dim={self.attention_dim}, n_heads={self.n_heads}"
+            raise ConfigError(f"{given}: choose an attention_dim that is a multiple of n_heads")
         if self.rollout >= self.batch_size:
-            raise ConfigError(
-                f"rollout={self.rollout} leaves no room for new boards: "
-                f"choose less than batch_size={self.batch_size}"
-            )
+            given = f"rollout={self.rollout} leaves no room for new boards"
+            raise ConfigError(f"{given}: choose less than batch_size={self.batch_size}")
         return self
 
 

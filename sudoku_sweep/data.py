@@ -69,51 +69,21 @@ def load_boards(path):
         A missing file or column, a wrong length, a character that is no digit, a clue that contradicts the
         solution, a solution that breaks a rule. The message names file, line and cell.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise BoardError(f"no file {path}: `python scripts/make_boards.py` makes one")
-    places, quizzes, solutions = read_columns(path, "quizzes", "solutions")
-    boards = Boards(parse_boards(quizzes, places), parse_boards(solutions, places))
-    check_boards(boards, places)
-    return boards
-
-
-def load_quizzes(path):
-    """The quizzes of a CSV file with a column of that name, whatever else it holds: uint8 [board, 81].
-
-    Raises
-    ------
-    BoardError
-        No such file or column, or a quiz that is no board; the message names the line.
-    """
-    places, quizzes = read_columns(path, "quizzes")
-    if not quizzes:
-        raise BoardError(f"{path} holds no boards")
-    return parse_boards(quizzes, places)
-
-
-def read_columns(path, *names):
-    """The rows of a CSV file in which something stands: a list of their places, and one of texts for each column."""
-    places, *columns = [], *([] for _ in names)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")
-            missing = set(names).difference(reader.fieldnames or [])
-            if missing:
-                raise LookupError(f"no {', '.join(sorted(missing))} in its first line")
-            for row in reader:
-                if None in row:
-                    raise LookupError(
-                        f"line {reader.line_num} has more columns than the first line"
-                    )
-                if any(map(str.strip, row.values())):
-                    places.append(f" ({Path(path).name}, line {reader.line_num})")
-                    for name, column in zip(names, columns, strict=True):
-                        column.append(row[name])
-    except (OSError, UnicodeError, csv.Error, LookupError) as error:
-        listed = f"columns {' and '.join(names)}" if names[1:] else f"a column {names[0]}"
-        raise BoardError(f"{path} is no CSV file with {listed}: {error}") from error
-    return places, *columns
+            if not {"quizzes", "solutions"}.issubset(reader.fieldnames or []):
+                raise ValueError("its first line names others")
+            rows = [(reader.line_num, row["quizzes"], row["solutions"]) for row in reader]
+    except (OSError, ValueError, csv.Error) as error:
+        what = f"{path} is no CSV file with columns quizzes and solutions: {error}"
+        raise BoardError(f"{what}. `python scripts/make_boards.py` makes such files") from error
+    rows = [row for row in rows if "".join(row[1:]).strip()]
+    places = [f" ({Path(path).name}, line {line})" for line, _, _ in rows]
+    quizzes = parse_boards([quiz for _, quiz, _ in rows], places)
+    boards = Boards(quizzes, parse_boards([solution for *_, solution in rows], places))
+    check_boards(boards, places)
+    return boards
 
 
 def parse_boards(texts, places):

@@ -64,21 +64,15 @@ def solve(model, quizzes, threshold=0.99, batch_size=256):
 def _checked_quizzes(quizzes):
     """The boards as uint8, or a ``BoardError`` that says which of them cannot be solved and why."""
     if quizzes.ndim != 2 or quizzes.shape[1] != 81 or not len(quizzes):
-        raise BoardError(
-            f"give boards of shape [board, 81], at least one; this is {list(quizzes.shape)}"
-        )
-    if quizzes.is_floating_point() or quizzes.is_complex():
-        raise BoardError(f"give boards of whole numbers, such as uint8; these are {quizzes.dtype}")
-    quizzes = quizzes.long()
-    if quizzes.min() < 0 or quizzes.max() > 9:
-        raise BoardError("a board holds the digits 1-9, and 0 for a blank, nothing else")
+        raise BoardError(f"give boards of shape [board, 81], not {list(quizzes.shape)}")
+    whole, quizzes = not quizzes.is_floating_point(), quizzes.long()
+    if not whole or quizzes.min() < 0 or quizzes.max() > 9:
+        raise BoardError("a board holds whole numbers: the digits 1-9, and 0 for a blank")
     repeated = repeated_cells(quizzes).nonzero()
     if len(repeated):
         board, cell = repeated[0].tolist()
-        raise BoardError(
-            f"board {board} is impossible: the {quizzes[board, cell]} in {cell_name(cell)} "
-            "stands again in the same row, column or box"
-        )
+        what = f"the {quizzes[board, cell]} in {cell_name(cell)} stands again in the same"
+        raise BoardError(f"board {board} is impossible: {what} row, column or box")
     return quizzes.to(torch.uint8)
 
 

@@ -142,9 +142,8 @@ def device_name(device=None):
 def commit():
     """The commit of this checkout, ``-dirty`` added if it was changed since; empty outside of one."""
     checkout = Path(__file__).resolve().parent.parent
-    if not (checkout / ".git").exists():  # installed: a repository further up is another one
-        return ""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]  # no tags
+    # not one further up, inside of which this package may be installed; no tags
+    command = ["git", "--git-dir=.git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
         asked = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
     except FileNotFoundError:  # no git on this machine
@@ -168,9 +167,8 @@ def check_trainable(configurations):
             refused.append(str(error))
     if refused:
         reasons = "; ".join(dict.fromkeys(refused))
-        raise ConfigError(
-            f"{len(refused)} of {len(configurations)} configurations cannot be trained: {reasons}"
-        )
+        how_many = f"{len(refused)} of {len(configurations)} configurations"
+        raise ConfigError(f"{how_many} cannot be trained: {reasons}")
 
 
 def cost_line(n_runs, seconds_per_run):

@@ -162,10 +162,9 @@ def per_blank_cell(sums):
 def check_finite(metrics, config):
     """Raise ``DivergedError`` if a metric is no finite number."""
     if not all(map(math.isfinite, metrics.values())):
-        raise DivergedError(
-            f"the loss is no finite number any more in epoch {metrics['epoch']}: a learning_rate of "
-            f"{config.learning_rate} is too high for this net; try a third of it"
-        )
+        what = f"the loss is no finite number any more in epoch {metrics['epoch']}"
+        advice = f"a learning_rate of {config.learning_rate} is too high for this net; try a third"
+        raise DivergedError(f"{what}: {advice}")
 
 
 @torch.no_grad()

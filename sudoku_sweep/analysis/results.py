@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from ..errors import StorageError, SudokuError
+from ..errors import SudokuError
 from ..files import write_atomically
 from . import tables
 
@@ -70,9 +70,8 @@ def export(path, runs, metadata):
     frame = _frame([SimpleNamespace(**run) for run in lines])
     if formulas := [name for name in frame if frame[name].map(_is_formula).any()]:
         advice = "if you open it in a spreadsheet, import them as text"
-        print(
-            f"note: {table.name} has text that may be run as a formula, in {', '.join(formulas)}; {advice}"
-        )
+        where = f"{table.name} has text that may be run as a formula, in {', '.join(formulas)}"
+        print(f"note: {where}; {advice}")
     # as RFC 4180 has it; with "\n" alone, a "\r" in a text would not be quoted
     rows = frame.to_csv(index=False, lineterminator="\r\n")
     write_atomically(table, rows.encode(errors="backslashreplace"))
@@ -85,11 +84,8 @@ def _is_formula(cell):
 
 def _paths(path):
     """Both files of one name."""
-    path = Path(path)
-    if not path.name:
-        raise StorageError(f"{str(path)!r} is no name of a file: give one such as runs.csv")
-    stem = path.with_suffix("") if path.suffix == ".csv" else path
-    return [stem.with_name(stem.name + ending) for ending in (".csv", ".jsonl")]
+    name = str(path).removesuffix(".csv")
+    return Path(f"{name}.csv"), Path(f"{name}.jsonl")
 
 
 def _as_dict(run, position):
@@ -145,7 +141,5 @@ def load(path, make_run=SimpleNamespace):
         history = pd.DataFrame(curves, columns=list(names))
         return Results(_frame(runs), history, metadata, runs)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise SudokuError(
-            f"{whole} holds no results that can be read ({type(error).__name__}: {error}). "
-            "`python -m sudoku_sweep export` writes such files, and so does results.export"
-        ) from error
+        what = f"{whole} holds no results that can be read ({type(error).__name__}: {error})"
+        raise SudokuError(f"{what}. `python -m sudoku_sweep export` writes such files") from error

@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import BoardError
-
 CELL = np.arange(81)
 ROW, COLUMN = CELL // 9, CELL % 9
 BOX = ROW // 3 * 3 + COLUMN // 3
@@ -35,8 +33,6 @@ class Boards(NamedTuple):
 
     def first(self, n):
         """The first ``n`` boards (all of them if ``n`` is None)."""
-        if n is not None and n < 0:
-            raise BoardError(f"cannot take the first {n} boards: the number must be 0 or more")
         return Boards(self.quizzes[:n], self.solutions[:n])
 
     def where(self, chosen):
@@ -51,14 +47,7 @@ def cell_name(cell):
 
 def obeys_rules(grids):
     """Which full grids [board, 81] hold every digit 1-9 once per row, column and box: bool [board]."""
-    bit_of = np.zeros(256, np.uint16)  # a blank, or what is no digit at all, counts for nothing
-    bit_of[1:10] = 1 << np.arange(9)
-    # [cell, board]: digits stand far apart in memory otherwise
-    bits = bit_of[np.ascontiguousarray(grids.T)]
-    good = np.ones(len(grids), dtype=bool)
-    for unit in UNITS:
-        good &= np.bitwise_or.reduce(bits[unit], axis=0) == ALL_DIGITS
-    return good
+    return (unit_digits(grids) == ALL_DIGITS).all(1)
 
 
 def repeated_cells(boards):

@@ -16,7 +16,6 @@ from . import options
 
 DEVICES = Path("/dev")  # has a file nvidia0 for the first GPU, nvidia1 for the second
 WORKERS = "processes that share the work: one per core, or several per GPU (default 1)"
-SCORED = "score runs on so many, where the sweep does not say (default: all 2,000)"
 
 
 @click.command()
@@ -24,21 +23,17 @@ SCORED = "score runs on so many, where the sweep does not say (default: all 2,00
 @click.option("--workers", type=options.POSITIVE, default=1, help=WORKERS)
 @click.option("--count", type=options.POSITIVE, help="at most so many runs per worker")
 @click.option("--retry-failed", is_flag=True, help="run those again that failed")
-@click.option("--validation-boards", type=options.POSITIVE, help=SCORED)
 @click.option("--worker", is_flag=True, hidden=True)
 @options.machine_options
-def agent(sweep, workers, count, retry_failed, validation_boards, worker, boards, device, threads):
+def agent(sweep, workers, count, retry_failed, worker, boards, device, threads):
     """Run what is still to do of a local sweep."""
     sweep = options.chosen_sweep(sweep)  # refused before any worker starts
     sudoku = options.trains_sudoku(sweep.space, sweep.project)
-    if not sudoku and (boards or device or validation_boards):
-        raise SweepError(
-            "--boards, --device, --validation-boards: not for a sweep with a program of its own"
-        )
+    if not sudoku and (boards or device):
+        raise SweepError("--boards, --device: not for a sweep with a program of its own")
     try:
         if workers > 1:
-            given = {"count": count, "boards": boards, "validation-boards": validation_boards}
-            given |= {"device": device, "threads": threads}
+            given = {"count": count, "boards": boards, "device": device, "threads": threads}
             command = [sys.executable, "-m", "sudoku_sweep", "agent", sweep.id, "--worker"]
             command += [f"--{name}={value}" for name, value in given.items() if value is not None]
             command += ["--retry-failed"] * retry_failed
@@ -46,7 +41,7 @@ def agent(sweep, workers, count, retry_failed, validation_boards, worker, boards
                 return run_workers(command, workers, threads)
         if worker:
             end_with_parent()
-        function = sudoku_training(boards, validation_boards, device, threads) if sudoku else None
+        function = sudoku_training(boards, device, threads) if sudoku else None
         local.agent(sweep.id, function, count=count, retry_failed=retry_failed)
     except KeyboardInterrupt:
         if worker:
@@ -54,16 +49,14 @@ def agent(sweep, workers, count, retry_failed, validation_boards, worker, boards
         raise KeyboardInterrupt(f"Go on with: python -m sudoku_sweep agent {sweep.id}") from None
 
 
-def sudoku_training(boards, validation_boards, device, threads):
+def sudoku_training(boards, device, threads):
     """The function that trains one run of the Sudoku net's sweeps."""
     from .. import data
-    from ..config import Config
     from ..sweeps import train_with_wandb
 
     device = options.use_machine(device, threads)
     training, validation = data.training_boards(boards), data.load_split("validation")
-    config = Config(validation_boards=validation_boards)
-    return lambda: train_with_wandb(training, validation, config, device)
+    return lambda: train_with_wandb(training, validation, device=device)
 
 
 def run_workers(command, n_workers, threads):

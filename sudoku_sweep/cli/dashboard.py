@@ -1,31 +1,28 @@
 """``dashboard``: local sweeps in Optuna's dashboard."""
 
 import functools
-from pathlib import Path
-from types import SimpleNamespace
 
 import click
 
 from .. import local
-from ..analysis import results
 from ..errors import SudokuError, SweepError
 from ..values import flatten
 from .options import chosen_sweep, metrics_of
 
-SHOWN = "id or name of a local sweep, or NAME.csv from `export` (default: all local sweeps)"
+SHOWN = "id or name of a local sweep (default: all local sweeps)"
 
 
 @click.command()
 @click.argument("sweep", required=False, help=SHOWN)
 @click.option("--no-browser", is_flag=True, help="only print the address")
 def dashboard(sweep, no_browser):
-    """Show local sweeps, or an export, in Optuna's dashboard. Runs appear there as they end."""
+    """Show local sweeps in Optuna's dashboard. Runs appear there as they end."""
     try:
         from ..analysis.dashboard import serve, show_runs
     except ModuleNotFoundError as error:
         what = f"the dashboard needs {error.name}"
         raise SweepError(f'{what}: pip install -e ".[dashboard]" -c constraints.txt') from error
-    only = sweep and (exported(sweep) if sweep.endswith(".csv") else chosen_sweep(sweep))
+    only = sweep and chosen_sweep(sweep)
     opened = functools.cache(local.open_sweep)  # reads a file again only if it was changed
     skipped = set()
 
@@ -41,14 +38,6 @@ def dashboard(sweep, no_browser):
                 skipped.add(sweep_id)
 
     serve(show, not no_browser)
-
-
-def exported(path):
-    """What an export has of its sweep, by the names of an opened one."""
-    loaded = results.load(path, local.Run)
-    config = loaded.metadata.get("sweep", {})
-    space = local.read_config(config)
-    return SimpleNamespace(id=Path(path).stem, config=config, space=space, runs=lambda: loaded.runs)
 
 
 def study(sweep):

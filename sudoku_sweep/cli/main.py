@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import select
 import sys
 
 import click
@@ -35,12 +34,11 @@ def commands():
     """Train tiny transformers on Sudoku, one by one or as a hyperparameter sweep."""
 
 
-def main(argv=None):
+def main(arguments):
     """Run one command and return its exit status; a refusal is one line on stderr and status 2."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
     escape_output()
     try:
-        with commands.make_context(PROGRAM, arguments) as context:
+        with commands.make_context(PROGRAM, list(arguments)) as context:
             status = commands.invoke(context) or 0
         sys.stdout.flush()
         return status
@@ -56,9 +54,5 @@ def main(argv=None):
         print("interrupted", *interrupt.args, sep=". ", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `head` has seen enough
-        output = select.poll()
-        output.register(sys.stdout, 0)  # errors are told unasked
-        if not output.poll(0):  # it was another pipe: somebody still reads the output
-            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to come
         return 1

@@ -35,9 +35,7 @@ def use_machine(device, threads):
     from ..train import default_device
 
     if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            "--device cuda: PyTorch sees no GPU here; leave the flag out to use the CPU"
-        )
+        raise ConfigError("--device cuda: PyTorch sees no GPU here; leave it out for the CPU")
     torch.set_num_threads(threads)
     return device or default_device()
 
@@ -70,10 +68,9 @@ def trains_sudoku(space, project):
     if local.names_program(space):
         return False
     if project != sweeps.PROJECT:
-        raise SweepError(
-            "the sweep names no program: add `program: your_script.py`, or run it in Python with "
-            f"local.agent(id, function=...). For the Sudoku net, add `project: {sweeps.PROJECT}`"
-        )
+        own = "add `program: your_script.py`, or run local.agent(id, function=...) in Python"
+        net = f"For the Sudoku net, add `project: {sweeps.PROJECT}`"
+        raise SweepError(f"the sweep names no program: {own}. {net}")
     return True
 
 

@@ -1,13 +1,9 @@
-"""``solve``: boards from a user, solved step by step by a trained net, and checked."""
-
-import bisect
+"""``solve``: a board from a user, solved step by step by a trained net, and checked."""
 
 import click
 import numpy as np
 
-from ..boards.rules import count_solutions, repeated_cells
-from ..errors import BoardError
-from ..files import write_atomically
+from ..boards.rules import count_solutions
 
 GUESSES = 100_000  # to count the solutions of a board: seconds, and far more than most boards take
 # what is said for each number of solutions, counted up to 2; None: it took too many guesses
@@ -18,38 +14,30 @@ OTHER_SOLUTIONS = {
 }
 WHY_UNSOLVED = {
     0: "the board has no solution",
+    1: "the board has one solution, and the net went wrong",
     2: "the board has several solutions, and none follows from its clues",
     None: "whether it has a solution took too long to find out",
 }
 
 
 @click.command()
-@click.argument("board", required=False, help="81 digits, 0 or . for a blank")
-@click.option("--file", metavar="IN.csv", help="a file with a column quizzes")
-@click.option("--out", metavar="OUT.csv", help="with --file: where the solutions go")
+@click.argument("board", help="81 digits, 0 or . for a blank")
 @click.option("--net", metavar="FILE.pt", help="default: data/winner.pt")
-def solve(board, file, out, net):
-    """Solve a board, or a CSV file of boards, with a trained net."""
+def solve(board, net):
+    """Solve a board with a trained net."""
     from .. import data, solver
     from ..checkpoint import load_checkpoint
 
-    if bool(board) == bool(file) or bool(file) != bool(out):
-        raise BoardError("give one board of 81 digits, or --file IN.csv and --out OUT.csv")
+    quiz = data.parse_board(board)
     model, _ = load_checkpoint(net or data.DATA_DIR / "winner.pt")
-    quizzes = data.load_quizzes(file) if file else data.parse_board(board)[None]
-    found = solver.solve(model, quizzes, solver.SURE)
-    fields = (found.boards, found.step, found.confidence, found.solved)
-    filled, step, confidence, solved = (field.numpy() for field in fields)
-    if file:
-        write_solutions(out, quizzes, filled, solved)
-        print_shares(out, step, confidence, solved)
-    else:
-        print_steps(filled[0], step[0], confidence[0])
-        print(outcome(quizzes[0], filled[0], step[0], confidence[0], solved[0]))
-    return 0 if solved.all() else 1
+    found = solver.solve(model, quiz[None], solver.SURE)
+    filled, step, confidence, solved = (field[0].numpy() for field in vars(found).values())
+    print_steps(filled, step, confidence)
+    print(outcome(quiz, filled, step, confidence, solved))
+    return 0 if solved else 1
 
 
-# --- one board: quiz, filled, step and confidence are arrays [81] ---
+# quiz, filled, step and confidence are arrays [81]
 
 
 def cell_name(cell):
@@ -80,54 +68,8 @@ def outcome(quiz, filled, step, confidence, solved):
         return "solved: it was full already"
     n_solutions = count_solutions(quiz, guesses=GUESSES)
     if solved:
-        n_steps = "1 step" if step.max() == 1 else f"{step.max()} steps"
         cell = np.where(step > 0, confidence, 2).argmin()
         least = f"{cell_name(cell)}={filled[cell]} ({confidence[cell]:.1%})"
         others = OTHER_SOLUTIONS[n_solutions]
-        return f"solved in {n_steps}, by the rules; least sure of {least}{others}"
-    if n_solutions == 1:
-        cell = first_mistake(quiz, filled, step)
-        digit = f"{cell_name(cell)}={filled[cell]} ({confidence[cell]:.1%} sure)"
-        return f"not solved: it has one solution, and step {step[cell]} went wrong: {digit}"
-    repeated = np.flatnonzero(repeated_cells(filled[None])[0])
-    twice = ""
-    if len(repeated):
-        cell = repeated[0]
-        twice = f"; now {filled[cell]} stands twice, at {cell_name(cell)} for one"
-    return f"not solved: {WHY_UNSOLVED[n_solutions]}{twice}"
-
-
-def first_mistake(quiz, filled, step):
-    """The first cell whose digit leaves no solution to a board that had one, and is not solved."""
-    order = step.argsort(kind="stable")
-
-    def hopeless(n):
-        board = quiz.copy()
-        board[order[:n]] = filled[order[:n]]
-        return count_solutions(board, limit=1, guesses=GUESSES) == 0
-
-    # Once hopeless, always hopeless: halving takes seven searches, each of which may take seconds.
-    return order[bisect.bisect_left(range(82), True, key=hopeless) - 1]
-
-
-# --- a file of boards: the same, each [board, 81]; solved is [board] ---
-
-
-def write_solutions(path, quizzes, filled, solved):
-    """Write ``quizzes,solutions`` as CSV; a board that is left unsolved has an empty solution."""
-    lines = ["quizzes,solutions"]
-    for quiz, board, is_solved in zip(quizzes, filled, solved, strict=True):
-        solution = "".join(map(str, board)) if is_solved else ""
-        lines.append(f"{''.join(map(str, quiz))},{solution}")
-    write_atomically(path, ("\n".join(lines) + "\n").encode())
-
-
-def print_shares(path, step, confidence, solved):
-    """Print how many boards are solved, how sure the net was of them, and some that are not solved."""
-    least = np.where(step > 0, confidence, 1).min(1)  # [board]: of what the net has filled in
-    print(f"{path}: {solved.sum()} of {len(solved)} boards solved, by the rules")
-    if solved.any():
-        sure = f"{np.median(least[solved]):.1%} sure (median)"
-        print(f"of its least sure digit in a solved board, the net was {sure}")
-    for board in np.flatnonzero(~solved)[:5]:
-        print(f"not solved: board {board}, least sure digit {least[board]:.1%}")
+        return f"solved in {step.max()} step(s), by the rules; least sure of {least}{others}"
+    return f"not solved: {WHY_UNSOLVED[n_solutions]}"

@@ -15,10 +15,9 @@ from ..errors import CheckpointError
 from ..files import writing
 from ..signals import interruptible
 from ..values import duration
-from .options import POSITIVE, machine_options, use_machine
+from .options import machine_options, use_machine
 
 N_MINIMAL = 1000  # boards of a split that are made minimal to see how a net does beyond singles
-PRESET = "start from the settings of data/winner.pt"
 MINIMAL = "so many of the training boards have no clue to spare (10,000 at most)"
 LOGGED = "log a W&B run; started by `wandb agent`, take the settings from there, too"
 
@@ -33,74 +32,57 @@ def config_options(command):
 
 @click.command()
 @config_options
-@click.option("--preset", type=click.Choice(["final"]), help=PRESET)
-@click.option("--minimal", type=POSITIVE, metavar="N", help=MINIMAL)
+@click.option("--minimal", type=click.IntRange(min=0), default=0, metavar="N", help=MINIMAL)
 @click.option("--wandb", "logged", is_flag=True, help=LOGGED)
 @click.option("--test", is_flag=True, help="score on the test boards, too: once, at the end")
 @click.option("--save", type=Path, metavar="FILE.pt", help="write the net here, also at a Ctrl-C")
 @machine_options
-def train(preset, logged, test, save, device, threads, **settings):
+def train(minimal, logged, test, save, boards, device, threads, **settings):
     """Train one net, score it, and save it."""
-    from .. import checkpoint, data
+    from .. import data
     from ..train import Result
 
-    settings = {name: value for name, value in settings.items() if value is not None}
-    if preset:
-        _, winner = checkpoint.load_checkpoint(data.DATA_DIR / "winner.pt")
-        boards = {"boards": winner["training_boards"], "minimal": winner["minimal"]}
-        settings = winner["config"] | boards | settings
-    n_boards, n_minimal = settings.pop("boards", None), settings.pop("minimal", 0)
-    config = Config(**settings)
+    config = Config(**{name: value for name, value in settings.items() if value is not None})
     if save:
         check_save_path(save)
     device = use_machine(device, threads)
-    boards, validation = data.training_boards(n_boards, n_minimal), data.load_split("validation")
-    steps = data.steps_per_epoch(config, len(boards.quizzes))
+    training, validation = data.training_boards(boards, minimal), data.load_split("validation")
+    n_boards = len(training.quizzes)
+    steps = data.steps_per_epoch(config, n_boards)
     print(f"{config.epochs} epochs of {steps} steps: {sweeps.device_name(device)}", flush=True)
-    log = functools.partial(print_metrics, time.monotonic(), config.epochs)
-    so_far, scores = Result(config, None, [], 0, 0), {}
-
-    def save_net():
-        facts = metadata(so_far, device, len(boards.quizzes), n_minimal)
-        checkpoint.save_checkpoint(save, so_far.model, facts | {"scores": scores})
-        n_epochs, planned = len(so_far.history), so_far.config.epochs
-        part = f" after {n_epochs} of {planned} epochs" if n_epochs < planned else ""
-        print(f"saved {save}{part}")
-
+    result, scores = Result(config, None, [], 0, 0), {}
+    fit = functools.partial(fit_into, result)
     try:
         with interruptible():
             if logged:
-                sweeps.train_with_wandb(boards, validation, config, device, keeping(so_far))
+                sweeps.train_with_wandb(training, validation, config, device, fit)
             else:
-                keeping(so_far)(config, boards, validation, log=log, device=device)
+                log = functools.partial(print_metrics, time.monotonic(), config.epochs)
+                fit(config, training, validation, log=log, device=device)
             for split in ("validation", "test") if test else ("validation",):
-                scores |= score(so_far.model, split, beyond_singles=n_minimal > 0)
+                scores |= score(result.model, split, beyond_singles=minimal > 0)
     except KeyboardInterrupt:
-        if save and so_far.history:
-            save_net()
+        if save and result.history:
+            save_net(save, result, scores, device, n_boards, minimal)
         raise
     if save:
-        save_net()
+        save_net(save, result, scores, device, n_boards, minimal)
 
 
-def keeping(so_far):
-    """``train.fit`` that fills a ``Result`` as it goes on, so that it is there after a Ctrl-C."""
-    from .. import train
+def fit_into(result, config, training, validation, *, log, device):
+    """``train.fit``, which fills a ``Result`` as it goes on, so that it is there after a Ctrl-C."""
+    from ..train import build_model, fit
 
-    def fit(config, training, validation, *, log, device):
-        start, cpu_start = time.perf_counter(), time.process_time()
-        model = so_far.model = train.build_model(config)
-        so_far.config = config
+    result.config, result.model = config, build_model(config)
+    start, cpu_start = time.perf_counter(), time.process_time()
 
-        def keep(metrics):
-            so_far.history.append(metrics)
-            so_far.seconds = time.perf_counter() - start
-            so_far.cpu_seconds = time.process_time() - cpu_start
-            log(metrics)
+    def keep(metrics):
+        result.history.append(metrics)
+        result.seconds = time.perf_counter() - start
+        result.cpu_seconds = time.process_time() - cpu_start
+        log(metrics)
 
-        return train.fit(config, training, validation, log=keep, device=device, model=model)
-
-    return fit
+    return fit(config, training, validation, log=keep, device=device, model=result.model)
 
 
 def print_metrics(start, n_epochs, metrics):
@@ -142,19 +124,24 @@ def score(model, split, beyond_singles):
     return scores
 
 
-def metadata(result, device, n_boards, n_minimal):
-    """Where a net comes from: plain numbers and texts, kept in its checkpoint."""
+def save_net(path, result, scores, device, n_boards, n_minimal):
+    """Write a net, and where it comes from: plain numbers and texts."""
+    from ..checkpoint import save_checkpoint
     from ..data import steps_per_epoch
 
-    return {
+    n_epochs = len(result.history)
+    facts = {
         "config": dict(result.config),
         "parameters": result.model.n_parameters(),
-        "epochs": len(result.history),  # fewer than in the config if a Ctrl-C has ended it
-        "steps": len(result.history) * steps_per_epoch(result.config, n_boards),
+        "epochs": n_epochs,  # fewer than in the config if a Ctrl-C has ended it
+        "steps": n_epochs * steps_per_epoch(result.config, n_boards),
         "seconds": round(result.seconds),
         "cpu_seconds": round(result.cpu_seconds),
         "device": sweeps.device_name(device),
         "commit": sweeps.commit(),
         "training_boards": n_boards,
         "minimal": n_minimal,
+        "scores": scores,
     }
+    save_checkpoint(path, result.model, facts)
+    print(f"saved {path} after {n_epochs} of {result.config.epochs} epochs")

@@ -1,4 +1,3 @@
-import gzip
 import io
 import json
 import math
@@ -97,16 +96,12 @@ def answer(shown):
     """A function that asks the page, and gives the answer's status and text."""
     page = dashboard.guarded(dashboard.optuna_dashboard.wsgi(shown.storage))
 
-    def ask(path, host="localhost", method="GET", encoding=""):
+    def ask(path, host="localhost", method="GET"):
         request = {"REQUEST_METHOD": method, "PATH_INFO": path, "wsgi.input": io.BytesIO()}
-        request |= {"HTTP_ACCEPT_ENCODING": encoding} | (
-            {} if host is None else {"HTTP_HOST": host}
-        )
+        request |= {} if host is None else {"HTTP_HOST": host}
         heads = []
         parts = page(request, lambda *head: heads.append(head))
-        status, headers, *_ = heads[0]
-        assert dict(headers).get("Content-Encoding", "") == encoding
-        return status[:3], b"".join(parts)
+        return heads[0][0][:3], b"".join(parts)
 
     return ask
 
@@ -121,8 +116,6 @@ def test_a_study_of_2000_runs_is_fetched_in_5_megabytes(make_run, shown, answer)
     shown(*made, space=lists)
     status, study = answer("/api/studies/0")
     assert status == "200" and len(study) <= 5_000_000
-    packed = answer("/api/studies/0", encoding="gzip")[1]
-    assert len(packed) < 500_000 and gzip.decompress(packed) == study
     trials = json.loads(study)["trials"]
     assert len(trials) == 2000 and len(trials[0]["params"]) == 3
     curve = [(point["step"], point["value"]) for point in trials[7]["intermediate_values"]]

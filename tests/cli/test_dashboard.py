@@ -41,9 +41,9 @@ def open_page(browser):
     assert not errors
 
 
-def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page):
-    page = open_page(f"{data.DATA_DIR}/grid_240.csv")
-    grid = results.load(data.DATA_DIR / "grid_240")
+def test_the_dashboard_of_the_240_runs_has_them_all_in_every_figure(open_page, in_tmp_path):
+    grid = results.load(data.DATA_DIR / "grid_240", local.Run)
+    page = open_page(local.sweep(grid.metadata["sweep"], prior_runs=grid.runs))
     best = tables.best_row(grid.frame, grid.metadata["sweep"]["metric"])
     page.get_by_text(f"Best Trial (number={best['index']})").wait_for()
     page.get_by_text(str(best["summary.val_accuracy"])).wait_for()

@@ -19,6 +19,7 @@ from sudoku_sweep.cli.main import main
 
 SWEEP_YAML = Path(__file__).resolve().parents[2] / "sweep.yaml"
 TINY = dict(embedding_dim=6, attention_dim=6, n_heads=3, epochs=1, batch_size=32, steps_per_epoch=1)
+TINY |= dict(validation_boards=4)
 PARAMETERS = {name: {"value": value} for name, value in TINY.items()}
 PARAMETERS |= {"learning_rate": {"values": [1e-3, 2e-3, 3e-3, 4e-3]}}
 SMALL = sweeps.FULL | {"parameters": PARAMETERS}
@@ -149,13 +150,12 @@ def test_workers_and_their_programs_end_with_the_process_that_started_them(tmp_p
 
 @pytest.mark.slow
 def test_workers_share_a_sweep_and_what_it_found_is_exported_and_resumed(capfd):
-    small = "--boards 64 --validation-boards 4"
-    lines = ["sweep small.yaml", f"agent --count 1 {small}", "export one.csv"]
-    lines += ["sweep --prior one.csv", f"agent --workers 2 {small}", "export all.csv", "report"]
+    lines = ["sweep small.yaml", "agent --count 1 --boards 64", "export one.csv"]
+    lines += ["sweep --prior one.csv", "agent --workers 2 --boards 64", "export all.csv", "report"]
     assert {main(line.split()) for line in lines} == {0}
     out = capfd.readouterr().out
     assert "1 of 1 prior runs" in out and out.count(" finished |") == 4
-    assert "4 runs, by val_accuracy" in out
+    assert "4 of 4 runs done" in out
     frame = results.load("all.csv").frame
     assert frame["state"].tolist() == ["finished"] * 4
     assert frame["config.learning_rate"].tolist() == [1e-3, 2e-3, 3e-3, 4e-3]
