@@ -148,15 +148,16 @@ class Parameter(Model):
 
     def quantile_of(self, value):
         """A quantile that gives a value, the middle one of a listed value; None if the parameter never has it."""
-        if self.listed is not None:
-            at = find(self.listed, value)
-            return None if at is None else self._centre(at)
+        if isinstance(self.listed, list):
+            texts, text = [as_json(whole(one)) for one in self.listed], as_json(whole(value))
+            return self._centre(texts.index(text)) if text in texts else None
         if not is_number(value):
             return None
         steps = 2**53
         at = bisect.bisect_left(range(steps), value, key=lambda step: self.quantile(step / steps))
         u = min(at / steps, 1 - 1 / steps)
-        return u if math.isclose(self.quantile(u), value, rel_tol=1e-9, abs_tol=1e-12) else None
+        is_it = math.isclose(self.quantile(u), value, rel_tol=1e-9, abs_tol=1e-12)
+        return self.bucket_centre(u) if is_it else None
 
     def _bucket(self, u):
         """Which of the listed values has quantile ``u``."""
@@ -201,19 +202,3 @@ class LazySequence(Sequence):
     def __getitem__(self, index):
         chosen = range(self.size)[index]
         return list(map(self._item, chosen)) if isinstance(chosen, range) else self._item(chosen)
-
-
-def find(sequence, value):
-    """Where a value stands in a sequence: a range, a list, or a ``LazySequence`` in ascending order. Else None."""
-    value = whole(value)
-    if isinstance(sequence, range):
-        return sequence.index(value) if type(value) is int and value in sequence else None
-    if isinstance(sequence, LazySequence):
-        at = bisect.bisect_left(sequence, value) if is_number(value) else len(sequence)
-        return at if at < len(sequence) and sequence[at] == value else None
-    same = [at for at, one in enumerate(sequence) if as_json(whole(one)) == as_json(value)]
-    if not same and isinstance(value, dict):  # a training function may have added to it
-        same = [
-            at for at, one in enumerate(sequence) if isinstance(one, dict) and value | one == value
-        ]
-    return same[0] if same else None

@@ -13,11 +13,9 @@ class StoppedEarly(Exception):  # noqa: N818  (no error: the run did what it sho
     one swallows the other.
     """
 
-    def __init__(self, reason):
+    def __init__(self, reason=""):
         super().__init__(reason)
-        self.reason = (
-            reason  # some libraries write their own text into an error that passes through them
-        )
+        self.reason = reason  # some libraries write their own text into what passes through them
 
 
 class EarlyStopper:
@@ -26,14 +24,14 @@ class EarlyStopper:
     Where the sweep has an ``engine``, that one is asked instead, each time that the run has logged.
     """
 
-    def __init__(self, sweep, run, engine=None):
+    def __init__(self, sweep, run, engine):
         self.sweep, self.run, self.engine, self.n_bands, self.next_check = sweep, run, engine, 0, 0
 
     def is_due(self, n_logged=0):
         """Whether to ``check`` now: the run has logged its metric often enough, or it is time."""
         self.start = time.monotonic()  # what is read before the check is part of it
-        if self.engine and n_logged:
-            return True
+        if self.engine:
+            return n_logged > 0 or self.start >= self.next_check
         return self.start >= self.next_check or self._n_bands(n_logged) > self.n_bands
 
     def check(self):
@@ -45,17 +43,15 @@ class EarlyStopper:
             raise StoppedEarly(reason)
 
     def _n_bands(self, n_logged):
-        rules = self.sweep.space.early_terminate
-        return len(rules.bands(n_logged)) if n_logged else 0
+        return len(self.sweep.space.early_terminate.bands(n_logged))
 
     def _hyperband_reason(self):
-        rules, metric = self.sweep.space.early_terminate, self.sweep.space.metric
+        metric = self.sweep.space.metric
         mine = metric.values(self.run.rows)
         n_bands = self._n_bands(len(mine))
         if n_bands > self.n_bands:  # the sweep's other agents compare their runs with it
             self.n_bands = n_bands
             self.sweep.save(self.run)
-        runs = self.sweep.runs()
-        others = [self.sweep.curve(run) for run in runs if run.index != self.run.index]
-        reason = rules.stop_reason(metric.goal, mine, others)
+        others = [self.sweep.curve(run) for run in self.sweep.runs() if run.index != self.run.index]
+        reason = self.sweep.space.early_terminate.stop_reason(metric.goal, mine, others)
         return f"{metric.name} {reason}" if reason else None

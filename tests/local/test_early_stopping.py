@@ -31,7 +31,7 @@ def test_a_long_look_at_the_others_is_followed_by_a_longer_pause_and_goes_throug
     monkeypatch.setattr(store.Sweep, "runs", takes_five_seconds)
     monkeypatch.setattr(metric.Metric, "values", count)
     run = Run(4, "mine", "", "running", configs[4], {}, rows=[])
-    stopper = early_stopping.EarlyStopper(sweep, run)
+    stopper = early_stopping.EarlyStopper(sweep, run, None)
     for _ in range(200):
         if stopper.is_due(len(run.rows)):
             looks.append(clock[0])
