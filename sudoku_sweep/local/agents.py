@@ -115,9 +115,8 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
     if not errors:
         print(f"nothing left to run in sweep {sweep.id}")
     elif all(errors):
-        raise SweepError(f"all {len(errors)} runs failed; the last one: {run.error}") from errors[
-            -1
-        ]
+        what = f"all {len(errors)} runs failed; the last one: {run.error}"
+        raise SweepError(what) from errors[-1]
 
 
 def _print_failed(sweep):

@@ -33,16 +33,6 @@ def product(values):
     return LazySequence(math.prod(map(len, values.values())), combination)
 
 
-def _unmixed(parameter):
-    if parameter._is_mixed:
-        ends = f"min {parameter.min} and max {parameter.max}"
-        raise ValueError(f"{ends}; write both with a point (0.0, 1.0), or both without")
-    return parameter
-
-
-TopLevel = Annotated[Parameter, AfterValidator(_unmixed)]  # W&B takes such ends only in nested ones
-
-
 def _flat(parameters):
     """``{path: Parameter}``, in W&B's order: names sorted, nested ones inside. A path is a tuple of names."""
     flat = flatten(parameters, inside=lambda parameter: parameter.parameters)
@@ -66,7 +56,7 @@ class SweepConfig(Model):
     """
 
     method: Literal["grid", "random", "bayes", "custom"]
-    parameters: Annotated[dict[str, TopLevel], AfterValidator(_flat)] = Field({})
+    parameters: Annotated[dict[str, Parameter], AfterValidator(_flat)] = Field({})
     metric: Metric = None
     metrics: Annotated[list[Metric], Field(min_length=1)] = None
     scheduler: Scheduler = None

@@ -80,8 +80,6 @@ class Parameter(Model):
     b: Positive = 1
     q: Positive = 1.0
     parameters: dict[str, Parameter] = Field(None, min_length=1)
-    # one end is whole, the other is not, and no distribution says what is meant
-    _is_mixed: bool = False
 
     @model_validator(mode="after")
     def _means_something(self):
@@ -105,9 +103,8 @@ class Parameter(Model):
             return "categorical_w_probabilities" if "probabilities" in given else "categorical"
         if not {"min", "max"} <= given:
             raise ValueError("give 'value', 'values', or both 'min' and 'max'")
-        are_whole = [isinstance(end, Integral) for end in (self.min, self.max)]
-        self._is_mixed = any(are_whole) and not all(are_whole)
-        return "int_uniform" if all(are_whole) else "uniform"
+        are_whole = isinstance(self.min, Integral) and isinstance(self.max, Integral)
+        return "int_uniform" if are_whole else "uniform"
 
     def _check_values(self):
         kind = self.distribution

@@ -27,18 +27,21 @@ class EarlyStopper:
     def __init__(self, sweep, run, engine):
         self.sweep, self.run, self.engine, self.n_bands, self.next_check = sweep, run, engine, 0, 0
 
-    def is_due(self, n_logged=0):
-        """Whether to ``check`` now: the run has logged its metric often enough, or it is time."""
-        self.start = time.monotonic()  # what is read before the check is part of it
-        if self.engine:
-            return n_logged > 0 or self.start >= self.next_check
-        return self.start >= self.next_check or self._n_bands(n_logged) > self.n_bands
+    def check(self, n_logged=0, read=None):
+        """Raise ``StoppedEarly`` if the run is to be stopped, going by the ``rows`` that it has then.
 
-    def check(self):
-        """Raise ``StoppedEarly`` if the run is to be stopped, going by the ``rows`` that it has so far."""
+        That is looked at when the run has just logged its metric for the ``n_logged``-th time and is at a band, else
+        now and then. ``read()``, if there is one, fills the run with its rows.
+        """
+        start = time.monotonic()
+        is_at_band = n_logged > 0 if self.engine else self._n_bands(n_logged) > self.n_bands
+        if start < self.next_check and not is_at_band:
+            return
+        if read:
+            read()
         reason = self.engine.stop_reason(self.run) if self.engine else self._hyperband_reason()
         end = time.monotonic()
-        self.next_check = end + max(CHECK_SECONDS, SPARING * (end - self.start))
+        self.next_check = end + max(CHECK_SECONDS, SPARING * (end - start))
         if reason:
             raise StoppedEarly(reason)
 
@@ -46,12 +49,12 @@ class EarlyStopper:
         return len(self.sweep.space.early_terminate.bands(n_logged))
 
     def _hyperband_reason(self):
-        metric = self.sweep.space.metric
+        rules, metric = self.sweep.space.early_terminate, self.sweep.space.metric
         mine = metric.values(self.run.rows)
         n_bands = self._n_bands(len(mine))
         if n_bands > self.n_bands:  # the sweep's other agents compare their runs with it
             self.n_bands = n_bands
             self.sweep.save(self.run)
         others = [self.sweep.curve(run) for run in self.sweep.runs() if run.index != self.run.index]
-        reason = self.sweep.space.early_terminate.stop_reason(metric.goal, mine, others)
+        reason = rules.stop_reason(metric.goal, mine, others)
         return f"{metric.name} {reason}" if reason else None

@@ -30,7 +30,7 @@ class Engine:
             said = str(error) if isinstance(error, wandb.Error) else in_words(error)
             raise SweepError(f"scheduler: {said}") from error
         self.ids = {}  # {index of a run: what the optimizer calls it}
-        self.adopted = set()  # indices of runs that this optimizer has not proposed
+        self.taken = []  # what runs try that this optimizer has not proposed
         self.over = set()  # indices of runs whose end it has been told
         self.n_rows = Counter()  # {index of a run: how many of its rows it has been told}
 
@@ -40,13 +40,12 @@ class Engine:
         if self.optimizer.should_terminate_sweep():
             return None
         # A sampler with a seed proposes the same first points in each process.
-        taken = [run.params for run in self.sweep.runs() if run.index in self.adopted]
-        for _ in range(len(taken) + 1):
+        for _ in range(len(self.taken) + 1):
             suggested = self._ask()
             if not suggested:
                 return None
             values = suggested[0].config.flat_dict()
-            if values not in taken:
+            if values not in self.taken:
                 break
             self.optimizer.forget_run(suggested[0].run_id)
         self.ids[index] = suggested[0].run_id
@@ -64,7 +63,7 @@ class Engine:
         """Tell the optimizer which runs there are, and how those went that have ended."""
         for run in self.sweep.runs():
             if run.index not in self.ids:
-                self.adopted.add(run.index)
+                self.taken.append(run.params)
                 known = wandb_internals.run_for_optimizer(run, "running", {}, [])
                 self.ids[run.index] = self.optimizer.tell_existing_active_run(known)
             if run.state in DONE and run.index not in self.over:

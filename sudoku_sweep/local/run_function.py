@@ -32,8 +32,7 @@ def run_function(function, run, environment, stopper, sweep_id):
             if not run.rows or run.rows[-1]["_step"] != step:
                 run.rows.append({"_step": step})
             run.rows[-1] |= values
-            if stopper.is_due(len(run.rows)):
-                stopper.check()
+            stopper.check(len(run.rows))
 
     hooks = wandb_internals.hooked(stopper and check, is_failure, sweep_id)
     try:
