@@ -6,13 +6,13 @@ Source: docs.coreweave.com, "Sweep configuration options"; held against W&B's ow
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections.abc import Sequence
 from numbers import Integral
 from statistics import NormalDist
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from ..values import as_json, is_number
@@ -161,8 +161,8 @@ class Parameter(Model):
         if self.probabilities is None:
             return max(math.ceil(u * len(self.listed)) - 1, 0)
         # the sum may fall short of 1 by rounding
-        ends = np.cumsum(self.probabilities)
-        return min(int(np.searchsorted(ends, u, "right")), len(ends) - 1)
+        ends = list(itertools.accumulate(self.probabilities))
+        return min(bisect.bisect(ends, u), len(ends) - 1)
 
     def _centre(self, at):
         """The middle of all quantiles that give the listed value ``at``."""

@@ -2,6 +2,8 @@
 
 import time
 
+from . import wandb_file
+
 # How often a run that goes on is compared with the others; and so many times as long as that took, it is left in peace.
 CHECK_SECONDS, SPARING = 1, 10
 
@@ -27,18 +29,17 @@ class EarlyStopper:
     def __init__(self, sweep, run, engine):
         self.sweep, self.run, self.engine, self.n_bands, self.next_check = sweep, run, engine, 0, 0
 
-    def check(self, n_logged=0, read=None):
-        """Raise ``StoppedEarly`` if the run is to be stopped, going by the ``rows`` that it has then.
+    def check(self, n_logged=0):
+        """Raise ``StoppedEarly`` if the run is to be stopped; called often, it looks at bands, and now and then.
 
-        That is looked at when the run has just logged its metric for the ``n_logged``-th time and is at a band, else
-        now and then. ``read()``, if there is one, fills the run with its rows.
+        A function's run has just logged its metric for the ``n_logged``-th time; a program's rows are in wandb's file.
         """
         start = time.monotonic()
         is_at_band = n_logged > 0 if self.engine else self._n_bands(n_logged) > self.n_bands
         if start < self.next_check and not is_at_band:
             return
-        if read:
-            read()
+        if not n_logged and (path := wandb_file.find(self.sweep.folder.parents[2], self.run.id)):
+            wandb_file.read_into(self.run, path)
         reason = self.engine.stop_reason(self.run) if self.engine else self._hyperband_reason()
         end = time.monotonic()
         self.next_check = end + max(CHECK_SECONDS, SPARING * (end - start))
