@@ -12,10 +12,10 @@ def interruptible():
     Only in the main thread, where Python allows it. What is ignored, as SIGHUP under ``nohup``, or handled already,
     stays so.
     """
-    numbers = [signal.SIGTERM, signal.SIGHUP]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []
-    numbers = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    numbers = []
+    if threading.current_thread() is threading.main_thread():
+        ours = (signal.SIGTERM, signal.SIGHUP)
+        numbers = [number for number in ours if signal.getsignal(number) is signal.SIG_DFL]
     for number in numbers:
         signal.signal(number, signal.default_int_handler)
     try:

@@ -72,9 +72,7 @@ def agent(
     """
     sweep = store.open_sweep(sweep_id)
     if not (callable(function) or (function is None and configuration.names_program(sweep.space))):
-        raise SweepError(
-            f"sweep {sweep.id} names no program: give agent(sweep_id, function=...) the function that trains one run"
-        )
+        raise SweepError(f"sweep {sweep.id} names no program: give agent(sweep_id, function=...)")
     if wandb.run is not None and not wandb.run.disabled:
         raise SweepError("a W&B run is still open: call run.finish(), or use `with`, before agent")
     # what the reader's own function sets up may come to an end
@@ -100,8 +98,8 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
     progress = Progress(sweep, count, retry_failed)
     if sweep.space.method == "bayes":
         _print_if_too_short(sweep.space, count and len(progress.done) + count)
-    # closing: lets go of the last lock at once
     engine = engines.Engine(sweep) if sweep.space.engine else None
+    # closing: lets go of the last lock at once
     with wandb_internals.restored(), closing(claims.claims(sweep, retry_failed, engine)) as claimed:
         for run in itertools.islice(claimed, count):
             with progress.showing(run):
@@ -123,8 +121,8 @@ def _work(sweep, function, count, most_in_a_row, retry_failed):
 
 def _print_failed(sweep):
     if failed := [run.state for run in sweep.runs()].count("failed"):
-        advice = "retry_failed=True (in a terminal: --retry-failed) runs them again"
-        print(f"left out: {failed} that failed; {advice}")
+        again = "retry_failed=True (in a terminal: --retry-failed) runs them again"
+        print(f"left out: {failed} that failed; {again}")
 
 
 def _print_if_too_short(space, count):
@@ -177,10 +175,8 @@ def _progress_line(sweep, run, seconds_left):
     if run.error:
         parts.append(shortened(" ".join(run.error.split()), LINE))
     else:
-        scores = {metric.name: metric.score(run) for metric in space.objectives}
-        parts += [
-            f"{name} {shortened(score)}" for name, score in scores.items() if score is not None
-        ]
+        scores = [(metric.name, metric.score(run)) for metric in space.objectives]
+        parts += [f"{name} {shortened(score)}" for name, score in scores if score is not None]
     # without parameters, an engine's function names some
     parameters = sweep.config.get("parameters") or dict.fromkeys(run.params, ())
     varied = [name for name, one in parameters.items() if "value" not in one]

@@ -9,7 +9,7 @@ import wandb
 from ..errors import SweepError
 from .wandb_internals import OFFLINE_MODE
 
-LOGIN_SECONDS = 10
+LOGIN_SECONDS = "10"
 NO_KEY = 3
 LOGIN = f"""
 try:
@@ -49,11 +49,9 @@ def choose_backend():
     SweepError
         ``WANDB_HTTP_TIMEOUT`` is no number.
     """
-    given = os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS
-    try:
-        limit = int(given)
-    except ValueError:
-        raise SweepError(f"WANDB_HTTP_TIMEOUT is {given!r}: write seconds, such as 10") from None
+    limit = os.environ.get("WANDB_HTTP_TIMEOUT") or LOGIN_SECONDS
+    if not limit.isdecimal():
+        raise SweepError(f"WANDB_HTTP_TIMEOUT is {limit!r}: write seconds, such as 10")
     for name, value in _set_here.items():  # the reader may have logged in since
         if os.environ.get(name) == value:
             del os.environ[name]
@@ -85,9 +83,9 @@ def why_not_online(limit):
     Asked in a process of its own, which can be ended: where the server does not answer, wandb's service
     process may go on trying, and waiting for its end may take for ever.
     """
-    environment = os.environ | {"WANDB_HTTP_TIMEOUT": str(limit), "WANDB_SILENT": "true"}
+    environment = os.environ | {"WANDB_HTTP_TIMEOUT": limit, "WANDB_SILENT": "true"}
     nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    seconds = limit + 10  # for starting Python and importing wandb
+    seconds = int(limit) + 10  # for starting Python and importing wandb
     command = [sys.executable, "-c", LOGIN]
     try:
         status = subprocess.call(command, env=environment, timeout=seconds, **nowhere)

@@ -66,11 +66,12 @@ def _fit_all(points, losses, pending, rng):
 
 def _fit(points, losses, rng):
     # Length scales end at 2, so that no parameter is taken to be without effect after a few runs.
-    scales = Matern(np.full(points.shape[1], 0.5), (0.05, 2), nu=2.5)
-    kernel, state = scales + WhiteKernel(1e-3, (1e-7, 0.3)), int(rng.integers(2**31))
+    kernel = Matern(np.full(points.shape[1], 0.5), (0.05, 2), nu=2.5)
+    kernel += WhiteKernel(1e-3, (1e-7, 0.3))
+    state = int(rng.integers(2**31))
     process = GaussianProcessRegressor(kernel, n_restarts_optimizer=1, random_state=state)
-    with warnings.catch_warnings():  # a length scale at its bound is no reason to worry the reader
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # a length scale at its bound is no reason to worry the reader
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return process.fit(points, losses)
 
 

@@ -19,7 +19,7 @@ from .run import DONE, Run
 LOCK_SECONDS = 0.1
 
 
-def claims(sweep, retry_failed, engine=None):
+def claims(sweep, retry_failed, engine):
     """Yield runs that are to be made now, each locked until the next one is asked for.
 
     That is those that nobody made or makes; with ``retry_failed`` also those that have failed before. Unless ``engine``
@@ -29,8 +29,7 @@ def claims(sweep, retry_failed, engine=None):
     size = sweep.space.n_runs
     for index in itertools.count() if size is None else range(size):
         if not (sweep.folder / "sweep.json").exists():
-            where = os.path.relpath(sweep.folder)
-            raise SweepError(f"{where} was deleted while its sweep was running")
+            raise SweepError(f"{sweep.folder} was deleted while its sweep was running")
         path = sweep.path(index)
         with contextlib.suppress(filelock.Timeout), store.locked(path, LOCK_SECONDS) as lock:
             before = sweep.saved(path)
@@ -56,20 +55,21 @@ def _new_run(sweep, index, before, engine):
     One that was interrupted ``before`` is tried again as it was.
     """
     space = sweep.space
-    has_target = space.metric and space.metric.target is not None
     others = []
-    if space.method == "bayes" or has_target:
+    if space.method == "bayes" or (space.metric and space.metric.target is not None):
         others = [run for run in sweep.runs() if run.index != index]
-    if has_target and space.metric.target_reached(others):
+    if others and space.metric.target_reached(others):
         print(f"sweep {sweep.id} has reached its target")
         return None
-    params = before.params if before else None
-    if params is None and engine:
-        if (params := engine.propose(index)) is None:
-            print(f"the engine of sweep {sweep.id} has nothing more to try")
-            return None
-    elif params is None:
+    if before:
+        params = before.params
+    elif engine:
+        params = engine.propose(index)
+    else:
         params = search.propose(space, sweep.seed, index, others)
+    if params is None:
+        print(f"the engine of sweep {sweep.id} has nothing more to try")
+        return None
     run = Run(index, secrets.token_hex(4), f"run-{index + 1}", "running", {}, {}, params=params)
     run.config = search.to_config(space, params)
     run.project, run.group = sweep.project, f"sweep-{sweep.id}"

@@ -33,16 +33,6 @@ def product(values):
     return LazySequence(math.prod(map(len, values.values())), combination)
 
 
-def _unmixed(parameter):
-    if parameter._is_mixed:
-        ends = f"min {parameter.min} and max {parameter.max}"
-        raise ValueError(f"{ends}; write both with a point (0.0, 1.0), or both without")
-    return parameter
-
-
-TopLevel = Annotated[Parameter, AfterValidator(_unmixed)]  # W&B takes such ends only in nested ones
-
-
 def _flat(parameters):
     """``{path: Parameter}``, in W&B's order: names sorted, nested ones inside. A path is a tuple of names."""
     flat = flatten(parameters, inside=lambda parameter: parameter.parameters)
@@ -66,7 +56,7 @@ class SweepConfig(Model):
     """
 
     method: Literal["grid", "random", "bayes", "custom"]
-    parameters: Annotated[dict[str, TopLevel], AfterValidator(_flat)] = Field({})
+    parameters: Annotated[dict[str, Parameter], AfterValidator(_flat)] = Field({})
     metric: Metric = None
     metrics: Annotated[list[Metric], Field(min_length=1)] = None
     scheduler: Scheduler = None
@@ -96,29 +86,24 @@ class SweepConfig(Model):
             raise ValueError("give parameters, at least one")
         if not self.metric and (self.method == "bayes" or self.early_terminate):
             what = "early_terminate" if self.early_terminate else "method bayes"
-            raise ValueError(f"{what} needs a metric, such as {dict(name='loss', goal='minimize')}")
+            raise ValueError(f"{what} needs a metric, such as {{name: loss, goal: minimize}}")
         if self.method == "bayes" and not self.searched:
             raise ValueError("method bayes has nothing to search: every parameter is fixed")
         endless = [".".join(path) for path, one in self.parameters.items() if one.choices() is None]
         if self.method == "grid" and endless:
-            needed = f"'values', whole numbers or steps for {endless[0]}"
-            raise ValueError(f"a grid needs {needed}; or use method: random")
+            raise ValueError(f"a grid needs 'values' for {endless[0]}; or use method: random")
         return self
 
     def _fits_engine(self):
-        engine, scheduler = self.engine, self.scheduler
+        engine = self.engine
         if self.method != "custom":
             raise ValueError(f"engine {engine} needs method: custom")
         if self.early_terminate:
             raise ValueError(f"leave early_terminate out: engine {engine} stops runs by its pruner")
         if bool(self.metric) == bool(self.metrics):
             raise ValueError(f"engine {engine} needs a metric, or metrics, and not both")
-        if (scheduler.optimizer or scheduler.search_space) and not scheduler.source:
-            raise ValueError("scheduler needs a source: the Python file that has its functions")
-        if not self.parameters and not (engine == "optuna" and scheduler.search_space):
+        if not self.parameters and not (engine == "optuna" and self.scheduler.search_space):
             raise ValueError("give parameters, at least one, or for optuna scheduler.search_space")
-        if any(len(path) > 1 for path in self.parameters):
-            raise ValueError(f"engine {engine} takes no nested parameters: write a.b for b in a")
         return self
 
     @property
@@ -128,14 +113,14 @@ class SweepConfig(Model):
         return None if named == "wandb" else named
 
     @property
-    def is_grid(self):
-        """Whether the sweep tries everything that there is."""
-        return self.method == "grid" and not self.engine
-
-    @property
     def objectives(self):
         """The metrics that the sweep is judged by, as a list."""
-        return self.metrics or [self.metric] * bool(self.metric)
+        return self.metrics or ([self.metric] if self.metric else [])
+
+    def numbers(self, row):
+        """Those of its metrics that a row or a summary has a finite number for, as ``{name: number}``."""
+        values = {metric.name: metric.number(row) for metric in self.objectives}
+        return {name: value for name, value in values.items() if value is not None}
 
     @cached_property
     def searched(self):
@@ -153,7 +138,7 @@ class SweepConfig(Model):
     @property
     def n_runs(self):
         """Where the sweep ends by itself; None if it goes on until it is stopped."""
-        limits = [self.grid.size if self.is_grid else None, self.run_cap]
+        limits = [self.grid.size if self.method == "grid" else None, self.run_cap]
         return min(filter(None, limits), default=None)
 
 
@@ -178,12 +163,11 @@ def read_config(config):
 
 def warnings(space):
     """Yield a line on what is taken as it is written, as W&B does, though something else may be meant."""
-    named = [(".".join(path), one) for path, one in space.parameters.items()]
-    texts = {name: NUMBER_AS_TEXT.search(as_json(one.values or one.value)) for name, one in named}
-    if any(texts.values()):
-        listed = ", ".join(f"{name} {found.group()}" for name, found in texts.items() if found)
-        yield f"runs get text, not a number, for {listed}; for a number, {WRITE_NUMBERS}"
-    for name, one in named:
+    for path, one in space.parameters.items():
+        name = ".".join(path)
+        if found := NUMBER_AS_TEXT.search(as_json(one.values or one.value)):
+            text = f"{name} {found.group()}"
+            yield f"runs get text, not a number, for {text}; for a number, {WRITE_NUMBERS}"
         exponents = one.distribution.endswith("log_uniform") and one.min >= 0
         if exponents and (one.max <= 1 or one.max > LARGE_EXPONENT or 0 < one.min < 0.1):
             what = f"{name} goes from {one.quantile(0):.4g} to {one.quantile(1):.4g}"

@@ -6,13 +6,13 @@ Source: docs.coreweave.com, "Sweep configuration options"; held against W&B's ow
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections.abc import Sequence
 from numbers import Integral
 from statistics import NormalDist
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from ..values import as_json, is_number
@@ -80,8 +80,6 @@ class Parameter(Model):
     b: Positive = 1
     q: Positive = 1.0
     parameters: dict[str, Parameter] = Field(None, min_length=1)
-    # one end is whole, the other is not, and no distribution says what is meant
-    _is_mixed: bool = False
 
     @model_validator(mode="after")
     def _means_something(self):
@@ -105,9 +103,8 @@ class Parameter(Model):
             return "categorical_w_probabilities" if "probabilities" in given else "categorical"
         if not {"min", "max"} <= given:
             raise ValueError("give 'value', 'values', or both 'min' and 'max'")
-        are_whole = [isinstance(end, Integral) for end in (self.min, self.max)]
-        self._is_mixed = any(are_whole) and not all(are_whole)
-        return "int_uniform" if all(are_whole) else "uniform"
+        are_whole = isinstance(self.min, Integral) and isinstance(self.max, Integral)
+        return "int_uniform" if are_whole else "uniform"
 
     def _check_values(self):
         kind = self.distribution
@@ -148,23 +145,24 @@ class Parameter(Model):
 
     def quantile_of(self, value):
         """A quantile that gives a value, the middle one of a listed value; None if the parameter never has it."""
-        if self.listed is not None:
-            at = find(self.listed, value)
-            return None if at is None else self._centre(at)
+        if isinstance(self.listed, list):
+            texts, text = [as_json(whole(one)) for one in self.listed], as_json(whole(value))
+            return self._centre(texts.index(text)) if text in texts else None
         if not is_number(value):
             return None
         steps = 2**53
         at = bisect.bisect_left(range(steps), value, key=lambda step: self.quantile(step / steps))
         u = min(at / steps, 1 - 1 / steps)
-        return u if math.isclose(self.quantile(u), value, rel_tol=1e-9, abs_tol=1e-12) else None
+        is_it = math.isclose(self.quantile(u), value, rel_tol=1e-9, abs_tol=1e-12)
+        return self.bucket_centre(u) if is_it else None
 
     def _bucket(self, u):
         """Which of the listed values has quantile ``u``."""
         if self.probabilities is None:
             return max(math.ceil(u * len(self.listed)) - 1, 0)
         # the sum may fall short of 1 by rounding
-        ends = np.cumsum(self.probabilities)
-        return min(int(np.searchsorted(ends, u, "right")), len(ends) - 1)
+        ends = list(itertools.accumulate(self.probabilities))
+        return min(bisect.bisect(ends, u), len(ends) - 1)
 
     def _centre(self, at):
         """The middle of all quantiles that give the listed value ``at``."""
@@ -201,19 +199,3 @@ class LazySequence(Sequence):
     def __getitem__(self, index):
         chosen = range(self.size)[index]
         return list(map(self._item, chosen)) if isinstance(chosen, range) else self._item(chosen)
-
-
-def find(sequence, value):
-    """Where a value stands in a sequence: a range, a list, or a ``LazySequence`` in ascending order. Else None."""
-    value = whole(value)
-    if isinstance(sequence, range):
-        return sequence.index(value) if type(value) is int and value in sequence else None
-    if isinstance(sequence, LazySequence):
-        at = bisect.bisect_left(sequence, value) if is_number(value) else len(sequence)
-        return at if at < len(sequence) and sequence[at] == value else None
-    same = [at for at, one in enumerate(sequence) if as_json(whole(one)) == as_json(value)]
-    if not same and isinstance(value, dict):  # a training function may have added to it
-        same = [
-            at for at, one in enumerate(sequence) if isinstance(one, dict) and value | one == value
-        ]
-    return same[0] if same else None

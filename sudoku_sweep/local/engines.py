@@ -13,9 +13,7 @@ from ..errors import SweepError, in_words
 from . import wandb_internals
 from .run import DONE
 
-WAIT_SECONDS = (
-    1  # between two questions to an engine that first wants the results of runs that go on
-)
+WAIT_SECONDS = 1  # between two questions to an engine that wants results of runs first
 
 
 class Engine:
@@ -32,7 +30,7 @@ class Engine:
             said = str(error) if isinstance(error, wandb.Error) else in_words(error)
             raise SweepError(f"scheduler: {said}") from error
         self.ids = {}  # {index of a run: what the optimizer calls it}
-        self.adopted = set()  # indices of runs that this optimizer has not proposed
+        self.taken = []  # what runs try that this optimizer has not proposed
         self.over = set()  # indices of runs whose end it has been told
         self.n_rows = Counter()  # {index of a run: how many of its rows it has been told}
 
@@ -42,13 +40,12 @@ class Engine:
         if self.optimizer.should_terminate_sweep():
             return None
         # A sampler with a seed proposes the same first points in each process.
-        taken = [run.params for run in self.sweep.runs() if run.index in self.adopted]
-        for _ in range(len(taken) + 1):
+        for _ in range(len(self.taken) + 1):
             suggested = self._ask()
             if not suggested:
                 return None
             values = suggested[0].config.flat_dict()
-            if values not in taken:
+            if values not in self.taken:
                 break
             self.optimizer.forget_run(suggested[0].run_id)
         self.ids[index] = suggested[0].run_id
@@ -57,9 +54,7 @@ class Engine:
     def _ask(self):
         while (suggested := self.optimizer.ask_n_runs(1)) is None:
             if self.over >= self.ids.keys():
-                raise SweepError(
-                    f"the engine of sweep {self.sweep.id} waits for runs, and none goes on"
-                )
+                raise SweepError(f"the engine of sweep {self.sweep.id} waits for runs, and none is")
             time.sleep(WAIT_SECONDS)
             self._hear()
         return suggested
@@ -68,10 +63,9 @@ class Engine:
         """Tell the optimizer which runs there are, and how those went that have ended."""
         for run in self.sweep.runs():
             if run.index not in self.ids:
-                self.adopted.add(run.index)
-                self.ids[run.index] = self.optimizer.tell_existing_active_run(
-                    self._as_known(run, "running")
-                )
+                self.taken.append(run.params)
+                known = wandb_internals.run_for_optimizer(run, "running", {}, [])
+                self.ids[run.index] = self.optimizer.tell_existing_active_run(known)
             if run.state in DONE and run.index not in self.over:
                 self.over.add(run.index)
                 if run.state != "stopped" or not self.stop_reason(run):
@@ -80,26 +74,19 @@ class Engine:
     def stop_reason(self, run):
         """Why a run is to be stopped, by the rows that it has so far; None if it may go on."""
         known = self._tell(run, "running")
-        run_id = self.ids[run.index]
-        if run_id is not None and self.optimizer.prune_runs([run_id], [known]):
+        if known and self.optimizer.prune_runs([self.ids[run.index]], [known]):
             return f"pruned by {self.optimizer.engine}"
         return None
 
     def _tell(self, run, state):
-        known = self._as_known(run, state)
-        self.n_rows[run.index] = len(run.rows)
-        if (run_id := self.ids[run.index]) is not None:  # None: the engine could not take it
-            self.optimizer.tell_run(run_id, known)
-        return known
-
-    def _as_known(self, run, state):
-        """What the optimizer is told of a run: its metrics, in rows those that are new."""
-        rows = []
+        """Tell the optimizer of a run, with the rows that are new to it; None if it could not take the run."""
+        if self.ids[run.index] is None:
+            return None
+        rows, numbers = [], self.sweep.space.numbers
         for at in range(self.n_rows[run.index], len(run.rows)):
-            if values := self._metrics(run.rows[at]):
+            if values := numbers(run.rows[at]):
                 rows.append({"_step": run.rows[at].get("_step", at)} | values)
-        return wandb_internals.run_for_optimizer(run, state, self._metrics(run.summary), rows)
-
-    def _metrics(self, row):
-        values = {metric.name: metric.number(row) for metric in self.sweep.space.objectives}
-        return {name: value for name, value in values.items() if value is not None}
+        self.n_rows[run.index] = len(run.rows)
+        known = wandb_internals.run_for_optimizer(run, state, numbers(run.summary), rows)
+        self.optimizer.tell_run(self.ids[run.index], known)
+        return known

@@ -23,7 +23,7 @@ class NoRunError(SweepError):
     """A function or a program that has ended well and has opened no W&B run."""
 
 
-def execute(sweep, run, function, engine=None):
+def execute(sweep, run, function, engine):
     """Train a run's configuration, fill the run with what wandb wrote about it, and save it.
 
     Parameters
@@ -33,7 +33,7 @@ def execute(sweep, run, function, engine=None):
         Claimed by this process.
     function : callable or None
         None: the sweep's own program is run.
-    engine : Engine, optional
+    engine : Engine or None
         Says when the run is to be stopped.
 
     Returns

@@ -60,5 +60,7 @@ class Metric(Model):
 
     def target_reached(self, runs):
         """Whether a run has logged the target, or better, which ends the sweep."""
+        if self.target is None:
+            return False
         target = -self.target if self.goal == "maximize" else self.target
         return any(loss <= target for run in runs for loss in self.losses(run))

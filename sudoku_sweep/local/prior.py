@@ -2,10 +2,11 @@
 
 import dataclasses
 
-from ..values import nest
-from .distributions import find
+from ..values import as_json, nest
 from .run import DONE
+from .validation import whole
 
+MANY = 100_000  # of a larger grid, runs are looked for among so many configurations at its start
 MISSING = object()
 
 
@@ -15,10 +16,17 @@ def placed(space, runs):
     In a grid the index is the place of a run's configuration, elsewhere the next number. Left out are runs that have
     not ended, runs whose configuration the sweep never tries, and in a grid all but the first of one place.
     """
+    places = {}
+    if runs and space.method == "grid":
+        places = {_text(space, config): at for at, config in enumerate(space.grid[:MANY])}
     taken = {}
     for run in runs:
-        params = _params(space, run.config) if run.state in DONE else None
-        index = params if space.is_grid else len(taken)
+        if run.state not in DONE:
+            continue
+        if space.method == "grid":
+            index = params = places.get(_text(space, run.config))
+        else:
+            index, params = len(taken), _params(space, run.config)
         if params is not None and index not in taken:
             taken[index] = dataclasses.replace(run, index=index, params=params)
     return list(taken.values())
@@ -36,30 +44,19 @@ def _at(config, path):
     return config
 
 
+def _text(space, config):
+    """What a sweep has given to a run, as text, in which 3.0 is 3."""
+    return as_json([[path, whole(value)] for path, value in given(space, config).items()])
+
+
 def _params(space, config):
     """What the search would have proposed to get a configuration; None if it never gives it."""
     if not space.parameters:  # an engine's function alone knows what it proposes
         return config
     values = given(space, config)
-    if space.configurations:
-        return find(space.configurations, nest(values))
-    if values.keys() != space.parameters.keys():
-        return None
-    if space.is_grid:
-        return _grid_index(space, values)
-    quantiles = {path: one.quantile_of(values[path]) for path, one in space.parameters.items()}
-    if None in quantiles.values():
+    quantiles = {path: space.parameters[path].quantile_of(values[path]) for path in values}
+    if None in quantiles.values() or quantiles.keys() != space.parameters.keys():
         return None
     if space.engine:
-        return {name: value for (name,), value in values.items()}
+        return nest(values)
     return [quantiles[path] for path in space.searched]
-
-
-def _grid_index(space, values):
-    index = 0
-    for path, parameter in space.parameters.items():
-        choices = parameter.choices()
-        if (at := find(choices, values[path])) is None:
-            return None
-        index = index * len(choices) + at
-    return index

@@ -31,39 +31,30 @@ def repeat(sweep_id, top=3, seeds=(0, 1, 2), parameter="seed", bottom=0):
     first = store.open_sweep(sweep_id)
     space = first.space
     if not space.metric:
-        raise SweepError(
-            f"sweep {first.id} names no single metric: there are no best runs to repeat"
-        )
+        raise SweepError(f"sweep {first.id} names no single metric, so no run is the best")
     ranked = _ranked_configs(space, first.runs(), parameter)
     chosen = ranked[:top] + ranked[max(top, len(ranked) - bottom) :]
     configurations = [config | {parameter: seed} for config in chosen for seed in seeds]
     if not configurations:
-        reason = f"no run has finished with a number for {space.metric.name!r}"
-        raise SweepError(f"sweep {first.id} has nothing to repeat: {reason}")
-    values = {}
+        wanted = f"no run has finished with a number for {space.metric.name!r}"
+        raise SweepError(f"sweep {first.id}: {wanted}")
+    parameters = {}
     for config in configurations:
         for name, value in config.items():
-            values.setdefault(name, {})[as_json(value)] = value
-    config = {
-        "name": f"{space.name or first.id} repeated",
-        "method": "grid",
-        "parameters": {
-            name: {"values": list(different.values())} for name, different in values.items()
-        },
-        "configurations": configurations,
-        "repeats": parameter,
-    }
-    kept = {name: first.config[name] for name in KEPT if name in first.config}
-    return store.sweep(kept | config, project=first.project)
+            parameters.setdefault(name, {"values": []})["values"].append(value)
+    repeated = {name: first.config[name] for name in KEPT if name in first.config}
+    repeated |= {"name": f"{space.name or first.id} repeated", "method": "grid"}
+    repeated |= {"parameters": parameters, "configurations": configurations, "repeats": parameter}
+    return store.sweep(repeated, project=first.project)
 
 
 def _ranked_configs(space, runs, parameter):
     """What the sweep has given to its finished runs, without the seed, each once, the best first."""
-    sign = -1 if space.metric.goal == "maximize" else 1
     scores = [(space.metric.number(run.summary), run) for run in runs if run.state == "finished"]
-    scored = [(sign * score, run) for score, run in scores if score is not None]
+    scored = [(score, run) for score, run in scores if score is not None]
+    scored.sort(key=operator.itemgetter(0), reverse=space.metric.goal == "maximize")
     configs = {}
-    for _, run in sorted(scored, key=operator.itemgetter(0)):
+    for _, run in scored:
         config = nest(prior.given(space, run.config)) if space.parameters else dict(run.config)
         config.pop(parameter, None)
         configs.setdefault(as_json(config), config)

@@ -66,10 +66,9 @@ class Run:
         """
         if not isinstance(keys, list | None):
             raise ValueError("keys must be specified in a list")
-        first = 0 if min_step is None else min_step
-        end = np.inf if max_step is None else max_step
+        first, end = min_step or 0, np.inf if max_step is None else max_step
         rows = [row for at, row in enumerate(self.rows) if first <= row.get("_step", at) < end]
-        return iter(_with_all(keys, ["_step", *keys], rows) if keys else map(dict, rows))
+        return iter(_with_all(["_step", *keys], rows) if keys else map(dict, rows))
 
     def history(self, samples=500, keys=None, x_axis="_step", pandas=True, stream="default"):
         """The rows as a DataFrame, or with ``pandas=False`` as a list; of more than ``samples``, some evenly spaced.
@@ -83,8 +82,7 @@ class Run:
         """
         if stream != "default":
             raise SweepError("what the machine did stays in W&B's file: `wandb sync` uploads it")
-        columns = [x_axis, *(keys or [])]
-        rows = _with_all(columns, columns, self.rows) if keys else list(self.scan_history())
+        rows = _with_all([x_axis, *keys], self.rows) if keys else list(self.scan_history())
         if len(rows) > samples:
             rows = [rows[at] for at in np.linspace(0, len(rows) - 1, samples).round().astype(int)]
         if not pandas:
@@ -94,10 +92,8 @@ class Run:
         return pd.DataFrame.from_records(rows)
 
 
-def _with_all(needed, shown, rows):
-    """Of the rows that have all names of ``needed``, what stands under the names ``shown``; nested ones are dotted."""
-    if any("." in name for name in needed):
-        flat = [flatten(row) for row in rows]
-        rows = [{".".join(path): value for path, value in row.items()} for row in flat]
-    rows = [row for row in rows if row.keys() >= set(needed)]
-    return [{key: row[key] for key in shown if key in row} for row in rows]
+def _with_all(names, rows):
+    """Of the rows that have all of some names, what stands under these; names of nested values are dotted."""
+    if any("." in name for name in names):
+        rows = [{".".join(path): row[path] for path in row} for row in map(flatten, rows)]
+    return [{name: row[name] for name in names} for row in rows if row.keys() >= set(names)]

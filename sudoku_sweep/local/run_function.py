@@ -27,15 +27,12 @@ def run_function(function, run, environment, stopper, sweep_id):
         return end_state(error) in FAILURES
 
     def check(wandb_run, data, step):
-        objectives = stopper.sweep.space.objectives
-        values = {metric.name: metric.number(data) for metric in objectives}
-        values = {name: value for name, value in values.items() if value is not None}
+        values = stopper.sweep.space.numbers(data)
         if wandb_run.id == run.id and values:
             if not run.rows or run.rows[-1]["_step"] != step:
                 run.rows.append({"_step": step})
             run.rows[-1] |= values
-            if stopper.is_due(len(run.rows)):
-                stopper.check()
+            stopper.check(len(run.rows))
 
     hooks = wandb_internals.hooked(stopper and check, is_failure, sweep_id)
     try:

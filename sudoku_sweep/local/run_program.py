@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import SweepError
 from ..values import shortened
-from . import wandb_file, wandb_internals
+from . import wandb_internals
 
 POLL_SECONDS = 1  # how often a run that may be stopped early is looked at
 KILL_SECONDS = 30  # how long a process that was told to end may take for it, as with W&B's agent
@@ -84,7 +84,7 @@ def run_program(sweep, run, environment, stopper):
             what = f"cannot start {shortened(' '.join(words), SHOWN_LENGTH)!r}: {error.strerror}"
             advice = TOO_LONG if error.errno == errno.E2BIG else ""
             raise SweepError(what + advice) from error
-        status = _wait(child, run, stopper, Path(environment["WANDB_DIR"]))
+        status = _wait(child, stopper)
         output.seek(max(0, output.seek(0, os.SEEK_END) - READ_BYTES))
         lines = output.read().decode("utf-8", "replace").splitlines()
     if status:
@@ -107,19 +107,14 @@ def _error_line(lines):
     return text.rpartition("\n")[2] or "no output"
 
 
-def _wait(child, run, stopper, folder):
+def _wait(child, stopper):
     """The exit status of a run's child process, once it has ended. Whatever ends the waiting ends the child."""
-    path = None
     try:
         while True:
             try:
                 return child.wait(POLL_SECONDS if stopper else None)
             except subprocess.TimeoutExpired:
-                if stopper.is_due():
-                    path = path or wandb_file.find(folder, run.id)
-                    if path:
-                        wandb_file.read_into(run, path)
-                    stopper.check()
+                stopper.check()
     except BaseException as error:
         # a program ignores SIGINT if its agent does, as what a script has started by `&`
         ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -18,7 +18,7 @@ import filelock
 import wandb
 from pydantic.dataclasses import dataclass
 
-from ..errors import StorageError, SweepError
+from ..errors import StorageError, SweepError, in_words
 from ..files import cannot_write, escape_output, write_atomically
 from ..values import plain
 from . import configuration, prior, run_program
@@ -122,29 +122,27 @@ def sweep(sweep, entity=None, project=None, prior_runs=None, seed=None):
         The sweep cannot be written.
     """
     space = configuration.read_config(sweep)
-    sweep_id = secrets.token_hex(4)
-    folder, project = store() / sweep_id, project or space.project
+    sweep_id, project = secrets.token_hex(4), project or space.project
     try:
         wandb.Settings(project=project)
     except wandb.errors.UsageError as error:  # as in each of its runs
         raise SweepError(f"W&B refuses the project's name: {error}") from error
     seed = secrets.randbits(32) if seed is None else seed
-    created = Sweep(sweep_id, project, seed, sweep, folder)
+    content = {"id": sweep_id, "project": project, "seed": seed, "config": sweep}
+    content["created_at"] = _iso(time.time())
+    created = Sweep(**content, folder=store() / sweep_id)
     created.space = space  # it is not read again
     if space.engine:
         Engine(created)  # what is wrong with it is said here, not by each agent
     earlier = _as_runs(prior_runs or [])
     taken = prior.placed(space, earlier)
-    content = {"id": sweep_id, "project": project, "seed": seed, "created_at": _iso(time.time())}
-    content["config"] = sweep
-    write_json(folder / "sweep.json", content)
+    write_json(created.folder / "sweep.json", content)
     for run in taken:
         created.save(run)
     escape_output()
     length = f"{space.n_runs:,} runs" if space.n_runs else "no limit"
-    print(
-        f"Local sweep {sweep_id}: {space.engine or space.method}, {length}, kept in {os.path.relpath(folder)}"
-    )
+    where = f"kept in {os.path.relpath(created.folder)}"
+    print(f"Local sweep {sweep_id}: {space.engine or space.method}, {length}, {where}")
     if earlier:
         print(f"{len(taken)} of {len(earlier)} prior runs are part of it, and not made again")
     for line in configuration.warnings(space):
@@ -178,14 +176,11 @@ def open_sweep(sweep_id):
 def _read(path, make):
     """What ``make`` makes of a file of the store. Files are written whole, so one that cannot be read was changed."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-        if "point" in content:  # the name of ``params`` in files of older releases
-            content["params"] = content.pop("point")
-        return make(**content)
+        return make(**json.loads(path.read_text("utf-8")))
     except (OSError, TypeError, ValueError, RecursionError) as error:
         advice = "if it is damaged, delete it: a run is run again, a sweep must be set up again"
         what = f"{os.path.relpath(path)} cannot be read; {advice}"
-        raise SweepError(f"{what} ({type(error).__name__}: {error})") from error
+        raise SweepError(f"{what} ({in_words(error)})") from error
 
 
 def runs(sweep_id):

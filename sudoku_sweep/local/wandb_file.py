@@ -36,7 +36,7 @@ def read_into(run, path):
     Numbers, texts, and lists and dicts of them; images, tables and the like stay in the file. Of a file that is
     damaged, what stands before the damage; the exit code is ``DAMAGED`` then.
     """
-    exit_code, config, summary, run.rows = None, {}, {}, []
+    exit_code, values, run.rows = None, {"config": {}, "summary": {}}, []
     for record in _records(path.read_bytes()):
         if record is None:
             exit_code = DAMAGED
@@ -46,11 +46,9 @@ def read_into(run, path):
             run.name = record.run.display_name or run.name
             run.host = record.run.host or None
             run.group, run.tags = record.run.run_group or None, list(record.run.tags)
-            _apply(record.run.config, config)
-        elif kind == "config":
-            _apply(record.config, config)
-        elif kind == "summary":
-            _apply(record.summary, summary)
+            _apply(record.run.config, values["config"])
+        elif kind in values:
+            _apply(getattr(record, kind), values[kind])
         elif kind == "history":
             row = {"_step": record.history.step.num}
             for item in record.history.item:
@@ -58,11 +56,11 @@ def read_into(run, path):
             run.rows.append(_without_media(row))
         elif kind == "exit":
             exit_code = record.exit.exit_code
-    for values in (config, summary):
-        values.pop("_wandb", None)
+    for one in values.values():
+        one.pop("_wandb", None)
     # what the sweep gave stays: a run that was killed at its start may not have written it
-    run.config = run.config | config
-    run.summary = Summary(_without_media(summary))
+    run.config = run.config | values["config"]
+    run.summary = Summary(_without_media(values["summary"]))
     return exit_code
 
 

@@ -180,7 +180,7 @@ configs = some_of(
     metric=some_of(Metric, st.sampled_from(["score", "maximize", "best", 1])),
     early_terminate=some_of(Hyperband, numbers, type=st.just("hyperband")),
 )
-NAMED = "parameters|method|metric|early_terminate|a sweep configuration"
+NAMED = "|".join(["a sweep configuration", *configuration.SweepConfig.model_fields])
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

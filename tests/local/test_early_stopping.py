@@ -20,6 +20,7 @@ def test_a_long_look_at_the_others_is_followed_by_a_longer_pause_and_goes_throug
     clock, looks, seen, read, values = [0], [], Counter(), store.Sweep.runs, metric.Metric.values
 
     def takes_five_seconds(sweep):
+        looks.append(clock[0])
         clock[0] += 5
         return read(sweep)
 
@@ -31,15 +32,12 @@ def test_a_long_look_at_the_others_is_followed_by_a_longer_pause_and_goes_throug
     monkeypatch.setattr(store.Sweep, "runs", takes_five_seconds)
     monkeypatch.setattr(metric.Metric, "values", count)
     run = Run(4, "mine", "", "running", configs[4], {}, rows=[])
-    stopper = early_stopping.EarlyStopper(sweep, run)
+    stopper = early_stopping.EarlyStopper(sweep, run, None)
     for _ in range(200):
-        if stopper.is_due(len(run.rows)):
-            looks.append(clock[0])
-            stopper.check()
+        stopper.check(len(run.rows))
         clock[0] += 1
     assert looks == [0, 55, 110, 165] and seen == {0: 4, 1: 4}  # mine, the others
     runs[0].rows, run.rows = rows * 2, [{"_step": at, "score": 2} for at in range(2)]
     sweep.save(runs[0])
-    assert stopper.is_due(len(run.rows))  # a band
-    stopper.check()
+    stopper.check(len(run.rows))  # a band
     assert seen == {0: 4, 1: 4, 2: 2}

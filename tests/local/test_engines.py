@@ -186,9 +186,15 @@ def test_several_metrics_are_searched_at_once():
         ({"scheduler": {"engine": "wandb"}}, "method custom needs .*engine: optuna"),
         ({"method": "bayes"}, "engine optuna needs method: custom"),
         ({"early_terminate": {"type": "hyperband", "min_iter": 1}}, "leave early_terminate out"),
-        ({"scheduler": {"engine": "optuna", "optimizer": "f"}}, "needs a source"),
+        (
+            {"scheduler": {"engine": "optuna", "optimizer": "f"}},
+            "scheduler.source must name the python file",
+        ),
         ({"scheduler": {"engine": "ax"}, "parameters": {}}, "give parameters"),
-        ({"parameters": {"a": {"parameters": {"b": {"value": 1}}}}}, "no nested parameters"),
+        (
+            {"parameters": {"a": {"parameters": {"b": {"value": 1}}}}},
+            "scheduler: Cannot infer .* from sweep parameter",
+        ),
     ],
 )
 def test_what_cannot_be_searched_is_said_before_the_first_run(changes, message):
