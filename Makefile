@@ -23,7 +23,7 @@ run: $(VENV)/ready
 lab: $(VENV)/ready
 	$(JUPYTER) lab $(NOTEBOOK)
 
-# All local sweeps in a browser, also while they run.
+# All local sweeps in a browser, each run when it has ended.
 dashboard: $(VENV)/ready
 	$(VENV)/bin/python -m sudoku_sweep dashboard
 

@@ -24,12 +24,26 @@ def placed(space, runs):
         if run.state not in DONE:
             continue
         if space.method == "grid":
-            index = params = places.get(_text(space, run.config))
+            index = params = places.get(_text(space, run.config), _own_index(space, run))
         else:
             index, params = len(taken), _params(space, run.config)
         if params is not None and index not in taken:
             taken[index] = dataclasses.replace(run, index=index, params=params)
     return list(taken.values())
+
+
+def _own_index(space, run):
+    """The index of a run that has more in its configuration than its own grid gave it; None if it is another grid."""
+    if run.index < space.grid.size and _contains(run.config, space.grid[run.index]):
+        return run.index
+    return None
+
+
+def _contains(config, part):
+    """Whether a configuration has all that a grid gave it; a function may have added to a dict in it."""
+    if isinstance(config, dict) and isinstance(part, dict):
+        return all(name in config and _contains(config[name], part[name]) for name in part)
+    return as_json(whole(config)) == as_json(whole(part))
 
 
 def given(space, config):

@@ -68,7 +68,7 @@ class Run:
             raise ValueError("keys must be specified in a list")
         first, end = min_step or 0, np.inf if max_step is None else max_step
         rows = [row for at, row in enumerate(self.rows) if first <= row.get("_step", at) < end]
-        return iter(_with_all(["_step", *keys], rows) if keys else map(dict, rows))
+        return iter(_with_all(keys, ["_step", *keys], rows) if keys else map(dict, rows))
 
     def history(self, samples=500, keys=None, x_axis="_step", pandas=True, stream="default"):
         """The rows as a DataFrame, or with ``pandas=False`` as a list; of more than ``samples``, some evenly spaced.
@@ -82,7 +82,8 @@ class Run:
         """
         if stream != "default":
             raise SweepError("what the machine did stays in W&B's file: `wandb sync` uploads it")
-        rows = _with_all([x_axis, *keys], self.rows) if keys else list(self.scan_history())
+        columns = [x_axis, *(keys or [])]
+        rows = _with_all(columns, columns, self.rows) if keys else list(self.scan_history())
         if len(rows) > samples:
             rows = [rows[at] for at in np.linspace(0, len(rows) - 1, samples).round().astype(int)]
         if not pandas:
@@ -92,8 +93,9 @@ class Run:
         return pd.DataFrame.from_records(rows)
 
 
-def _with_all(names, rows):
-    """Of the rows that have all of some names, what stands under these; names of nested values are dotted."""
-    if any("." in name for name in names):
+def _with_all(needed, shown, rows):
+    """Of the rows that have all names of ``needed``, what stands under the names ``shown``; nested ones are dotted."""
+    if any("." in name for name in needed):
         rows = [{".".join(path): row[path] for path in row} for row in map(flatten, rows)]
-    return [{name: row[name] for name in names} for row in rows if row.keys() >= set(names)]
+    rows = [row for row in rows if row.keys() >= set(needed)]
+    return [{key: row[key] for key in shown if key in row} for row in rows]
