@@ -109,22 +109,17 @@ def train_with_wandb(training, validation, config=None, device=None, fit=None):
     -------
     train.Result
     """
-    os.environ.setdefault("WANDB_PROJECT", PROJECT)  # an agent sets its sweep's project
-    with wandb.init(config=dict(config or Config())) as run:
-        return fit_in_run(run, Config(**run.config), training, validation, device, fit)
-
-
-def fit_in_run(run, config, training, validation, device=None, fit=None):
-    """Train and log in a W&B run that is open already, as ``train_with_wandb`` does; returns the ``train.Result``."""
     from . import train
 
-    run.define_metric("*", step_metric="epoch")  # draw metrics over epochs, not over log calls
-    run.summary.update({"device": device_name(device), "commit": commit()})
-    fit = fit or train.fit
-    result = fit(config, training, validation, log=run.log, device=device)
-    run.summary["seconds"] = round(result.seconds, 3)
-    run.summary["cpu_seconds"] = round(result.cpu_seconds, 3)
-    return result
+    os.environ.setdefault("WANDB_PROJECT", PROJECT)  # an agent sets its sweep's project
+    with wandb.init(config=dict(config or Config())) as run:
+        run.define_metric("*", step_metric="epoch")  # draw metrics over epochs, not over log calls
+        run.summary.update({"device": device_name(device), "commit": commit()})
+        fit = fit or train.fit
+        result = fit(Config(**run.config), training, validation, log=run.log, device=device)
+        run.summary["seconds"] = round(result.seconds, 3)
+        run.summary["cpu_seconds"] = round(result.cpu_seconds, 3)
+        return result
 
 
 def device_name(device=None):
