@@ -14,14 +14,15 @@ def placed(space, runs):
     """Those of ``runs`` that a sweep takes over, with the index and the params that they have in it.
 
     In a grid the index is the place of a run's configuration, elsewhere the next number. Left out are runs that have
-    not ended, runs whose configuration the sweep never tries, and in a grid all but the first of one place.
+    not ended, finished runs that logged another metric, runs whose configuration the sweep never tries, and in a grid
+    all but the first of one place.
     """
     places = {}
     if runs and space.method == "grid":
         places = {_text(space, config): at for at, config in enumerate(space.grid[:MANY])}
     taken = {}
     for run in runs:
-        if run.state not in DONE:
+        if run.state not in DONE or not _is_judged(space, run):
             continue
         if space.method == "grid":
             index = params = places.get(_text(space, run.config), _own_index(space, run))
@@ -30,6 +31,13 @@ def placed(space, runs):
         if params is not None and index not in taken:
             taken[index] = dataclasses.replace(run, index=index, params=params)
     return list(taken.values())
+
+
+def _is_judged(space, run):
+    """Whether a run has what the sweep is judged by; not-a-number counts, and so does a run that failed before."""
+    rows = [run.summary, *run.rows]
+    judged = [any(one.value(row) is not None for row in rows) for one in space.objectives]
+    return run.state != "finished" or all(judged)
 
 
 def _own_index(space, run):

@@ -71,6 +71,8 @@ def test_runs_that_a_sweep_never_makes_are_left_out(capsys):
     narrow = random_sweep(parameters=SPACE | {"x": {"min": 5.0, "max": 6.0}})
     assert local.runs(local.sweep(narrow, prior_runs=ids(first))) == []
     assert "0 of 6 prior runs" in capsys.readouterr().out
+    other = random_sweep(metric={"name": "accuracy"})
+    assert local.runs(local.sweep(other, prior_runs=ids(first))) == []
     with pytest.raises(SweepError, match="no local sweep has a run abc"):
         local.sweep(narrow, prior_runs=["abc"])
 
