@@ -56,6 +56,8 @@ def show_runs(storage, name, runs, metrics, space):
     with warnings.catch_warnings(action="ignore"):  # experimental, says Optuna
         study.set_metric_names(names)
     known = {trial.user_attrs["id"] for trial in study.get_trials(deepcopy=False)}
+    if all(run.state == "running" or run.id in known for run in runs):
+        return  # nothing has ended since the last look, which was seconds ago
     frame = tables.runs_frame(runs)
     scores = zip(*(tables.metric_values(frame, metric).tolist() for metric in metrics), strict=True)
     found = {name: _distribution(values) for name, values in space.items()}

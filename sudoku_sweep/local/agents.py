@@ -153,10 +153,9 @@ def _has_logged(metric, run):
     SweepError
         It has logged others instead, so it seems that the sweep is judged by a metric that is never logged.
     """
-    rows = [*run.rows, run.summary]
-    # not-a-number is a bad result, not a wrong name
-    if metric.score(run) is not None or any(isinstance(metric.value(row), float) for row in rows):
+    if metric.is_logged(run):
         return True
+    rows = [*run.rows, run.summary]
     logged = {name: value for row in rows for name, value in row.items() if name[0] != "_"}
     if not logged:
         print(f"note: run {run.index + 1} has logged nothing")
@@ -177,9 +176,10 @@ def _progress_line(sweep, run, seconds_left):
     else:
         scores = [(metric.name, metric.score(run)) for metric in space.objectives]
         parts += [f"{name} {shortened(score)}" for name, score in scores if score is not None]
-    # without parameters, an engine's function names some
-    parameters = sweep.config.get("parameters") or dict.fromkeys(run.params, ())
+    parameters = sweep.config.get("parameters", {})
     varied = [name for name, one in parameters.items() if "value" not in one]
+    if not parameters:  # an engine's function has named some
+        varied = list(run.params)
     parts.append(", ".join(f"{name} {shortened(run.config.get(name))}" for name in varied))
     left = f"about {duration(seconds_left)} left" if seconds_left > 0 else ""
     return " | ".join(filter(None, [*parts, duration(run.seconds), left]))

@@ -61,11 +61,10 @@ def _new_run(sweep, index, before, engine):
     if others and space.metric.target_reached(others):
         print(f"sweep {sweep.id} has reached its target")
         return None
-    if before:
-        params = before.params
-    elif engine:
+    params = before.params if before else None
+    if params is None and engine:
         params = engine.propose(index)
-    else:
+    elif params is None:
         params = search.propose(space, sweep.seed, index, others)
     if params is None:
         print(f"the engine of sweep {sweep.id} has nothing more to try")

@@ -37,6 +37,13 @@ class Metric(Model):
         values = map(self.number, chain([run.summary], reversed(run.rows)))
         return next((value for value in values if value is not None), None)
 
+    def is_logged(self, run):
+        """Whether a run has logged the metric as a number; not-a-number is a bad result, but no wrong name."""
+        rows = [*run.rows, run.summary]
+        return self.score(run) is not None or any(
+            isinstance(self.value(row), float) for row in rows
+        )
+
     def losses(self, run):
         """All values that a run has shown, its summary's first, turned so that less is better."""
         sign = -1 if self.goal == "maximize" else 1

@@ -22,7 +22,8 @@ def placed(space, runs):
         places = {_text(space, config): at for at, config in enumerate(space.grid[:MANY])}
     taken = {}
     for run in runs:
-        if run.state not in DONE or not _is_judged(space, run):
+        unjudged = [metric for metric in space.objectives if not metric.is_logged(run)]
+        if run.state not in DONE or (run.state == "finished" and unjudged):
             continue
         if space.method == "grid":
             index = params = places.get(_text(space, run.config), _own_index(space, run))
@@ -31,13 +32,6 @@ def placed(space, runs):
         if params is not None and index not in taken:
             taken[index] = dataclasses.replace(run, index=index, params=params)
     return list(taken.values())
-
-
-def _is_judged(space, run):
-    """Whether a run has what the sweep is judged by; not-a-number counts, and so does a run that failed before."""
-    rows = [run.summary, *run.rows]
-    judged = [any(one.value(row) is not None for row in rows) for one in space.objectives]
-    return run.state != "finished" or all(judged)
 
 
 def _own_index(space, run):

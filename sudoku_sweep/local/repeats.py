@@ -50,7 +50,7 @@ def repeat(sweep_id, top=3, seeds=(0, 1, 2), parameter="seed", bottom=0):
 
 def _ranked_configs(space, runs, parameter):
     """What the sweep has given to its finished runs, without the seed, each once, the best first."""
-    scores = [(space.metric.number(run.summary), run) for run in runs if run.state == "finished"]
+    scores = [(space.metric.score(run), run) for run in runs if run.state == "finished"]
     scored = [(score, run) for score, run in scores if score is not None]
     scored.sort(key=operator.itemgetter(0), reverse=space.metric.goal == "maximize")
     configs = {}

@@ -169,7 +169,7 @@ def open_sweep(sweep_id):
         where = os.path.relpath(store())
         raise SweepError(f"no local sweep {sweep_id!r} in {where}: make one with `sweep`")
     sweep = _read(path, partial(Sweep, folder=path.parent))
-    sweep.created_at = _created_at(path)
+    sweep.created_at = sweep.created_at or _created_at(path)
     return sweep
 
 

@@ -150,3 +150,10 @@ def test_of_several_metrics_the_page_knows_the_pareto_front(make_run):
     study = optuna.load_study(study_name="study", storage=storage)
     assert [tuple(trial.values) for trial in study.best_trials] == values[:2]
     assert study.trials[3].state.name == "FAIL"
+
+
+def test_a_look_at_which_nothing_has_ended_goes_through_no_run(make_run, shown, monkeypatch):
+    shown(make_run("a", val_accuracy=0.5))
+    monkeypatch.setattr(dashboard.tables, "runs_frame", None)
+    (trial,) = shown(make_run("a", val_accuracy=0.5), make_run("b", "running"))
+    assert trial.value == 0.5

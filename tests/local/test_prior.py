@@ -43,7 +43,7 @@ def test_a_grid_with_more_values_trains_the_new_ones_alone():
 
 
 def test_bayes_goes_on_from_prior_runs():
-    first = ran(bowl, random_sweep(run_cap=20))
+    first = ran(bowl, local.sweep(random_sweep(run_cap=20), seed=0))
     config = random_sweep(method="bayes", run_cap=22)
     cold, warm = local.sweep(config, seed=1), local.sweep(config, prior_runs=first, seed=1)
     runs = ran(bowl, warm)
@@ -95,7 +95,8 @@ def test_the_same_seed_draws_the_same_configurations():
 
 
 def test_the_best_configurations_are_repeated_with_each_seed():
-    first = ran(bowl, random_sweep(parameters=SPACE | {"seed": {"values": [0, 1]}}))
+    drawn = random_sweep(parameters=SPACE | {"seed": {"values": [0, 1]}})
+    first = ran(bowl, local.sweep(drawn, seed=1))
     best = sorted(first, key=lambda run: run.summary["loss"])
     repeated = local.repeat(local.latest_sweep(), top=2, seeds=[7, 8])
     runs = ran(bowl, repeated)
@@ -111,3 +112,15 @@ def test_a_sweep_without_a_scored_run_has_nothing_to_repeat():
         local.repeat(local.sweep(random_sweep()))
     with pytest.raises(SweepError, match="names no single metric"):
         local.repeat(local.sweep({"method": "grid", "parameters": {"a": {"values": [1]}}}))
+
+
+def test_what_is_repeated_is_ranked_by_the_score_of_each_run_also_without_a_summary():
+    def train():
+        with wandb.init() as run:
+            run.define_metric("loss", summary="none")
+            run.log({"loss": -run.config.a})
+
+    config = {"method": "grid", "metric": LOSS, "parameters": {"a": {"values": [1, 3, 2]}}}
+    ran(train, config)
+    repeated = local.open_sweep(local.repeat(local.latest_sweep(), top=2, seeds=[0]))
+    assert list(repeated.space.grid) == [{"a": 3, "seed": 0}, {"a": 2, "seed": 0}]

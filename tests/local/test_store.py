@@ -141,3 +141,12 @@ def test_a_sweep_is_kept_with_what_repeats_it(monkeypatch, capsys):
     assert (sweep.project, sweep.seed, sweep.id) == ("its own", 32, sweep_id)
     where = os.path.relpath(store.store() / sweep_id)
     assert f"grid, 6 runs, kept in {where}" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_of_an_unknown_proposal_is_proposed_anew():
+    sweep_id = local.sweep(GRID)
+    first = local.grid(GRID)[0]
+    store.open_sweep(sweep_id).save(Run(0, "id0", "name", "killed", first, {}))
+    local.agent(sweep_id, function=log_score, count=1)
+    (run,) = local.runs(sweep_id)
+    assert run.state == "finished" and run.config == first and run.params == 0
