@@ -108,14 +108,14 @@ def plot_best_so_far(progress):
 
 
 def plot_seeds(runs):
-    """Scores of runs that differ only in their seed, a column for each ``config.row``, best mean first.
+    """Scores of runs that differ only in their seed, a column for each ``name``, best mean first.
 
     Seed 0 is the run by which the configuration was chosen; the others were made afterwards.
     """
     score = tables.metric_values(runs, METRIC)
-    means = score.groupby(runs["config.row"]).mean().sort_values(ascending=False)
-    rank = {row: at for at, row in enumerate(means.index)}
-    position = runs["config.row"].map(rank)
+    means = score.groupby(runs["name"]).mean().sort_values(ascending=False)
+    rank = {name: at for at, name in enumerate(means.index)}
+    position = runs["name"].map(rank)
     figure, axes = plt.subplots(figsize=(7, 3.4))
     columns = score.groupby(position)
     axes.vlines(range(len(rank)), columns.min(), columns.max(), color=FADED, zorder=1)
@@ -125,7 +125,7 @@ def plot_seeds(runs):
     ):
         style = dict(color=color, marker=marker, s=22, label=label)
         axes.scatter(position[chosen], score[chosen], **style)
-    axes.set(xlabel="configuration (its index in the grid), best mean first")
+    axes.set(xlabel="configuration (its run in the grid), best mean first")
     axes.set_xticks(range(len(rank)), rank, fontsize=8, rotation=60)
     axes.set_ylabel(axis_label(METRIC["name"]))
     axes.grid(axis="y", alpha=0.3)

@@ -27,10 +27,10 @@ def test_the_best_so_far_is_never_worse_and_survives_failures():
     assert grid_240.plot_best_so_far(progress).lines[0].get_xdata()[-1] == 5
 
 
-def test_seeds_are_drawn_per_row_best_mean_first_and_seed_0_apart():
-    values = {"config.row": [3, 3, 3, 5, 5, 5], "config.seed": [0, 1, 2] * 2, "state": "finished"}
+def test_seeds_are_drawn_per_configuration_best_mean_first_and_seed_0_apart():
+    values = {"name": ["a"] * 3 + ["b"] * 3, "config.seed": [0, 1, 2] * 2, "state": "finished"}
     values |= {"summary.val_accuracy": [0.1, 0.2, 0.9, 0.5, 0.6, 0.4]}
     axes = grid_240.plot_seeds(pd.DataFrame(values))
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "3"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["b", "a"]
     sizes = {part.get_label(): len(part.get_offsets()) for part in axes.collections}
     assert sizes["seed 0: the sweep"] == 2 and sizes["other seeds: afterwards"] == 4
