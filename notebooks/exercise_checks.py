@@ -2,9 +2,12 @@
 
 import contextlib
 import functools
+import math
 import os
 import tempfile
 from unittest import mock
+
+import wandb
 
 from sudoku_sweep import local
 from sudoku_sweep.local import Run, SweepError
@@ -26,6 +29,13 @@ SCORES = {  # of exercise 6: configuration -> score per seed
     "c": (0.60, 0.61, 0.59),
     "d": (0.55, 0.52, 0.57),
 }
+MOST_RUNS, ENOUGH = 12, 0.94  # of exercise 7
+LOSSES = {  # of exercise 8: after each epoch; guessing has 2.20
+    "a": (2.20, 2.20, 2.19, 2.19, 2.18, 2.17),
+    "b": (1.90, 1.30, 2.05, 1.10, 1.95, 1.60),
+    "c": (2.10, 1.75, 1.40, 1.10, 0.85, 0.65),
+}
+REASONS = {"a": "rate too small", "b": "rate too large", "c": "budget too short"}
 
 
 def says(check):
@@ -107,6 +117,18 @@ def check_4(counts):
     return "it looks after min_iter loggings, then after eta times as many, and so on, up to 20"
 
 
+def _runs_of(config, train):
+    """The runs of a sweep that is made for a check, and leaves nothing behind; its random draws are always the same."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.dict(os.environ, WANDB_DIR=folder),
+        contextlib.redirect_stdout(None),
+    ):
+        sweep_id = local.sweep(config, seed=0)
+        local.agent(sweep_id, function=train)
+        return local.runs(sweep_id)
+
+
 @says
 def check_5(train):
     """A function that trains nothing, but logs ``score`` = ``x`` squared in a run of its own, as an agent expects."""
@@ -115,15 +137,8 @@ def check_5(train):
         "metric": {"name": "score", "goal": "maximize"},
         "parameters": {"x": {"values": [1, 2, 3]}},
     }
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        mock.patch.dict(os.environ, WANDB_DIR=folder),
-        contextlib.redirect_stdout(None),
-    ):
-        sweep_id = local.sweep(config)
-        local.agent(sweep_id, function=train)
-        runs = local.runs(sweep_id)
-    if [run.state for run in runs] != ["finished"] * 3:
+    runs = _runs_of(config, train)
+    if any(run.error for run in runs):
         return f"a run failed: {next(run.error for run in runs if run.error)}"
     if [run.summary.get("score") for run in runs] != [1, 4, 9]:
         return "score has to be x squared, with x from run.config"
@@ -141,3 +156,51 @@ def check_6(names):
     if set(names) != rivals:
         return "compare each one's highest score with the lowest of the best configuration"
     return None
+
+
+def made_up_accuracy(learning_rate, width):
+    """Stands in for a training: the best rate is smaller for a wide net than for a narrow one, and 64 wide is best."""
+    best_rate = 0.3 / math.sqrt(width)
+    off = 0.12 * math.log10(learning_rate / best_rate) ** 2 + 0.1 * math.log10(width / 64) ** 2
+    return max(0.1, 0.97 - off)
+
+
+@says
+def check_7(config):
+    """The configuration of a sweep of at most ``MOST_RUNS`` runs that finds an ``accuracy`` of ``ENOUGH``; runs it."""
+
+    def train():
+        with wandb.init() as run:
+            accuracy = made_up_accuracy(run.config.learning_rate, run.config.width)
+            run.log({"accuracy": accuracy})
+
+    n_runs = local.n_runs(config)
+    if n_runs is None or n_runs > MOST_RUNS:
+        return f"at most {MOST_RUNS} runs: give fewer values, or a run_cap"
+    runs = _runs_of(config, train)
+    if any(run.error for run in runs):
+        return f"a run failed: {next(run.error for run in runs if run.error)}"
+    best = max(runs, key=lambda run: run.summary["accuracy"])
+    accuracy, rate = best.summary["accuracy"], best.config["learning_rate"]
+    if accuracy >= ENOUGH:
+        return None
+    found = f"the best of {len(runs)} runs has {accuracy:.2f}, with learning_rate {rate:.2g}"
+    rates = [run.config["learning_rate"] for run in runs]
+    if rate == min(rates):
+        return f"{found}, the smallest that was tried: go lower, and step by ratio"
+    if rate == max(rates):
+        return f"{found}, the largest that was tried: go higher"
+    return f"{found}; try its neighbourhood, and other widths"
+
+
+@says
+def check_8(reasons):
+    """What is wrong with each of the runs of ``LOSSES``: a dict from its name to one of ``REASONS``."""
+    if set(reasons) != set(LOSSES) or not set(reasons.values()) <= set(REASONS.values()):
+        return f"give a dict that names one of {sorted(REASONS.values())} for each of a, b, c"
+    hints = {
+        "a": "a hardly leaves the loss of guessing",
+        "b": "b goes up and down by large steps",
+        "c": "c falls in every epoch, also in the last",
+    }
+    return next((hints[name] for name in LOSSES if reasons[name] != REASONS[name]), None)

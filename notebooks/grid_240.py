@@ -10,7 +10,6 @@ from sudoku_sweep.analysis.figures import (
     BLUE,
     FADED,
     GREEN,
-    LINE,
     ORANGE,
     PURPLE,
     VERMILION,
@@ -36,7 +35,7 @@ def main_effects(frame, score):
 
 
 def plot_main_effects(effects):
-    """A panel per setting of ``main_effects``: median and middle half of the runs, and the best one."""
+    """A panel per setting of ``main_effects``: the best run in blue, median and middle half of all of them in grey."""
     settings = effects["setting"].unique()
     n = len(settings)
     figure, row = plt.subplots(1, n, figsize=(2.7 * n, 3), sharey=True, squeeze=False)
@@ -44,9 +43,9 @@ def plot_main_effects(effects):
         part = effects[effects["setting"] == setting]
         positions = range(len(part))
         spread = [part["median"] - part["lower"], part["upper"] - part["median"]]
-        style = dict(fmt="o", color=LINE, capsize=4, label="median, quartiles")
+        style = dict(fmt="s", color=FADED, capsize=4, label="all runs: median, quartiles")
         axes.errorbar(positions, part["median"], spread, **style)
-        axes.plot(positions, part["best"], "x", color=BLUE, label="best run")
+        axes.plot(positions, part["best"], "o-", color=BLUE, label="best run")
         axes.set(xticks=positions, xticklabels=value_labels(part["value"]), xlabel=setting)
         axes.tick_params(axis="x", rotation=45 if len(part) > 4 else 0)
         axes.margins(x=0.15)
@@ -58,9 +57,15 @@ def plot_main_effects(effects):
     return row[0]
 
 
-def plot_heat_map(frame, down, across):
-    """The mean score for each pair of values of two settings, written into the cells."""
+def best_over_rates(frame):
+    """Of runs that differ in their learning rate alone, the best: a row each, with its ``score``."""
     scored = frame.assign(score=tables.metric_values(frame, METRIC))
+    settings = [name for name in tables.varied(frame) if name != "config.learning_rate"]
+    return scored.loc[scored.groupby(settings)["score"].idxmax()]
+
+
+def plot_heat_map(scored, down, across):
+    """The mean ``score`` for each pair of values of two settings, written into the cells."""
     means = scored.pivot_table("score", f"config.{down}", f"config.{across}")
     figure, axes = plt.subplots(figsize=(1.1 * means.shape[1] + 1.8, 0.7 * means.shape[0] + 1.2))
     image = axes.imshow(means, cmap="viridis", aspect="auto")
@@ -129,6 +134,30 @@ def plot_seeds(runs):
     axes.set_xticks(range(len(rank)), rank, fontsize=8, rotation=60)
     axes.set_ylabel(axis_label(METRIC["name"]))
     axes.grid(axis="y", alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    return axes
+
+
+def plot_budgets(by_budget):
+    """The score over the learning rate, a line per number of steps; bars are the standard deviation over seeds.
+
+    Parameters
+    ----------
+    by_budget : DataFrame
+        Indexed by ``steps`` and ``config.learning_rate``, with the score's ``mean`` and ``std``.
+    """
+    figure, axes = plt.subplots(figsize=(7, 3.4))
+    styles = ((BLUE, "o-"), (ORANGE, "s--"), (GREEN, "^-."))
+    for (color, style), (steps, part) in zip(styles, by_budget.groupby("steps"), strict=True):
+        rates = part.index.get_level_values("config.learning_rate")
+        looks = dict(fmt=style, color=color, capsize=4, label=f"{steps:,} steps")
+        axes.errorbar(rates, part["mean"], part["std"], **looks)
+    axes.set_xscale("log")
+    axes.set_xticks(rates, value_labels(rates))
+    axes.minorticks_off()
+    axes.set(xlabel="learning_rate (peak)", ylabel=f"{axis_label(METRIC['name'])}, three seeds")
+    axes.grid(alpha=0.3)
     axes.legend()
     figure.tight_layout()
     return axes

@@ -52,14 +52,18 @@ def head_shares(maps):
     Returns
     -------
     DataFrame
-        A row per loop and head: the shares for ``itself``, and for the other cells of its ``row``, ``column`` and
-        ``box``. A cell may count twice, as one of its row and of its box. A head that looked everywhere alike would
-        have 1/81 and three times 8/81.
+        A row per loop and head: the shares for ``itself``, for the other cells of its ``row``, ``column`` and
+        ``box``, and for the ``crossing`` cells: outside of the box, in the other rows and columns that cross it. A
+        cell may count twice, as one of its row and of its box. A head that looked everywhere alike would have 1/81,
+        three times 8/81, and 24/81.
     """
     weights = np.asarray(maps).mean(1)  # [loop, head, from cell, to cell]
     itself = np.eye(81, dtype=bool)
     groups = {"itself": itself}
     groups |= {name: (line[:, None] == line) & ~itself for name, line in LINES.items()}
+    # boxes one beside the other share three rows, those below each other three columns
+    crossing = (BOX[:, None] // 3 == BOX // 3) | (BOX[:, None] % 3 == BOX % 3)
+    groups["crossing"] = crossing & ~itself & ~groups["row"] & ~groups["column"] & ~groups["box"]
     loops, heads = np.indices(weights.shape[:2]) + 1
     table = {"loop": loops.ravel(), "head": heads.ravel()}
     for name, group in groups.items():

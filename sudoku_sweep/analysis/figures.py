@@ -19,6 +19,7 @@ CLUE, FILLED, WRONG = "black", BLUE, VERMILION  # digits of a board
 MAX_LABELS = 10  # per axis
 SHARES = ("train_accuracy", "val_accuracy", "val_solved")  # metrics from 0 to 1
 MANY = 50  # more lines than this are drawn thin, without smooth edges: the picture takes a third of the space
+TOP = 10  # of many runs, so many are in colour
 
 
 def plot_curves(history, metric, best_id=None, color_by=None):
@@ -80,10 +81,10 @@ def _setting_colors(axes, color_by):
 
 
 def plot_parallel_coordinates(frame, metric):
-    """One line per scored run through the values of what varies, coloured by its score.
+    """One line per scored run through the values of what varies, coloured by its score; of many runs the ten best.
 
     Each axis shows the values that were tried, evenly spaced, smallest below: a learning rate of 1e-4 is as
-    far from 5e-4 as that is from 1e-3.
+    far from 5e-4 as that is from 1e-3. Coloured lines that share a value pass it side by side, the best uppermost.
 
     Parameters
     ----------
@@ -104,6 +105,8 @@ def plot_parallel_coordinates(frame, metric):
     score = score.sort_values(ascending=metric.get("goal") == "maximize")
     frame = frame.loc[score.index]
     columns = tables.varied(frame)
+    many = len(score) > MANY
+    colored = score.iloc[-TOP:] if many else score
     scale = plt.Normalize(score.min(), score.max())
     figure, axes = plt.subplots(figsize=(8, 3.8))
     heights = []  # of each axis, where it is crossed by each run: 0 below, 1 above
@@ -111,21 +114,32 @@ def plot_parallel_coordinates(frame, metric):
         settings = frame[column].astype(object).where(frame[column].notna(), "not set")
         values = _distinct(settings)
         position = {text: (i + 0.5) / len(values) for i, text in enumerate(values)}
-        heights.append(settings.astype(str).map(position))
+        height = settings.astype(str).map(position)
+        gap = 0.6 / len(values) / len(colored)
+        aside = gap * _side_by_side(colored.groupby(height))
+        heights.append(height.add(aside, fill_value=0).loc[score.index])
         _write_values(axes, at, value_labels(values.values()), position.values())
     heights.append(0.05 + 0.9 * scale(score))
     _write_values(axes, len(columns), value_labels([score.min(), score.max()]), (0.05, 0.95))
-    shades, many = plt.cm.viridis(scale(score)), len(score) > MANY
-    for line, shade in zip(np.transpose(heights), shades, strict=True):
-        axes.plot(line, color=shade, linewidth=2, antialiased=not many)
+    shades = plt.cm.ScalarMappable(plt.Normalize(colored.min(), colored.max()), "viridis")
+    lines = np.transpose(heights)
+    for line in lines[: -len(colored)]:
+        axes.plot(line, color=FADED, linewidth=0.5, antialiased=False)
+    for line, shade in zip(lines[-len(colored) :], shades.to_rgba(colored), strict=True):
+        axes.plot(line, color=shade, linewidth=2)
     names = [*map(tables.short_name, columns), metric["name"]]
     axes.set(xticks=range(len(names)), xticklabels=names, yticks=[], ylim=(0, 1))
     axes.set_xlim(-0.35, len(columns) + 0.1)
     axes.spines[:].set_visible(False)
-    colors = plt.cm.ScalarMappable(scale, "viridis")
-    figure.colorbar(colors, ax=axes, pad=0.02, label=axis_label(metric["name"]))
+    which = f" of the {TOP} best" if many else ""
+    figure.colorbar(shades, ax=axes, pad=0.02, label=axis_label(metric["name"]) + which)
     figure.tight_layout()
     return axes
+
+
+def _side_by_side(sharing):
+    """How far above its value each line passes, in lines, if those that share one have the last of them uppermost."""
+    return sharing.cumcount() - (sharing.transform("size") - 1) / 2
 
 
 def _write_values(axes, x, texts, heights):

@@ -41,6 +41,18 @@ def test_parallel_coordinates_have_a_line_for_each_scored_run_the_best_on_top(ru
     assert labels(axes.get_xticklabels()) == ["learning_rate", "val_accuracy"]
 
 
+def test_of_many_runs_the_ten_best_are_coloured_side_by_side_where_they_share_a_value(make_run):
+    made = [make_run(f"run-{i}", rate=0.1 * (i > 55), val_accuracy=i / 60) for i in range(60)]
+    axes = figures.plot_parallel_coordinates(tables.runs_frame(made), METRIC)
+    grey, best = axes.lines[-60:-10], axes.lines[-10:]
+    assert {line.get_color() for line in grey} == {figures.FADED}
+    assert len({tuple(line.get_color()) for line in best}) == 10
+    crossings = [line.get_ydata()[0] for line in best]  # on the axis of the rate
+    assert crossings == sorted(crossings) and len(set(crossings)) == 10
+    assert np.mean(crossings[:6]) == pytest.approx(0.25)  # the place of the lower rate
+    assert {line.get_ydata()[0] for line in grey} == {0.25}
+
+
 def test_settings_of_any_kind_are_told_apart_and_drawn(make_run):
     """None is a value like others: pandas would leave its run out."""
     made = [make_run(f"run-{i}", val_accuracy=0.1 * i) for i in range(6)]

@@ -2,6 +2,7 @@
 
 import grid_240
 import pandas as pd
+import pytest
 
 from sudoku_sweep import data
 from sudoku_sweep.analysis import results, tables
@@ -34,3 +35,26 @@ def test_seeds_are_drawn_per_configuration_best_mean_first_and_seed_0_apart():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["b", "a"]
     sizes = {part.get_label(): len(part.get_offsets()) for part in axes.collections}
     assert sizes["seed 0: the sweep"] == 2 and sizes["other seeds: afterwards"] == 4
+
+
+def test_budgets_have_a_line_each_with_the_spread_over_seeds():
+    keys = pd.MultiIndex.from_product([[300, 1000, 3000], [0.001, 0.01]])
+    keys.names = ["steps", "config.learning_rate"]
+    scores = pd.DataFrame({"mean": [0.1, 0.2, 0.5, 0.4, 0.9, 0.8], "std": 0.01}, index=keys)
+    axes = grid_240.plot_budgets(scores)
+    assert axes.get_legend_handles_labels()[1] == ["300 steps", "1,000 steps", "3,000 steps"]
+    means, *bars = axes.containers[1]
+    assert means.get_xdata().tolist() == [0.001, 0.01] and means.get_ydata().tolist() == [0.5, 0.4]
+    (spread,) = bars[1][0].get_segments()[:1]
+    assert spread[:, 1].tolist() == pytest.approx([0.49, 0.51])
+
+
+def test_the_heat_map_compares_nets_at_their_best_learning_rates():
+    best = grid_240.best_over_rates(GRID)
+    shape = ["config.embedding_dim", "config.attention_dim", "config.n_heads"]
+    assert len(best) == 48 and not best.duplicated(shape).any()
+    assert best["score"].max() == GRID["summary.val_accuracy"].max()
+    axes = grid_240.plot_heat_map(best, "attention_dim", "n_heads")
+    field = (best["config.attention_dim"] == 27) & (best["config.n_heads"] == 3)
+    texts = [text.get_text() for text in axes.texts]
+    assert len(texts) == 12 and texts[7] == f"{best.loc[field, 'score'].mean():.2f}"

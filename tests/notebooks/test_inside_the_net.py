@@ -18,6 +18,7 @@ def test_heads_are_told_apart_by_where_they_look():
     assert table["itself"].tolist() == pytest.approx([1 / 81, 1, 0, 0])
     assert table["row"].tolist() == pytest.approx([8 / 81, 0, 1, 1])
     assert table["column"].tolist() == pytest.approx([8 / 81, 0, 0, 0])
+    assert table["crossing"].tolist() == pytest.approx([24 / 81, 0, 0, 0])
     assert table["box"].iloc[2] == pytest.approx(2 / 8)  # two of the eight are in the same box, too
 
 
@@ -39,6 +40,7 @@ def test_heads_of_the_trained_net_look_along_lines_and_are_drawn(boards, quizzes
     maps = inside_the_net.attention_maps(net, quizzes[:20])
     shares = inside_the_net.head_shares(maps)
     assert shares[["row", "column", "box"]].max().min() > 2 * 8 / 81
+    assert shares["crossing"].max() > 1.5 * 24 / 81
     # in the first loop, whose input is known, weights times values are what attention gives
     x = net.embed(quizzes[:20])
     mixed = maps[0] @ net.split_heads(net.value(net.attention_norm(x)))
