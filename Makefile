@@ -53,7 +53,8 @@ refresh: $(VENV)/ready
 	$(JUPYTER) nbconvert --coalesce-streams --log-level WARN $(NOTEBOOKS)  # in place: what a cell prints is one piece
 	$(JUPYTER) nbconvert --to markdown --output-dir build --log-level WARN notebooks/grid_240.ipynb
 	# The pictures of README and guide: cell and output. images/dashboard.png is a screenshot, taken by hand of
-	# `python -m sudoku_sweep dashboard` after `python -m sudoku_sweep sweep --prior data/grid_240.csv`.
+	# `python -m sudoku_sweep dashboard` after `python -m sudoku_sweep sweep --prior data/grid_240.csv`; images/leet.png is
+	# one of `wandb leet ./wandb` after the runs of `python -m sudoku_sweep sweep --preset quick`.
 	cp build/grid_240_files/grid_240_5_0.png images/curves.png
 	cp build/grid_240_files/grid_240_7_0.png images/parallel.png
 
