@@ -129,6 +129,11 @@ def _runs_of(config, train):
         return local.runs(sweep_id)
 
 
+def _failure(runs):
+    """What is off if a run has not finished, else None."""
+    return next((f"a run failed: {run.error}" for run in runs if run.state != "finished"), None)
+
+
 @says
 def check_5(train):
     """A function that trains nothing, but logs ``score`` = ``x`` squared in a run of its own, as an agent expects."""
@@ -138,8 +143,8 @@ def check_5(train):
         "parameters": {"x": {"values": [1, 2, 3]}},
     }
     runs = _runs_of(config, train)
-    if any(run.error for run in runs):
-        return f"a run failed: {next(run.error for run in runs if run.error)}"
+    if failure := _failure(runs):
+        return failure
     if [run.summary.get("score") for run in runs] != [1, 4, 9]:
         return "score has to be x squared, with x from run.config"
     return None
@@ -178,8 +183,8 @@ def check_7(config):
     if n_runs is None or n_runs > MOST_RUNS:
         return f"at most {MOST_RUNS} runs: give fewer values, or a run_cap"
     runs = _runs_of(config, train)
-    if any(run.error for run in runs):
-        return f"a run failed: {next(run.error for run in runs if run.error)}"
+    if failure := _failure(runs):
+        return failure
     best = max(runs, key=lambda run: run.summary["accuracy"])
     accuracy, rate = best.summary["accuracy"], best.config["learning_rate"]
     if accuracy >= ENOUGH:

@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scripts import model_card
 from sudoku_sweep import data, local
@@ -16,6 +17,12 @@ def test_the_shipped_repeats_are_those_of_the_shipped_grid(in_tmp_path):
     assert len(repeated) == len(repeats.runs) == 40
     pairs = zip(repeats.runs, repeated, strict=True)
     assert all(run.config.items() >= config.items() for run, config in pairs)
+
+
+def test_the_shipped_budgets_are_those_of_the_shipped_sweep():
+    config = yaml.safe_load((data.DATA_DIR / "budgets.yaml").read_text("utf-8"))
+    budgets = results.load(data.DATA_DIR / "budgets")
+    assert budgets.metadata["sweep"] == config and len(budgets.runs) == local.n_runs(config)
 
 
 @pytest.mark.parametrize("name", ["winner", "grid_best"])
