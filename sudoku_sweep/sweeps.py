@@ -167,8 +167,6 @@ def check_trainable(configurations):
 
 
 def cost_line(n_runs, seconds_per_run):
-    """What a sweep will take, in words, from the measured time of one run; ``n_runs`` None: it has no end."""
-    if n_runs is None:
-        return "this sweep never ends by itself: set COUNT, or a run_cap in its configuration"
+    """What a sweep will take, in words, from the measured time of one run."""
     size = duration(n_runs * seconds_per_run)
     return f"{n_runs} runs x {seconds_per_run:.0f} s for one run on this machine = about {size}, one after the other"

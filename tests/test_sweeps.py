@@ -68,4 +68,3 @@ def test_presets_are_chosen_by_argument_then_environment_and_quick_is_the_defaul
 def test_the_cost_line_is_in_units_that_one_can_picture():
     assert "5 runs x 2 s" in sweeps.cost_line(5, 2) and "about 10 s" in sweeps.cost_line(5, 2)
     assert "40 min" in sweeps.cost_line(240, 10) and "3.0 h" in sweeps.cost_line(240, 45)
-    assert "never ends" in sweeps.cost_line(None, 10)

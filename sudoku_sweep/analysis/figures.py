@@ -1,5 +1,5 @@
 """Figures of runs, from the tables of ``tables`` and ``results``, and of boards; made with matplotlib, each returns its
-axes.
+axes. And such a table itself, as a notebook shows it.
 """
 
 import math
@@ -15,6 +15,7 @@ from . import tables
 # Okabe and Ito's colours, told apart by everyone: jfly.uni-koeln.de/color
 BLUE, VERMILION, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7"
 LINE, FADED = "0.2", "0.75"  # greys
+BAR = "#56B4E980"  # light blue, seen on white and on black
 CLUE, FILLED, WRONG = "black", BLUE, VERMILION  # digits of a board
 MAX_LABELS = 10  # per axis
 SHARES = ("train_accuracy", "val_accuracy", "val_solved")  # metrics from 0 to 1
@@ -150,6 +151,21 @@ def _write_values(axes, x, texts, heights):
     for text, height in zip(texts, heights, strict=True):
         if text:
             axes.annotate(text, (x, height), (-6, 0), **style)
+
+
+def styled_table(table, bar):
+    """A table for a notebook, with numbers of three digits, and a bar behind those of one column.
+
+    Returns IPython's ``HTML``, the same each time.
+    """
+    from IPython.display import HTML  # only here: a table needs a notebook
+
+    def text(value):
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    style = table.style.format(text).hide(axis="index").set_uuid("table")
+    style = style.bar(subset=bar, vmin=0, vmax=table[bar].max(), color=BAR)
+    return HTML(style.to_html())
 
 
 def plot_importance(panels):

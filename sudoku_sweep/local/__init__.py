@@ -5,7 +5,7 @@ Runs are real offline W&B runs, which ``wandb sync`` can upload later. How to us
 
 from ..errors import SweepError
 from .agents import agent
-from .backend import choose_backend
+from .backend import choose_backend, find_sweep
 from .configuration import configurations, grid, n_runs, names_program, read_config
 from .early_stopping import StoppedEarly
 from .repeats import repeat

@@ -1,5 +1,6 @@
-"""Whether sweeps run with a W&B account or on this machine, and what wandb is told for either."""
+"""Whether sweeps run with a W&B account or on this machine; what wandb is told for either; which sweeps there are."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import wandb
 
 from ..errors import SweepError
+from . import configuration, store
 from .wandb_internals import OFFLINE_MODE
 
 LOGIN_SECONDS = "10"
@@ -30,6 +32,8 @@ ONLINE = {
     "WANDB_INIT_TIMEOUT": "30",  # seconds; by default 90
     "WANDB_FINISH_TIMEOUT": "60",  # seconds; by default wandb waits for a lost server for ever
 }
+
+CLOSED = ("FINISHED", "CANCELED")  # states of a sweep on W&B's server, which refuses agents then
 
 _set_here = {}  # of these, what ``choose_backend`` has set by itself
 
@@ -61,11 +65,11 @@ def choose_backend():
     if mode != "online":
         undo = "Unset it" if chosen else "Run `wandb online` in a terminal"
         what = "WANDB_MODE is" if chosen else "here W&B was set to"
-        print(f"{what} {mode}: no account is used. {undo} to use yours.")
+        print(f"Runs stay on this machine: {what} {mode}. {undo} to use an account.")
         variables = OFFLINE | {"WANDB_MODE": mode}
     elif reason := why_not_online(limit):
         undo = "To use an account, run `wandb login` in a terminal."
-        print(f"{reason}: runs stay on this machine. {undo}")
+        print(f"Runs stay on this machine: {reason}. {undo}")
     else:
         print("Logged in: runs and sweeps go to your W&B account.")
         print("If wandb warns of data not uploaded, `wandb sync --include-online` does it later.")
@@ -92,5 +96,46 @@ def why_not_online(limit):
     except subprocess.TimeoutExpired:
         return "W&B did not answer"
     if status == NO_KEY:
-        return "No W&B key found"
+        return "no W&B key found"
     return f"W&B did not accept the login, or did not answer within {limit} s" if status else None
+
+
+def find_sweep(backend, config, project):
+    """The newest sweep of a project that has this configuration, so that it can go on, also in a new kernel.
+
+    Parameters
+    ----------
+    backend : module
+        From ``choose_backend``.
+    config : dict
+        The sweep configuration.
+    project : str
+
+    Returns
+    -------
+    sweep_id : str or None
+        None if there is no such sweep.
+    closed : bool
+        Whether W&B takes no more agents for it: it is finished or cancelled. A local sweep is never closed.
+    """
+    wanted = configuration.read_config(config)
+    for sweep in _on_server(project) if backend is wandb else _in_folder(project):
+        with contextlib.suppress(SweepError):  # others of the project may be none that run here
+            if configuration.read_config(sweep.config) == wanted:
+                return sweep.id, getattr(sweep, "state", None) in CLOSED
+    return None, False
+
+
+def _on_server(project):
+    """The sweeps of a project on W&B's server, the newest first."""
+    try:
+        sweeps = list(wandb.Api().project(project).sweeps())
+    except ValueError:  # nothing was ever sent to this project
+        return []
+    return sorted(sweeps, key=lambda sweep: sweep.created_at, reverse=True)
+
+
+def _in_folder(project):
+    """The local sweeps of a project, the newest first."""
+    sweeps = map(store.open_sweep, reversed(store.sweeps()))
+    return (sweep for sweep in sweeps if sweep.project == project)

@@ -1,11 +1,11 @@
 """The path with an account: the real wandb client, against a server on this machine."""
 
 import contextlib
-import dataclasses
 import io
 import os
 import random
 import re
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -52,20 +52,16 @@ def run_cells(names, *cells):
 
 @pytest.mark.slow
 def test_cells_9_to_16_do_the_same_with_an_account_as_without(server, tiny):
-    before = {}
-    run_cells(before, 1, 3, 5, 7)
-    before["COUNT"] = 6  # all of them; without a count W&B's agent waits ten seconds at the end
-    offline, online = dict(before), dict(before)
-
+    offline, online = {}, {}
     with mock.patch.dict(os.environ, WANDB_MODE="offline"):
         wandb.teardown()
-        printed = run_cells(offline, 9, 10, 12, 14, 16)
+        printed = run_cells(offline, 1, 3, 5, 7, 9, 10, 12, 14, 16)
     assert offline["backend"] is local
-    assert "no account is used" in printed and "this run is offline" in printed
+    assert "WANDB_MODE is offline" in printed and "this run is offline" in printed
     assert not server.n_requests
 
     wandb.teardown()
-    printed = run_cells(online, 9, 10, 12, 14, 16)
+    printed = run_cells(online, 1, 3, 5, 7, 9, 10, 12, 14, 16)
     assert online["backend"] is wandb
     assert "Logged in" in printed and f"{server.url}/{ENTITY}/{sweeps.PROJECT}/runs/" in printed
 
@@ -73,55 +69,43 @@ def test_cells_9_to_16_do_the_same_with_an_account_as_without(server, tiny):
     assert (single.name, single.sweep, single.state) == ("single-run", None, "finished")
     assert single.config == dict(online["config"])
     assert logged(single.rows) == online["single"].history == offline["single"].history
+    assert "same curve as in Cell 7: True" in printed
 
     here = offline["runs"]
     assert [(run.sweep, run.state) for run in arrived] == [(online["sweep_id"], "finished")] * 6
     for run, same in zip(arrived, here, strict=True):
         assert run.config == same.config and logged(run.rows) == logged(same.rows)
         assert run.summary["val_accuracy"] == same.summary["val_accuracy"]
-    assert "Cell 10: 6 runs - states: finished" in printed  # what Cell 12 has read back
-    assert "same curve as in Cell 7: True" in printed
-    assert [run.id for run in online["runs"]] == [run.id for run in arrived]
+    assert [run.id for run in online["runs"]] == [run.id for run in arrived]  # read back by Cell 12
     assert len({run.summary["val_accuracy"] for run in here}) > 1  # else equality would say little
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["offline", "online"])
-def test_cell_10_again_goes_on_with_its_sweep_unless_it_has_changed(server, tiny, mode):
-    """Also in a new kernel, with the line that the guide gives."""
+def test_cell_10_goes_on_with_its_sweep_also_in_a_new_kernel(server, tiny, mode):
+    """Which needs Cells 1, 3 and 5, and trains no net again; a change of the configuration makes another sweep."""
     before, after = {}, {}
     with mock.patch.dict(os.environ, WANDB_MODE=mode):
         wandb.teardown()
         run_cells(before, 1, 3, 5)
-        before["COUNT"] = 2
-        run_cells(before, 9, 10)
+        with mock.patch.object(
+            before["backend"], "agent", partial(before["backend"].agent, count=4)
+        ):
+            run_cells(before, 10)  # interrupted after four runs
         first = before["sweep_id"]
-        before["COUNT"] = 1
-        run_cells(before, 10)
-        assert before["sweep_id"] == first
 
         os.environ.pop("WANDB_PROJECT", None)  # wandb.sweep leaves it behind; a new kernel has none
-        run_cells(after, 1, 3, 5)
-        after["COUNT"] = 1
-        run_cells(after, 9)
-        (line,) = re.findall("`(sweep_id, made_for = .*?)`", GUIDE)
-        line = line.replace("ID", first)
-        exec(CELLS[10].source.replace("if globals()", f"{line}\nif globals()"), after)
-        run_cells(after, 12, 14)
-        with pytest.raises(NameError, match="by_hand_results"):
-            run_cells(after, 16)
+        run_cells(after, 1, 3, 5, 10, 12, 14)
         assert after["sweep_id"] == first
-        assert [run.config["attention_dim"] for run in after["runs"]] == [9, 9, 9, 36]
+        assert [run.config["attention_dim"] for run in after["runs"]] == [9, 9, 9, 36, 36, 36]
+        run_cells(after, 10, 12)  # all is done
+        assert (after["sweep_id"], len(after["runs"])) == (first, 6)
 
-        changed = PARAMETERS | {"steps_per_epoch": {"value": 2}}
-        after["preset"] = dataclasses.replace(TINY, parameters=changed)
-        run_cells(after, 10)
-        second = after["sweep_id"]
-        assert second != first
-        assert [run.config["steps_per_epoch"] for run in after["fetch"](second)] == [2]
-        del after["made_for"]
-        run_cells(after, 10)
-        assert after["sweep_id"] not in (first, second)
+        after["COUNT"] = 1
+        for _ in range(2):  # a limit: the second time nothing is left
+            run_cells(after, 10)
+            second = after["sweep_id"]
+            assert second != first and len(after["fetch"](second)) == 1
 
 
 @pytest.mark.slow
@@ -207,6 +191,15 @@ def test_the_snippets_that_need_an_account_run_with_one(server, capsys):
         assert [row["epoch"] for row in after["curve"]] == [1, 2]
         assert "0.3" in capsys.readouterr().out
     assert len(server.sweeps[after["cloud_id"]].prior_runs) == 2
+
+
+def test_a_sweep_of_the_same_configuration_is_found_again_on_the_server(server):
+    assert local.find_sweep(wandb, GRID, "p") == (None, False)
+    ids = [wandb.sweep(config, project="p") for config in (GRID, GRID, GRID | {"run_cap": 2})]
+    assert local.find_sweep(wandb, GRID, "p") == (ids[1], False)
+    assert local.find_sweep(wandb, GRID, "another") == (None, False)
+    server.sweeps[ids[1]].left.clear()
+    assert local.find_sweep(wandb, GRID, "p") == (ids[1], True)
 
 
 def log_oddly():

@@ -153,7 +153,7 @@ def assert_complete(run):
 @pytest.mark.parametrize(
     ("key", "how", "reason"),
     [
-        (None, None, "No W&B key found"),
+        (None, None, "no W&B key found"),
         ("tooshort", None, "did not accept"),
         (KEY, 401, "did not accept"),
         (KEY, "hang", "did not answer"),

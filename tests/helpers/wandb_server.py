@@ -214,7 +214,8 @@ class Server:
     @answers("UpsertSweep", "upsertSweep.sweep")
     def _upsert_sweep(self, asked):
         config = yaml.safe_load(asked["config"])
-        sweep = Sweep(secrets.token_hex(4), asked["projectName"], config, list(local.grid(config)))
+        left = list(local.grid(config))[: config.get("run_cap")]
+        sweep = Sweep(secrets.token_hex(4), asked["projectName"], config, left)
         self.sweeps[sweep.id] = sweep
         for prior in json.loads(asked["priorRunsFilters"] or '{"$or": []}')["$or"]:
             run = self.runs[
@@ -229,6 +230,7 @@ class Server:
     def _create_agent(self, asked):
         agent, sweep = secrets.token_hex(4), self.sweeps[asked["sweep"]]
         assert asked["projectName"] == sweep.project, "sweeps are found in their project"
+        assert sweep.left, "a sweep that is finished takes no more agents"
         self.agents[agent] = sweep
         return agent
 
@@ -258,9 +260,32 @@ class Server:
         sweep = self.sweeps.get(asked["name"])
         if sweep is None or sweep.project != asked["project"]:
             return None
-        state = "RUNNING" if sweep.left else "FINISHED"
-        config = yaml.safe_dump(sweep.config)
-        return {"id": _id("sweep", sweep.id), "name": sweep.id, "state": state, "config": config}
+        return self._sweep_node(sweep)
+
+    @answers("GetSweeps", "project")
+    def _list_sweeps(self, asked):
+        """The sweeps of a project, in one page; nothing of a project to which nothing was sent."""
+        found = [sweep for sweep in self.sweeps.values() if sweep.project == asked["project"]]
+        page = _edges([self._sweep_node(sweep) for sweep in found])
+        page["pageInfo"] = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
+        return {"totalSweeps": len(found), "sweeps": page} if found else None
+
+    def _sweep_node(self, sweep):
+        return {
+            "__typename": "Sweep",
+            "id": _id("sweep", sweep.id),
+            "name": sweep.id,
+            "displayName": None,
+            "method": sweep.config["method"],
+            "state": "RUNNING" if sweep.left else "FINISHED",
+            "description": None,
+            "bestLoss": None,
+            "config": yaml.safe_dump(sweep.config),
+            "createdAt": f"{CREATED[:-1]}.{list(self.sweeps).index(sweep.id):03}Z",
+            "updatedAt": None,
+            "runCount": 0,
+            "runCountExpected": None,
+        }
 
     # --- runs ---
 

@@ -49,7 +49,7 @@ def test_without_a_key_runs_stay_here_and_one_line_says_why(no_account, capsys):
     for _ in range(2):  # asking again tries again, and gives the real reason
         assert local.choose_backend() is local
         out = capsys.readouterr().out
-        assert out.count("\n") == 1 and "No W&B key found" in out and "wandb login" in out
+        assert out.count("\n") == 1 and "no W&B key found" in out and "wandb login" in out
         assert "WANDB_HTTP_TIMEOUT" not in os.environ
     with wandb.init(project="after") as run:
         assert run.offline
@@ -75,5 +75,17 @@ def test_after_a_login_the_next_choice_takes_the_account(no_account, capsys):
     no_account.setenv("WANDB_MODE", "offline")
     for _ in range(2):
         assert local.choose_backend() is local and os.environ["WANDB_MODE"] == "offline"
-    assert "WANDB_MODE is offline: no account is used. Unset it" in capsys.readouterr().out
+    assert "stay on this machine: WANDB_MODE is offline. Unset it" in capsys.readouterr().out
     assert (os.environ["WANDB_SILENT"], os.environ["WANDB_FINISH_TIMEOUT"]) == ("false", "5")
+
+
+def test_a_sweep_of_the_same_configuration_is_found_again_in_its_folder(in_tmp_path):
+    """The newest one, however its numbers and defaults are written."""
+    ranged = {"method": "random", "parameters": {"x": {"min": 0, "max": 9}}, "run_cap": 2}
+    assert local.find_sweep(local, ranged, "p") == (None, False)
+    ids = [local.sweep(ranged, project=project) for project in ("p", "p", "another")]
+    local.sweep(ranged | {"run_cap": 3}, project="p")
+    assert local.find_sweep(local, ranged, "p") == (ids[1], False)
+    in_full = {"x": {"min": 0, "max": 9, "distribution": "int_uniform"}}
+    assert local.find_sweep(local, ranged | {"parameters": in_full}, "p")[0] == ids[1]
+    assert local.find_sweep(local, ranged | {"method": "grid"}, "p") == (None, False)
