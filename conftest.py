@@ -1,6 +1,7 @@
 """The one place that decides in which environment tests and the notebook's kernel run."""
 
 import os
+import signal
 import tempfile
 
 import pytest
@@ -15,6 +16,7 @@ os.environ.update(
     PYTHONHASHSEED="0",
 )
 os.environ.pop("WANDB_API_KEY", None)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # behind a shell's `&` it is ignored
 if not os.environ.get("SUDOKU_TEST_GPU"):  # what is committed was made without a GPU
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
 

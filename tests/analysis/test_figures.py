@@ -1,4 +1,5 @@
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -132,3 +133,14 @@ def test_a_drawn_board_tells_clues_right_and_wrong_digits_apart():
     expected = [figures.CLUE, figures.FILLED, figures.WRONG]
     assert [text.get_color() for text in axes.texts] == expected
     assert labels(axes.texts) == list("445") and axes.get_title() == "one"
+
+
+def test_a_table_for_a_notebook_has_short_numbers_a_bar_and_always_the_same_html(make_run):
+    table = pd.DataFrame(
+        {"name": ["run-1", "run-2"], "learning_rate": [1e-4, 0.0123456], "mean": [0.5, 1.0]}
+    )
+    html = figures.styled_table(table, bar="mean").data
+    assert html == figures.styled_table(table, bar="mean").data
+    assert "0.0001<" in html and "0.0123<" in html and "run-2" in html
+    widths = [float(width) for width in re.findall(r"([\d.]+)%, transparent", html)]
+    assert widths == [50, 100]

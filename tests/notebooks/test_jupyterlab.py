@@ -120,10 +120,10 @@ def test_a_stopped_sweep_goes_on_beside_another_notebook(browser, lab, monkeypat
     """Two notebooks in one folder, at once: of one the sweep is interrupted, and its cell is run again."""
     address, folder = lab
     notebook = nbformat.read(folder / "llm_on_sudoku.ipynb", 4)
-    shorter = nbformat.v4.new_code_cell('preset.parameters["steps_per_epoch"] = {"value": 10}')
-    notebook.cells = [*notebook.cells[:2], shorter, *notebook.cells[2:7], *notebook.cells[8:11]]
-    names = ["one.ipynb", "two.ipynb"]
-    for name in names:
+    cells, names = notebook.cells[:11], ["one.ipynb", "two.ipynb"]
+    for n_steps, name in enumerate(names, 10):  # not the same sweep
+        changed = f'preset.parameters["steps_per_epoch"] = {{"value": {n_steps}}}'
+        notebook.cells = [*cells[:2], nbformat.v4.new_code_cell(changed), *cells[2:]]
         nbformat.write(notebook, folder / name)
     one, two = [open_notebook(browser, address, name, n) for n, name in enumerate(names, 1)]
     for page in (one, two):
