@@ -5,6 +5,7 @@ import inspect
 import re
 from pathlib import Path
 from statistics import median
+from unittest import mock
 
 import nbformat
 import pytest
@@ -56,9 +57,11 @@ def test_the_heart_of_fit_in_cell_6_is_the_source():
 
 
 def test_cell_10_runs_the_sweeps_of_the_presets():
+    config = CELLS[10].source.split("\n\n\n")[-1]
     for name, preset in sweeps.PRESETS.items():
         names = dict(preset=preset, METHOD="grid", COUNT=None, sweeps=sweeps, local=local)
-        exec(CELLS[10].source.split("\n\n\n")[0], names)
+        names |= dict(run_sweep=mock.Mock(), train_with_wandb=None)
+        exec(config, names)
         assert names["sweep_config"] == preset.sweep_config, name
 
 
@@ -73,6 +76,18 @@ def test_a_run_of_cell_10_is_recorded_like_one_of_the_command_line(in_tmp_path, 
     assert logged(of_cell.rows) == logged(of_package.rows) and len(of_cell.rows) == 1
     noted = set(of_package.summary.keys()) - set(of_cell.summary.keys())
     assert noted == {"device", "commit", "seconds", "cpu_seconds"}
+
+
+def test_a_run_of_cell_22_trains_its_net_with_its_seed(in_tmp_path, boards):
+    net, budget = dict(embedding_dim=6, attention_dim=6), dict(epochs=1, batch_size=32)
+    names = dict(wandb=wandb, train=train, Config=Config, training=boards, validation=boards)
+    exec("def train_c" + CELLS[22].source.split("\ndef train_c")[1].split("\n\n\n")[0], names)
+    parameters = {"net": {"values": [net]}, "seed": {"values": [1, 2]}}
+    parameters |= {name: {"value": value} for name, value in budget.items()}
+    found = ran(names["train_candidate"], {"method": "grid", "parameters": parameters})
+    by_hand = [train.fit(Config(**net, **budget, seed=s), boards, boards).history for s in (1, 2)]
+    assert [logged(run.rows) for run in found] == by_hand
+    assert by_hand[0] != by_hand[1]
 
 
 def test_only_the_sweep_of_cell_10_has_the_name_of_the_preset():
