@@ -13,7 +13,7 @@ import wandb
 from snippets import blocks, namespace, run_blocks
 from tiny_sweep import logged, ran, states
 
-from sudoku_sweep import local, sweeps, train
+from sudoku_sweep import checkpoint, local, sweeps, train
 from sudoku_sweep.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,13 +81,17 @@ def test_a_run_of_cell_10_is_recorded_like_one_of_the_command_line(in_tmp_path, 
 def test_a_run_of_cell_22_trains_its_net_with_its_seed(in_tmp_path, boards):
     net, budget = dict(embedding_dim=6, attention_dim=6), dict(epochs=1, batch_size=32)
     names = dict(wandb=wandb, train=train, Config=Config, training=boards, validation=boards)
+    names |= dict(checkpoint=checkpoint)
     exec("def train_c" + CELLS[22].source.split("\ndef train_c")[1].split("\n\n\n")[0], names)
     parameters = {"net": {"values": [net]}, "seed": {"values": [1, 2]}}
     parameters |= {name: {"value": value} for name, value in budget.items()}
     found = ran(names["train_candidate"], {"method": "grid", "parameters": parameters})
-    by_hand = [train.fit(Config(**net, **budget, seed=s), boards, boards).history for s in (1, 2)]
-    assert [logged(run.rows) for run in found] == by_hand
-    assert by_hand[0] != by_hand[1]
+    by_hand = [train.fit(Config(**net, **budget, seed=s), boards, boards) for s in (1, 2)]
+    assert by_hand[0].history != by_hand[1].history
+    for run, result in zip(found, by_hand, strict=True):
+        assert logged(run.rows) == result.history
+        kept, _ = checkpoint.load_checkpoint(f"wandb/nets/{run.id}.pt")
+        assert train.evaluate(kept, boards) == train.evaluate(result.model, boards)
 
 
 def test_only_the_sweep_of_cell_10_has_the_name_of_the_preset():
