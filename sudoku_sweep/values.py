@@ -48,8 +48,10 @@ def as_json(value):
 
 
 def shortened(value, length=60):
-    """A value as text for a line: a number with four digits, a long text cut."""
+    """A value as text for a line: a number with four digits, of a dict the values, a long text cut."""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, dict):
+        text = f"({', '.join(map(shortened, value.values()))})"
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 

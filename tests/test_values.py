@@ -2,7 +2,7 @@
 
 import pytest
 
-from sudoku_sweep.values import metric_number
+from sudoku_sweep.values import metric_number, shortened
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,8 @@ from sudoku_sweep.values import metric_number
 )
 def test_a_metric_counts_as_the_number_that_its_summary_keeps_of_it(value, goal, number):
     assert metric_number(value, goal) == number
+
+
+def test_a_value_in_a_line_has_four_digits_and_ends_where_it_is_long():
+    assert shortened(0.123456) == "0.1235" and shortened("x" * 99) == "x" * 57 + "..."
+    assert shortened({"learning_rate": 0.00285123, "net": {"n_heads": 3}}) == "(0.002851, (3))"

@@ -3,6 +3,7 @@ axes. And such a table itself, as a notebook shows it.
 """
 
 import math
+import zlib
 from numbers import Number
 
 import matplotlib.pyplot as plt
@@ -163,7 +164,8 @@ def styled_table(table, bar):
     def text(value):
         return f"{value:.3g}" if isinstance(value, float) else str(value)
 
-    style = table.style.format(text).hide(axis="index").set_uuid("table")
+    own = f"{zlib.crc32(table.to_csv().encode()):x}"  # tables of one page must not share their ids
+    style = table.style.format(text).hide(axis="index").set_uuid(own)
     style = style.bar(subset=bar, vmin=0, vmax=table[bar].max(), color=BAR)
     return HTML(style.to_html())
 

@@ -144,3 +144,6 @@ def test_a_table_for_a_notebook_has_short_numbers_a_bar_and_always_the_same_html
     assert "0.0001<" in html and "0.0123<" in html and "run-2" in html
     widths = [float(width) for width in re.findall(r"([\d.]+)%, transparent", html)]
     assert widths == [50, 100]
+    other = figures.styled_table(table.head(1), bar="mean").data
+    ids = [set(re.findall(r'id="(\w+)"', one)) for one in (html, other)]
+    assert ids[0] and ids[1] and not ids[0] & ids[1]
