@@ -16,7 +16,8 @@ os.environ.update(
     PYTHONHASHSEED="0",
 )
 os.environ.pop("WANDB_API_KEY", None)
-signal.signal(signal.SIGINT, signal.default_int_handler)  # behind a shell's `&` it is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # behind a shell's `&` it is ignored,
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under `nohup` this one
 if not os.environ.get("SUDOKU_TEST_GPU"):  # what is committed was made without a GPU
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
 

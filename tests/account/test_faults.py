@@ -170,7 +170,7 @@ def test_without_an_account_a_line_says_why(server, start, environment, tmp_path
     cell = start(CHOICE + TRAINING, WANDB_HTTP_TIMEOUT=str(LOGIN_TIMEOUT), **changes)
     (line,) = cell.pause()
     assert time.monotonic() - began < LOGIN_TIMEOUT + 2 * MARGIN
-    assert reason in line and "runs stay on this machine" in line and "`wandb login`" in line
+    assert reason in line and "Runs stay on this machine" in line and "`wandb login`" in line
     assert key is None or key not in line
     cell.go_on()
     cell.go_on()

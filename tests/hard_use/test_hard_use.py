@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 from pathlib import Path
-from statistics import median
+from statistics import quantiles
 
 import psutil
 import pytest
@@ -263,7 +263,8 @@ def test_five_hundred_runs_get_no_slower_and_leave_nothing_behind(boards, tmp_pa
     local.agent(sweep_id, train_tiny)
     seconds, memory, files, threads = zip(*seen, strict=True)
     each = [after - before for before, after in itertools.pairwise(seconds)]
-    first, last = median(each[10:110]), median(each[-100:])
+    # the tenth part that was least disturbed, for a busy machine costs processor time, too
+    first, last = (quantiles(part, n=10)[0] for part in (each[10:110], each[-100:]))
     assert last < 1.1 * first  # it would be more if each run read the files of all others
     assert max(memory[-20:]) < 1.05 * max(memory[20:40])
     assert max(files[-20:]) <= max(files[20:40]) and max(threads[-20:]) <= max(threads[20:40])
