@@ -122,7 +122,7 @@ def find_sweep(backend, config, project):
     for sweep in _on_server(project) if backend is wandb else _in_folder(project):
         with contextlib.suppress(SweepError):  # others of the project may be none that run here
             if configuration.read_config(sweep.config) == wanted:
-                return sweep.id, getattr(sweep, "state", None) in CLOSED
+                return sweep.id, backend is wandb and sweep.state in CLOSED
     return None, False
 
 

@@ -77,6 +77,7 @@ def test_cells_9_to_16_do_the_same_with_an_account_as_without(server, tiny):
         assert run.config == same.config and logged(run.rows) == logged(same.rows)
         assert run.summary["val_accuracy"] == same.summary["val_accuracy"]
     assert [run.id for run in online["runs"]] == [run.id for run in arrived]  # read back by Cell 12
+    assert {run.state for run in online["runs"]} == {"finished"}
     assert len({run.summary["val_accuracy"] for run in here}) > 1  # else equality would say little
 
 

@@ -65,12 +65,20 @@ def test_cell_10_runs_the_sweeps_of_the_presets():
         assert names["sweep_config"] == preset.sweep_config, name
 
 
+def function_of_cell(at, name, boards):
+    """A function as a cell of the tutorial defines it, with few boards."""
+    names = dict(wandb=wandb, train=train, Config=Config, checkpoint=checkpoint)
+    names |= dict(training=boards, validation=boards)
+    (source,) = [part for part in CELLS[at].source.split("\n\n\n") if f"def {name}(" in part]
+    exec(source, names)
+    return names[name]
+
+
 def test_a_run_of_cell_10_is_recorded_like_one_of_the_command_line(in_tmp_path, boards):
     config = dict(embedding_dim=6, attention_dim=6, epochs=1, batch_size=32, validation_boards=8)
-    names = dict(wandb=wandb, train=train, Config=Config, training=boards, validation=boards)
-    exec("def train_with" + CELLS[10].source.split("\ndef train_with")[1].split("\n\n\n")[0], names)
+    train_with_wandb = function_of_cell(10, "train_with_wandb", boards)
     sweep = {"method": "grid", "parameters": {k: {"value": v} for k, v in config.items()}}
-    (of_cell,) = ran(names["train_with_wandb"], sweep)
+    (of_cell,) = ran(train_with_wandb, sweep)
     (of_package,) = ran(lambda: sweeps.train_with_wandb(boards, boards), sweep)
     assert of_cell.config == of_package.config == dict(Config(**config))
     assert logged(of_cell.rows) == logged(of_package.rows) and len(of_cell.rows) == 1
@@ -80,12 +88,10 @@ def test_a_run_of_cell_10_is_recorded_like_one_of_the_command_line(in_tmp_path, 
 
 def test_a_run_of_cell_22_trains_its_net_with_its_seed(in_tmp_path, boards):
     net, budget = dict(embedding_dim=6, attention_dim=6), dict(epochs=1, batch_size=32)
-    names = dict(wandb=wandb, train=train, Config=Config, training=boards, validation=boards)
-    names |= dict(checkpoint=checkpoint)
-    exec("def train_c" + CELLS[22].source.split("\ndef train_c")[1].split("\n\n\n")[0], names)
+    train_candidate = function_of_cell(22, "train_candidate", boards)
     parameters = {"net": {"values": [net]}, "seed": {"values": [1, 2]}}
     parameters |= {name: {"value": value} for name, value in budget.items()}
-    found = ran(names["train_candidate"], {"method": "grid", "parameters": parameters})
+    found = ran(train_candidate, {"method": "grid", "parameters": parameters})
     by_hand = [train.fit(Config(**net, **budget, seed=s), boards, boards) for s in (1, 2)]
     assert by_hand[0].history != by_hand[1].history
     for run, result in zip(found, by_hand, strict=True):
